@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct row {
+	const char *slug, *title;
+	int http, exit;
+};
+
+static const struct row rows[] = {
+	[ERROR_NONE] = { "none", "no error", 200, 0 },
+#define ERROR(name, slug, http, grpc, exit, title) [ERROR_##name] = { slug, title, http, exit },
+#include "spec/errors.def"
+#undef ERROR
+};
+
+enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
+
+static size_t fill(struct error *err, enum error_code code, const char *origin, const char *format,
+		va_list args) {
+	err->code = code;
+	err->origin = origin;
+	int used = vsnprintf(err->message, sizeof(err->message), format, args);
+	if (used < 0) {
+		return 0;
+	}
+	return (size_t)used < sizeof(err->message) ? (size_t)used : sizeof(err->message) - 1;
+}
+
+bool error_set_at(struct error *err, enum error_code code, const char *origin, const char *format,
+		...) {
+	va_list args;
+	va_start(args, format);
+	(void)fill(err, code, origin, format, args);
+	va_end(args);
+	return false;
+}
+
+static enum error_code code_of_errno(int number) {
+	switch (number) {
+	case ENOSPC:
+	case EDQUOT: return ERROR_NO_SPACE;
+	case ENOMEM: return ERROR_NO_MEMORY;
+	default: return ERROR_INTERNAL;
+	}
+}
+
+bool error_errno_at(struct error *err, int number, const char *origin, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	size_t used = fill(err, code_of_errno(number), origin, format, args);
+	va_end(args);
+	(void)snprintf(err->message + used, sizeof(err->message) - used, ": %s", strerror(number));
+	return false;
+}
+
+bool error_wrap(struct error *err, const char *format, ...) {
+	char inner[sizeof(err->message)];
+	memcpy(inner, err->message, sizeof(inner));
+
+	va_list args;
+	va_start(args, format);
+	size_t used = fill(err, err->code, err->origin, format, args);
+	va_end(args);
+	(void)snprintf(err->message + used, sizeof(err->message) - used, ": %s", inner);
+	return false;
+}
+
+int error_http_status(enum error_code code) {
+	return rows[code].http;
+}
+
+int error_exit_code(enum error_code code) {
+	return rows[code].exit;
+}
+
+const char *error_title(enum error_code code) {
+	return rows[code].title;
+}
+
+const char *error_slug(enum error_code code) {
+	return rows[code].slug;
+}
+
+enum error_code error_from_slug(const char *slug) {
+	for (int i = 0; i < ROW_COUNT; i++) {
+		if (strcmp(rows[i].slug, slug) == 0) {
+			return (enum error_code)i;
+		}
+	}
+	return ERROR_INTERNAL;
+}

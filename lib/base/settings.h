@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * A program's settings: one table, and from it defaults, environment, flags, --help and checks.
+ *
+ * Precedence: default < environment < flag. Each row names one setting; its aliases are other
+ * names of the same environment variable (Propeller's two generations), the first one that is set
+ * wins and two that disagree are refused. A setting marked secret has no flag: secrets come from
+ * the environment or from a file named by NAME_FILE (read whole, one trailing newline dropped).
+ * Every error names the setting, where its value came from, and what would be accepted.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+
+enum setting_kind {
+	SETTING_TEXT,     /* char *        (owned by the settings, freed by settings_finish) */
+	SETTING_SECRET,   /* char *        never shown, never a flag */
+	SETTING_NUMBER,   /* uint64_t      within min..max */
+	SETTING_BYTES,    /* uint64_t      "256MiB", within min..max */
+	SETTING_DURATION, /* uint64_t ms   "30", "30s", within min..max ms */
+	SETTING_BOOL,     /* bool          also --no-FLAG */
+};
+
+struct setting {
+	const char *env;      /* "MANAGER_HTTP_PORT" */
+	const char *alias[3]; /* other environment names, NULL-ended unless full */
+	const char *flag;     /* "http-port", or NULL */
+	enum setting_kind kind;
+	size_t offset; /* of the field in the program's own structure */
+	const char *fallback; /* text of the default, NULL for none ("" or 0) */
+	const char *help;     /* one line */
+	uint64_t min, max;    /* max 0: no limit */
+	bool required;
+};
+
+struct settings {
+	const char *program;  /* "propeller-manager" */
+	const char *summary;  /* one line for --help */
+	const char *usage;    /* "[FLAGS]" */
+	const struct setting *rows;
+	size_t count;
+};
+
+enum settings_outcome { SETTINGS_RUN, SETTINGS_DONE, SETTINGS_BAD };
+
+/*
+ * Fills `target` (zeroed by the caller). Handles --help and --version itself (prints to stdout:
+ * SETTINGS_DONE). SETTINGS_BAD: err says which setting, what it had, what it takes. Arguments
+ * that are not flags end it with an error.
+ */
+enum settings_outcome settings_load(const struct settings *settings, void *target, int argc,
+		char **argv, struct error *err) MUST_CHECK;
+void settings_help(const struct settings *settings, FILE *out);
+/* Frees (secrets: wipes first) what settings_load() allocated in target. */
+void settings_finish(const struct settings *settings, void *target);

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The release; meson.build sets AIRSCREW_VERSION from project(version). */
+#ifndef AIRSCREW_VERSION
+#define AIRSCREW_VERSION "unknown"
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/inside.h"
+
+static const char *const names[ENGINE_KINDS] = {
+#define ENGINE(code, name, help) [ENGINE_##code] = name,
+#include "spec/engines.def"
+#undef ENGINE
+};
+
+bool engine_kind_parse(const char *name, enum engine_kind *kind) {
+	for (int i = 0; i < ENGINE_KINDS; i++) {
+		if (str_equal(name, names[i])) {
+			*kind = (enum engine_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *engine_kind_name(enum engine_kind kind) {
+	return names[kind];
+}
+
+/* Makes the tiers that this machine has, so that engine_offers() tells the truth. */
+static bool offer(struct engine *engine, struct error *err) {
+	struct tier tier;
+	for (int kind = 0; kind < TIER_KINDS; kind++) {
+		bool made = tier_get(engine, (enum engine_kind)kind, false, &tier, err);
+		if (!made && kind == ENGINE_MULTIPASS) {
+			return false;
+		}
+	}
+	return engine->external == NULL || external_check(engine, err);
+}
+
+struct engine *engine_create(const struct engine_options *options, struct error *err) {
+	struct engine *engine = MEM_NEW(struct engine);
+	if (!epochs_init(&engine->epochs, err)) {
+		free(engine);
+		return NULL;
+	}
+	engine->external = str_copy(options != NULL ? options->external : NULL);
+	engine->folder = str_copy(options != NULL ? options->folder : NULL);
+	pthread_mutex_init(&engine->lock, NULL);
+	if (!offer(engine, err)) {
+		engine_destroy(engine);
+		return NULL;
+	}
+	return engine;
+}
+
+void engine_destroy(struct engine *engine) {
+	if (engine == NULL) {
+		return;
+	}
+	for (int kind = 0; kind < TIER_KINDS; kind++) {
+		tier_finish(&engine->tiers[kind][false]);
+		tier_finish(&engine->tiers[kind][true]);
+	}
+	epochs_finish(&engine->epochs);
+	pthread_mutex_destroy(&engine->lock);
+	free(engine->external);
+	free(engine->folder);
+	free(engine);
+}
+
+bool engine_offers(const struct engine *engine, enum engine_kind kind) {
+	if (kind == ENGINE_EXTERNAL) {
+		return engine->external != NULL;
+	}
+	/* Written once, by engine_create(). */
+	return kind < TIER_KINDS && engine->tiers[kind][false].wasm != NULL;
+}
+
+bool wasm_header_check(struct bytes wasm, struct error *err) {
+	static const uint8_t magic[4] = { 0, 'a', 's', 'm' };
+	if (wasm.size == 0) {
+		return error_set(err, ERROR_MODULE, "the module is empty");
+	}
+	if (wasm.size < 8 || memcmp(wasm.data, magic, sizeof(magic)) != 0) {
+		return error_set(err, ERROR_MODULE,
+				"this is not a WebAssembly module: it does not begin with \\0asm and a version "
+				"(it has %zu bytes; text format is not accepted)",
+				wasm.size);
+	}
+	return true;
+}
+
+struct module *engine_compile(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct error *err) {
+	if (!wasm_header_check(wasm, err)) {
+		return NULL;
+	}
+	if (kind != ENGINE_EXTERNAL) {
+		return wasmtime_compile(engine, kind, metered, wasm, err);
+	}
+	if (metered) {
+		error_set(err, ERROR_INVALID, "kind external cannot meter fuel: use another engine");
+		return NULL;
+	}
+	return external_compile(engine, wasm, err);
+}
+
+void module_destroy(struct module *module) {
+	if (module != NULL) {
+		module->destroy(module);
+	}
+}
+
+size_t module_size(const struct module *module) {
+	return module->size;
+}
+
+bool module_run(struct module *module, const struct run_request *request, struct run_stop *stop,
+		struct run_result *result, struct error *err) {
+	*result = (struct run_result){
+		.stdout_bytes = BUF_INIT(request->limits.output_bytes),
+		.stderr_bytes = BUF_INIT(request->limits.output_bytes),
+	};
+	return module->run(module, request, stop, result, err);
+}
+
+void run_result_finish(struct run_result *result) {
+	free(result->values);
+	buf_finish(&result->stdout_bytes);
+	buf_finish(&result->stderr_bytes);
+	*result = (struct run_result){ 0 };
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Engines: compile a module, run it once with limits, stop it at any moment.
+ *
+ * One `struct engine` per process holds every kind (spec/engines.def) and is safe from any thread.
+ * A `struct module` is compiled code, immutable, usable by many runs at once, in any thread. A run
+ * happens in the calling thread, which must have a stack of at least ENGINE_STACK_BYTES. A run
+ * always has limits, and a guest never blocks the host: stdin is bytes, output is collected up to
+ * a bound, poll_oneoff waits on the run's own stop. Values are exact: NaN is canonical in every
+ * kind. Crash handlers of a program must be installed before engine_create() (wasmtime chains to
+ * them). Fork without exec is not allowed after the first compilation.
+ *
+ * Guests get WASI preview 1 (args, env, stdin, stdout, stderr, clocks, random, exit code) and
+ * nothing else: no files, no sockets.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/str.h"
+
+enum { ENGINE_STACK_BYTES = 2 * 1024 * 1024 };
+
+enum engine_kind {
+#define ENGINE(code, name, help) ENGINE_##code,
+#include "spec/engines.def"
+#undef ENGINE
+	ENGINE_KINDS /* how many there are */
+};
+
+/* "multipass" and so on; false if no kind has that name. */
+bool engine_kind_parse(const char *name, enum engine_kind *kind) MUST_CHECK;
+const char *engine_kind_name(enum engine_kind kind);
+
+struct engine_options {
+	const char *external; /* path or name (PATH) of the external runtime; NULL: kind external is refused */
+	const char *folder;   /* where module files for it are kept, mode 0700; needed with external */
+};
+
+struct engine;
+struct engine *engine_create(const struct engine_options *options, struct error *err) MUST_CHECK;
+/* After every module and run of it is gone. */
+void engine_destroy(struct engine *engine);
+/* True if modules of this kind can be compiled and run here. */
+bool engine_offers(const struct engine *engine, enum engine_kind kind);
+
+/*
+ * Compiles. `metered` code counts fuel (slower; only such code accepts a fuel limit).
+ * ERROR_MODULE: not wasm, truncated, invalid, or a feature that this kind lacks: for singlepass
+ * the message names the feature (exceptions, tail calls, garbage collection types, relaxed SIMD)
+ * and says to use `multipass`. For kind external the bytes are only checked and put into a file.
+ */
+struct module;
+struct module *engine_compile(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct error *err) MUST_CHECK;
+void module_destroy(struct module *module); /* accepts NULL */
+size_t module_size(const struct module *module); /* bytes of code kept, for caches */
+
+struct run_limits {
+	uint64_t memory_bytes; /* linear memory, all memories of the guest together */
+	uint64_t wall_ms;      /* from the guest's first instruction; 0: none */
+	uint64_t fuel;         /* 0: none; else the module must be metered */
+	uint64_t output_bytes; /* for each of stdout and stderr; what is beyond is cut */
+};
+
+/* Everything is borrowed for the length of the run. */
+struct run_request {
+	const char *name;            /* argv[0] and the first choice of export */
+	const char *invoke;          /* an export that must exist; NULL: name, main, run, _start in turn */
+	const struct strings *args;  /* argv[1..] (an --invoke in Propeller's cli_args is taken out before) */
+	const struct strings *inputs; /* the export's arguments as text; for _start more argv */
+	const struct strings *env;   /* "NAME=value" */
+	struct bytes input;          /* stdin */
+	struct run_limits limits;
+	/* Called in the running thread just before the guest's first instruction; may be NULL. */
+	void (*started)(void *context);
+	void *context;
+};
+
+/* What came of a run that took place. All of it belongs to the caller: run_result_finish(). */
+struct run_result {
+	bool has_values;
+	char *values; /* the results of the export joined by ",", shortest round-trip decimal; "" if none */
+	struct buf stdout_bytes, stderr_bytes;
+	bool truncated; /* some output was cut */
+	bool exited;    /* it ended by itself with... */
+	int exit_code;  /* ...this code; 0 for an export that returned */
+	uint64_t fuel_used;
+	uint64_t memory_bytes; /* at the end */
+};
+void run_result_finish(struct run_result *result);
+
+/* A handle by which another thread ends a run; one per run, made before it begins. */
+struct run_stop;
+struct run_stop *run_stop_create(struct engine *engine); /* never NULL */
+void run_stop_destroy(struct run_stop *stop);
+/* Ends the run within 100 ms (or keeps it from beginning); it fails with ERROR_INTERRUPTED. */
+void run_stop_request(struct run_stop *stop);
+bool run_stop_requested(const struct run_stop *stop);
+
+/*
+ * Runs a module once. True: it ended by itself (look at exit_code; non-zero is a failed workload).
+ * False: err says why, and `result` still holds the output until then:
+ * ERROR_INVALID  missing export (lists what there is), count, type, range or form of an input
+ * ERROR_MODULE   an import that nobody offers (module.name and its type)
+ * ERROR_FAILED   a trap, with its kind and the wasm backtrace; stack overflow; out of fuel; out of
+ *                memory (what was asked for, what the limit is); a runtime that died
+ * ERROR_TIMEOUT  wall_ms is over     ERROR_INTERRUPTED  run_stop_request()
+ */
+bool module_run(struct module *module, const struct run_request *request, struct run_stop *stop,
+		struct run_result *result, struct error *err) MUST_CHECK;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the files of this folder share and nobody else sees: the engine, a module as an interface
+ * of two functions, and the kinds that stand behind it (wasmtime.c, external.c).
+ */
+#include <pthread.h>
+
+#include <airscrew_wasmtime.h>
+
+#include "engine/engine.h"
+#include "engine/epoch.h"
+
+/* One wasmtime engine and the host functions for it. */
+struct tier {
+	wasm_engine_t *wasm;
+	wasmtime_linker_t *linker;
+};
+
+enum { TIER_KINDS = ENGINE_INTERP + 1 };
+
+struct engine {
+	char *external, *folder; /* as in struct engine_options */
+	struct epochs epochs;
+	pthread_mutex_t lock;               /* guards what follows */
+	struct tier tiers[TIER_KINDS][2];   /* by kind and metered; made when first used */
+};
+
+/* One way of running: fills the result, see module_run(). */
+typedef bool (*module_run_fn)(struct module *module, const struct run_request *request,
+		struct run_stop *stop, struct run_result *result, struct error *err);
+
+/* The common part of every module, first in what the kinds make of it. */
+struct module {
+	struct engine *engine;
+	enum engine_kind kind;
+	size_t size;
+	module_run_fn run;
+	void (*destroy)(struct module *module);
+};
+
+/* "\0asm" and a version: ERROR_MODULE in plain words if not. */
+bool wasm_header_check(struct bytes wasm, struct error *err) MUST_CHECK;
+
+/* wasmtime.c */
+bool tier_get(struct engine *engine, enum engine_kind kind, bool metered, struct tier *tier,
+		struct error *err) MUST_CHECK;
+void tier_finish(struct tier *tier);
+struct module *wasmtime_compile(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct error *err) MUST_CHECK;
+
+/* external.c */
+bool external_check(const struct engine *engine, struct error *err) MUST_CHECK;
+struct module *external_compile(struct engine *engine, struct bytes wasm, struct error *err)
+		MUST_CHECK;

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * An HTTP/1.1 server: a table of routes, handlers that may answer later from any thread.
+ *
+ * It runs a few threads of its own (epoll). For each request the route's handler is called in one
+ * of them, once, when the body is complete. The handler either answers at once or keeps the
+ * pointer and calls http_reply() later from any thread, exactly once; until then the request is
+ * valid, whatever the client does. Bodies are bounded per route (413) and read whole into memory,
+ * unless the route has a `sink`, which takes them piece by piece. Everything that is refused is an
+ * RFC 9457 problem+json that also has Propeller's `error` member.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+struct http_request;
+struct http_server;
+
+/* Takes a body while it arrives. All calls for one request come in order from one thread at a time. */
+struct http_sink {
+	/* At the headers. A context for this request, or NULL with err set: answered at once. */
+	void *(*begin)(void *server_context, struct http_request *request, struct error *err);
+	/* A piece. The first false ends it: err is the answer, the rest of the body is dropped. */
+	bool (*data)(void *sink_context, struct bytes piece, struct error *err);
+	/* Always called exactly once after begin() gave a context: frees it, after the answer is
+	 * sent or the client is gone. */
+	void (*end)(void *sink_context);
+};
+
+struct http_route {
+	const char *method;  /* "GET" */
+	const char *pattern; /* "/tasks/{id}/start": parts in braces match one segment */
+	void (*handler)(void *context, struct http_request *request);
+	size_t body_max;     /* 0: a body is refused */
+	const struct http_sink *sink; /* or NULL */
+	bool open;           /* needs no token */
+	bool exact;          /* a trailing slash is another path; else both forms match */
+};
+
+struct http_server_options {
+	const char *host;  /* address or name to listen on */
+	uint16_t port;     /* 0: a free one */
+	const char *token; /* NULL: no authentication; else "Authorization: Bearer TOKEN", compared in
+	                    * constant time */
+	unsigned threads;  /* 0: as many as there are cores, at most 4 */
+	unsigned connections_max; /* 0: 10,000 */
+	unsigned idle_seconds;    /* 0: 60 */
+	const struct http_route *routes;
+	size_t route_count;
+	void *context; /* for handlers and sinks */
+};
+
+struct http_server *http_server_create(const struct http_server_options *options,
+		struct error *err) MUST_CHECK;
+uint16_t http_server_port(const struct http_server *server);
+/* Refuses new connections at once (503 on open ones), so that a drain can begin. */
+void http_server_quiesce(struct http_server *server);
+/* Every kept request must have been answered before. */
+void http_server_destroy(struct http_server *server);
+
+/* What came in; all of it is valid until the answer. */
+const char *http_method(const struct http_request *request);
+const char *http_path(const struct http_request *request);
+/* A part of the pattern by its name ("id"), percent-decoded; NULL if the pattern has none such. */
+const char *http_param(const struct http_request *request, const char *name);
+/* A query parameter, decoded; NULL if absent, "" if empty. */
+const char *http_query(const struct http_request *request, const char *name);
+const char *http_header(const struct http_request *request, const char *name); /* NULL if absent */
+struct bytes http_body(const struct http_request *request);
+void *http_sink_context(const struct http_request *request); /* of the route's sink, or NULL */
+
+enum { HTTP_HEADERS_MAX = 8 };
+
+struct http_response {
+	int status;
+	const char *type; /* content type; NULL with an empty body */
+	struct bytes body; /* copied */
+	struct {
+		const char *name, *value;
+	} headers[HTTP_HEADERS_MAX]; /* copied; ended by a NULL name */
+};
+/* The answer; any thread; exactly once per request. The request is not to be touched afterwards. */
+void http_reply(struct http_request *request, const struct http_response *response);
+/* The answer as problem+json: {"type","title","status","detail","error"} and "field" if given.
+ * BUSY gets Retry-After: 1, DENIED gets WWW-Authenticate. */
+void http_reply_error(struct http_request *request, const struct error *err, const char *field);

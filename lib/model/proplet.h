@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * A worker as the manager knows it: what it said about itself, when it was heard, what it holds.
+ * It owns everything it points to. Pure.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/message.h"
+
+enum { PROPLET_BEATS = 10, PROPLET_INTERVAL_DEFAULT_MS = 10 * 1000, PROPLET_MISSED_MAX = 3 };
+
+struct proplet {
+	char *id;
+	char *name;  /* two words, given by the manager */
+	char *space; /* namespace */
+	json_t *metadata; /* an object or NULL */
+	char boot[UUID_SIZE];
+	bool ours;
+	struct strings engines; /* empty: not said (multipass only) */
+	uint64_t slots, interval_ms, cpus, memory_bytes, memory_free_bytes;
+	uint64_t next_command;  /* the number of the next start to this boot; from 1 */
+	int64_t created_at;
+
+	/* Not stored. */
+	bool heard;        /* since the manager began */
+	bool offline;      /* it said so; until it is heard again */
+	uint64_t heard_ms; /* clock_ms() of the last heartbeat */
+	int64_t beats[PROPLET_BEATS]; /* wall ns, a ring */
+	unsigned beat_count;
+	uint64_t running;  /* attempts placed on it now */
+};
+
+struct proplet *proplet_create(const char *id);
+void proplet_destroy(struct proplet *proplet);
+/* Takes over what a message says; returns true if something that is stored has changed. */
+bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint64_t now_ms,
+		int64_t wall_ns);
+bool proplet_alive(const struct proplet *proplet, uint64_t now_ms);
+/* clock_ms() at which it counts as dead: three intervals after it was heard. */
+uint64_t proplet_deadline(const struct proplet *proplet);
+bool proplet_has_engine(const struct proplet *proplet, const char *engine); /* NULL: any */
+/* Propeller's PropletView. */
+json_t *proplet_view(const struct proplet *proplet, uint64_t now_ms);
+/* For the store. */
+json_t *proplet_save(const struct proplet *proplet);
+struct proplet *proplet_load(const char *id, const json_t *saved, struct error *err);

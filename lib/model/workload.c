@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/workload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/member.h"
+
+static const char *const engines[] = {
+#define ENGINE(code, name, help) name,
+#include "spec/engines.def"
+#undef ENGINE
+};
+
+void workload_init(struct workload *work) {
+	*work = (struct workload){
+		.limits = {
+			.memory_bytes = WORKLOAD_MEMORY_DEFAULT,
+			.wall_ms = WORKLOAD_WALL_DEFAULT_MS,
+			.output_bytes = WORKLOAD_OUTPUT_DEFAULT,
+		},
+		.default_limits = true,
+	};
+}
+
+void workload_finish(struct workload *work) {
+	free(work->name);
+	free(work->invoke);
+	free(work->engine);
+	free(work->input);
+	strings_finish(&work->cli_args);
+	strings_finish(&work->inputs);
+	strings_finish(&work->env);
+	*work = (struct workload){ 0 };
+}
+
+void workload_copy(struct workload *to, const struct workload *from) {
+	*to = *from;
+	to->name = str_copy(from->name);
+	to->invoke = str_copy(from->invoke);
+	to->engine = str_copy(from->engine);
+	to->input = str_copy(from->input);
+	to->cli_args = to->inputs = to->env = (struct strings){ 0 };
+	strings_copy(&to->cli_args, &from->cli_args);
+	strings_copy(&to->inputs, &from->inputs);
+	strings_copy(&to->env, &from->env);
+}
+
+static bool read_name(struct workload *work, const json_t *object, struct error *err) {
+	char *name = NULL;
+	if (!member_text(object, "name", WORKLOAD_NAME_MAX, &name, err)) {
+		return false;
+	}
+	if (name == NULL) {
+		return true;
+	}
+	if (name[0] == 0) {
+		free(name);
+		return error_set(err, ERROR_INVALID, "missing identity name: \"name\" is empty");
+	}
+	free(work->name);
+	work->name = name;
+	return true;
+}
+
+static bool read_invoke(struct workload *work, const json_t *object, struct error *err) {
+	if (!member_any_text(object, "invoke", WORKLOAD_NAME_MAX, &work->invoke, err)) {
+		return false;
+	}
+	if (work->invoke != NULL && work->invoke[0] == 0) {
+		str_set(&work->invoke, NULL);
+	}
+	return true;
+}
+
+static bool read_engine(struct workload *work, const json_t *object, struct error *err) {
+	char *name = NULL;
+	if (!member_text(object, "engine", WORKLOAD_NAME_MAX, &name, err)) {
+		return false;
+	}
+	if (name == NULL) {
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		if (str_equal(engines[i], name)) {
+			free(work->engine);
+			work->engine = name;
+			return true;
+		}
+	}
+	error_set(err, ERROR_INVALID,
+			"field \"engine\": \"%.40s\" is none of multipass, singlepass, interp, external", name);
+	free(name);
+	return false;
+}
+
+static bool read_cli_args(struct workload *work, const json_t *object, struct error *err) {
+	work->has_cli_args = work->has_cli_args || json_is_array(json_object_get(object, "cli_args"));
+	return member_strings(object, "cli_args", &work->cli_args, err);
+}
+
+static bool read_inputs(struct workload *work, const json_t *object, struct error *err) {
+	return member_strings(object, "inputs", &work->inputs, err);
+}
+
+static bool read_env(struct workload *work, const json_t *object, struct error *err) {
+	return member_env(object, "env", &work->env, err);
+}
+
+static bool read_stdin(struct workload *work, const json_t *object, struct error *err) {
+	return member_any_text(object, "stdin", WORKLOAD_STDIN_MAX, &work->input, err);
+}
+
+static bool read_daemon(struct workload *work, const json_t *object, struct error *err) {
+	if (!member_bool(object, "daemon", &work->daemon, err)) {
+		return false;
+	}
+	if (work->default_limits) {
+		work->limits.wall_ms = work->daemon ? 0 : WORKLOAD_WALL_DEFAULT_MS;
+	}
+	return true;
+}
+
+static bool read_limits(struct workload *work, const json_t *object, struct error *err) {
+	json_t *limits = json_object_get(object, "limits");
+	struct workload_limits *to = &work->limits;
+	if (limits == NULL || json_is_null(limits)) {
+		return true;
+	}
+	if (!json_is_object(limits)) {
+		return error_set(err, ERROR_INVALID, "field \"limits\": expected an object");
+	}
+	if (json_object_get(limits, "wall_seconds") != NULL) {
+		work->default_limits = false;
+	}
+	if (!member_u64(limits, "memory_bytes", 65536, WORKLOAD_MEMORY_MAX, &to->memory_bytes, err) ||
+			!member_seconds(limits, "wall_seconds", UINT64_C(315360000000), &to->wall_ms, err) ||
+			!member_u64(limits, "fuel", 0, INT64_MAX, &to->fuel, err) ||
+			!member_u64(limits, "output_bytes", 0, WORKLOAD_OUTPUT_MAX, &to->output_bytes, err)) {
+		return error_wrap(err, "field \"limits\"");
+	}
+	return true;
+}
+
+static bool read_module(struct workload *work, const json_t *object, struct error *err) {
+	return member_digest(object, "digest", work->digest, err) &&
+	       member_u64(object, "module_size", 0, INT64_MAX, &work->module_size, err);
+}
+
+static const struct {
+	const char *field;
+	bool (*read)(struct workload *work, const json_t *object, struct error *err);
+} readers[] = {
+	{ "name", read_name },
+	{ "invoke", read_invoke },
+	{ "engine", read_engine },
+	{ "cli_args", read_cli_args },
+	{ "inputs", read_inputs },
+	{ "env", read_env },
+	{ "stdin", read_stdin },
+	{ "daemon", read_daemon },
+	{ "limits", read_limits },
+	{ "digest", read_module },
+};
+
+bool workload_read(struct workload *work, const json_t *object, const char **field,
+		struct error *err) {
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		if (!readers[i].read(work, object, err)) {
+			*field = readers[i].field;
+			return false;
+		}
+	}
+	return true;
+}
+
+static json_t *write_limits(const struct workload_limits *limits) {
+	json_t *object = json_object();
+	member_put_u64(object, "memory_bytes", limits->memory_bytes);
+	if (limits->wall_ms % 1000 == 0) {
+		member_put_u64(object, "wall_seconds", limits->wall_ms / 1000);
+	} else {
+		json_object_set_new(object, "wall_seconds", json_real((double)limits->wall_ms / 1000.0));
+	}
+	if (limits->fuel != 0) {
+		member_put_u64(object, "fuel", limits->fuel);
+	}
+	member_put_u64(object, "output_bytes", limits->output_bytes);
+	return object;
+}
+
+void workload_write(const struct workload *work, json_t *object) {
+	member_put_text(object, "name", work->name);
+	json_object_set_new(object, "cli_args",
+			work->has_cli_args ? member_list(&work->cli_args) : json_null());
+	if (work->inputs.count != 0) {
+		json_object_set_new(object, "inputs", member_list(&work->inputs));
+	}
+	if (work->env.count != 0) {
+		json_object_set_new(object, "env", member_env_object(&work->env));
+	}
+	json_object_set_new(object, "daemon", json_boolean(work->daemon));
+	member_put_text(object, "engine", work->engine);
+	member_put_text(object, "invoke", work->invoke);
+	member_put_text(object, "stdin", work->input);
+	json_object_set_new(object, "limits", write_limits(&work->limits));
+	if (work->digest[0] != 0) {
+		member_put_text(object, "digest", work->digest);
+		member_put_u64(object, "module_size", work->module_size);
+	}
+}

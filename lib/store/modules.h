@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Module files: each module once, under its SHA-256, in one folder.
+ *
+ * A file is written beside its place, fsynced, renamed, and its folder fsynced before anything
+ * refers to it. A pin keeps a digest's file from being removed between its upload and the commit
+ * that refers to it. Safe from any thread.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/error.h"
+
+struct modules;
+/* Makes the folder (0700), removes what interrupted uploads left. */
+struct modules *modules_open(const char *folder, struct error *err) MUST_CHECK;
+void modules_close(struct modules *modules);
+
+/* An upload in bounded memory. */
+struct module_upload;
+struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes,
+		struct error *err) MUST_CHECK;
+/* ERROR_TOO_LARGE past max_bytes, ERROR_NO_SPACE, ERROR_MODULE if it does not begin as wasm. */
+bool module_upload_add(struct module_upload *upload, struct bytes piece,
+		struct error *err) MUST_CHECK;
+/*
+ * Checks that it is a module (or component) whose sections fit the file, puts the file into its
+ * place, durable, and pins it. The upload is to be destroyed all the same. `shown` gets Propeller's
+ * redaction of its base64 (at most 31 characters and a zero byte).
+ */
+struct module_info {
+	char digest[DIGEST_HEX_SIZE];
+	uint64_t size;
+	char shown[32];
+};
+bool module_upload_finish(struct module_upload *upload, struct module_info *info,
+		struct error *err) MUST_CHECK;
+/* Unfinished: removes what was written. Accepts NULL. */
+void module_upload_destroy(struct module_upload *upload);
+void modules_unpin(struct modules *modules, const char *digest);
+
+/* An open file descriptor for reading, or -1 (ERROR_NOT_FOUND). The caller closes it. */
+int modules_open_file(struct modules *modules, const char *digest, uint64_t *size,
+		struct error *err) MUST_CHECK;
+/* Removes the file unless it is pinned; the caller knows that no task refers to it. */
+void modules_remove(struct modules *modules, const char *digest);
+/* Visits every digest in the folder (for the sweep at start). */
+bool modules_each(struct modules *modules, void (*visit)(void *context, const char *digest),
+		void *context, struct error *err) MUST_CHECK;

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The only door to durable state: tasks, their outcomes and histories, workers.
+ *
+ * One thread uses a store. Writes happen between store_begin() and store_commit(); after a commit
+ * that returned true everything in it survives kill -9 and power loss. A failed write or commit
+ * leaves the transaction as never begun (it is rolled back); a full disk is ERROR_NO_SPACE. Reads
+ * see the open transaction's own writes.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/proplet.h"
+#include "model/task.h"
+
+struct store;
+
+/*
+ * "memory" (for tests: gone at the end), or the path of a SQLite file (WAL, synchronous=FULL),
+ * made if it is not there (mode 0600). A schema newer than this program is refused in words; an
+ * older one is migrated, numbered step by step, in one transaction each. A second program on the
+ * same file is refused (an exclusive lock).
+ */
+struct store *store_open(const char *where, struct error *err) MUST_CHECK;
+void store_close(struct store *store); /* accepts NULL; rolls back what is open */
+
+bool store_begin(struct store *store, struct error *err) MUST_CHECK;
+bool store_commit(struct store *store, struct error *err) MUST_CHECK;
+void store_rollback(struct store *store);
+
+/* Inserts a new task. */
+bool store_task_add(struct store *store, const struct task *task, struct error *err) MUST_CHECK;
+/* Writes the part that moves: state, attempt, queued, stopping, address, times. */
+bool store_task_move(struct store *store, const struct task *task, struct error *err) MUST_CHECK;
+/* Writes what a client changed (and the moving part). */
+bool store_task_change(struct store *store, const struct task *task, struct error *err) MUST_CHECK;
+/* Replaces the outcome of a task; an empty one deletes it. */
+bool store_task_outcome(struct store *store, const struct task *task, struct error *err) MUST_CHECK;
+/* A whole task, the outcome with it; ERROR_NOT_FOUND. The caller destroys it. */
+struct task *store_task_get(struct store *store, const char *id, struct error *err) MUST_CHECK;
+/* With outcome and history. True also if it was not there. */
+bool store_task_delete(struct store *store, const char *id, struct error *err) MUST_CHECK;
+
+/* One page, newest first, and how many there are in all. `metadata` (an object or NULL) must be
+ * contained in the task's, member by member. The visitor gets a task that lives for the call. */
+typedef void (*store_task_visitor)(void *context, const struct task *task);
+bool store_task_list(struct store *store, uint64_t offset, uint64_t limit, const json_t *metadata,
+		store_task_visitor visit, void *context, uint64_t *total,
+		struct error *err) MUST_CHECK;
+/* Everything that is live: queued, Scheduled or Running, oldest queue place first. The visitor
+ * takes the task over. */
+typedef void (*store_task_taker)(void *context, struct task *task);
+bool store_task_live(struct store *store, store_task_taker take, void *context,
+		struct error *err) MUST_CHECK;
+/* True in *used if some task has this module. */
+bool store_digest_used(struct store *store, const char *digest, bool *used,
+		struct error *err) MUST_CHECK;
+
+bool store_move_add(struct store *store, const char *task_id, const struct move *move,
+		struct error *err) MUST_CHECK;
+/* The latest `limit` moves, oldest first; the caller frees each cause and the list. */
+bool store_moves(struct store *store, const char *task_id, size_t limit, struct move **moves,
+		size_t *count, struct error *err) MUST_CHECK;
+
+bool store_proplet_put(struct store *store, const struct proplet *proplet,
+		struct error *err) MUST_CHECK;
+bool store_proplet_delete(struct store *store, const char *id, struct error *err) MUST_CHECK;
+typedef void (*store_proplet_taker)(void *context, struct proplet *proplet);
+bool store_proplets(struct store *store, store_proplet_taker take, void *context,
+		struct error *err) MUST_CHECK;

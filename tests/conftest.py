@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: `stack` is empty and one test's own, `up` is a running one that a file shares."""
+import pytest
+
+import stack as stack_module
+from stack import Stack
+
+LOG_TAIL = 8000
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """Nothing started yet; ended, and looked at for crashes, after the test."""
+    own = Stack(tmp_path)
+    yield own
+    own.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """Broker, manager and one worker for all the tests of a file."""
+    own = Stack(tmp_path_factory.mktemp("shared"))
+    try:
+        own.start()
+        yield own
+    finally:
+        own.close()
+
+
+@pytest.fixture
+def up(shared):
+    """The shared stack; after each test everything must still be alive."""
+    yield shared
+    shared.all_alive()
+
+
+@pytest.fixture
+def rest(up):
+    return up.rest
+
+
+def pytest_sessionstart(session):
+    missing = [name for name in ("propeller-manager", "proplet", "propeller-cli")
+               if not (stack_module.BIN / name).exists()]
+    if missing:
+        pytest.exit(f"no {', '.join(missing)} in {stack_module.BIN}: run `make` first", 3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the logs of its processes."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    for value in list(item.funcargs.values()):
+        if isinstance(value, Stack):
+            for process in value.processes.values():
+                if process.name != "broker":
+                    report.sections.append((f"log of {process.name}", process.text()[-LOG_TAIL:]))

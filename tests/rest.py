@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small client of the manager's REST API that hides nothing: status, headers, bytes."""
+import base64
+import http.client
+import json
+import time
+from dataclasses import dataclass
+
+from wait import PATIENCE
+
+PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = range(7)
+FINAL = {COMPLETED, FAILED, SKIPPED, INTERRUPTED}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict  # names in lower case
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        """What a problem says, after a look at its form (RFC 9457 and Propeller's `error`)."""
+        assert self.headers.get("content-type", "").startswith("application/problem+json"), self
+        problem = self.json
+        assert problem["status"] == self.status and problem["type"] and problem["title"], problem
+        assert isinstance(problem["error"], str) and problem["error"], problem
+        return problem["error"]
+
+
+class Rest:
+    def __init__(self, port, token=None):
+        self.port = port
+        self.token = token
+
+    def call(self, method, path, body=None, headers=None, timeout=60):
+        """A dict or list goes out as JSON, bytes as they are, an iterator of bytes in chunks."""
+        headers = dict(headers or {})
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout * PATIENCE)
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()},
+                          answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path, **more):
+        return self.call("GET", path, **more)
+
+    def expect(self, status, method, path, body=None, **more):
+        answer = self.call(method, path, body, **more)
+        assert answer.status == status, f"{method} {path}: {answer.status} {answer.body[:2000]!r}"
+        return answer
+
+    # What a user does with tasks.
+
+    def create(self, name, module=None, **fields):
+        body = dict(name=name, **fields)
+        if module is not None:
+            body["file"] = base64.b64encode(module).decode()
+        answer = self.expect(201, "POST", "/tasks", body)
+        task = answer.json
+        assert answer.headers["location"] == f"/tasks/{task['id']}"
+        return task
+
+    def start(self, task_id):
+        answer = self.expect(200, "POST", f"/tasks/{task_id}/start")
+        assert answer.json["started"] is True
+        return answer.json
+
+    def stop(self, task_id):
+        answer = self.expect(200, "POST", f"/tasks/{task_id}/stop")
+        assert answer.json["stopped"] is True
+        return answer.json
+
+    def task(self, task_id):
+        return self.expect(200, "GET", f"/tasks/{task_id}").json
+
+    def wait(self, task_id, seconds=60):
+        """The task, once its state is final."""
+        deadline = time.monotonic() + seconds * PATIENCE
+        while True:
+            left = deadline - time.monotonic()
+            task = self.expect(200, "GET", f"/tasks/{task_id}?wait={max(1, min(20, int(left)))}").json
+            if task["state"] in FINAL:
+                return task
+            assert left > 0, f"not final in {seconds} s: {task}"
+
+    def run(self, name, module, seconds=60, **fields):
+        task = self.create(name, module, **fields)
+        self.start(task["id"])
+        return self.wait(task["id"], seconds)
+
+    def states(self, task_id):
+        """The history as [(attempt, state), ...]."""
+        return [(move["attempt"], move["state"]) for move in self.task(task_id)["history"]]

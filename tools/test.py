@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the unit tests of a build, then the system tests with its programs.
+
+tools/test [--build DIR] [--unit [NAME ...]] [--system [PYTEST-ARGUMENT ...]]
+
+Without --unit or --system it runs both. The last line counts all test cases of both kinds. The
+exit code is 0 only if something ran and nothing failed.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+CASE = re.compile(r"^(not )?ok \d+(?: -)? ?(.*?)(?: # ?(SKIP)\b ?(.*))?$", re.IGNORECASE)
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: list = field(default_factory=list)  # (name, reason)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {len(self.skipped)} skipped"
+
+
+def count_cases(name, result, output):
+    """The cases that a cmocka program said, in TAP; a program that said none is one case."""
+    count = Count()
+    for line in output.splitlines():
+        match = CASE.match(line.strip())
+        if not match:
+            continue
+        if match[3]:
+            count.skipped.append((f"{name}: {match[2] or match[4]}", "by its own decision"))
+        elif match[1]:
+            count.failed += 1
+        else:
+            count.passed += 1
+    if result in ("SKIP", "IGNORED"):
+        count.skipped.append((name, "the test program skipped itself"))
+    elif result not in ("OK", "EXPECTEDFAIL"):
+        count.failed += count.failed == 0
+    elif count.passed + count.failed + len(count.skipped) == 0:
+        count.passed = 1
+    return count
+
+
+def run_unit(build, names):
+    """meson test; cmocka is told to speak TAP, so that every case can be counted."""
+    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    log = build / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    print(f"== unit tests ({build})", flush=True)
+    code = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", "--print-errorlogs",
+                           *names], env=environment, stdin=subprocess.DEVNULL).returncode
+    count = Count()
+    if log.exists():
+        for line in log.read_text().splitlines():
+            test = json.loads(line)
+            output = test.get("stdout", "") + "\n" + test.get("stderr", "")
+            count.add(count_cases(test["name"], test["result"], output))
+    count.failed += code != 0 and count.failed == 0
+    return count
+
+
+def read_junit(path):
+    count = Count()
+    for case in ET.parse(path).getroot().iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            count.failed += 1
+        elif skipped is not None:
+            count.skipped.append((name, skipped.get("message") or "no reason given"))
+        else:
+            count.passed += 1
+    return count
+
+
+def run_system(programs, arguments):
+    print(f"== system tests ({programs})", flush=True)
+    environment = dict(os.environ, AIRSCREW_BIN=str(programs), PYTHONDONTWRITEBYTECODE="1")
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        code = subprocess.run([sys.executable, "-m", "pytest", f"--junitxml={report}",
+                               *(arguments or [str(TOP / "tests")])], cwd=TOP, env=environment,
+                              stdin=subprocess.DEVNULL).returncode
+        count = read_junit(report) if report.exists() else Count()
+    count.failed += code != 0 and count.failed == 0
+    return count
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, usage=argparse.SUPPRESS)
+    parser.add_argument("--build", type=Path, default=TOP / "build" / "main")
+    parser.add_argument("--unit", nargs="*")
+    parser.add_argument("--system", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    build = arguments.build.resolve()
+    programs = build / "bin" if build.name != "main" else build.parent / "bin"
+    both = arguments.unit is None and arguments.system is None
+
+    total = Count()
+    if both or arguments.unit is not None:
+        total.add(run_unit(build, arguments.unit or []))
+    if both or arguments.system is not None:
+        total.add(run_system(programs, arguments.system))
+    for name, reason in total.skipped:
+        print(f"skipped: {name}: {reason}")
+    print(total, flush=True)
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
