@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from rest import Rest
+from api import Rest
 from wait import PATIENCE, wait_until
 
 TOP = Path(__file__).resolve().parent.parent

@@ -19,7 +19,7 @@ char *base64_encode(const uint8_t *bytes, size_t size) MUST_CHECK;
 bool base64_decode(const char *text, size_t size, struct buf *out, struct error *err) MUST_CHECK;
 
 struct base64_stream {
-	uint8_t quad[4]; /* characters of an unfinished group */
+	uint8_t quad[4]; /* values of the characters of an unfinished group */
 	unsigned count;
 	unsigned padding;
 	uint64_t position; /* of the next character, for messages */

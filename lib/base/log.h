@@ -3,9 +3,10 @@
 /*
  * The log: one line per event on stderr, "time LEVEL message key=value ...".
  *
- * The message is fixed English text, the values follow as key=value, quoted by log_q() where they
- * come from outside. Control characters never reach the terminal. The only global state of the
- * tree is the level set here. Safe from any thread; a line is written with one write().
+ * The message is fixed English text, the values follow as key=value; put quotes around those that
+ * come from outside: key="%s". Control characters and malformed UTF-8 are written as \xNN and never
+ * reach the terminal; a line is cut ("...") at 4096 bytes. The only global state of the tree is the
+ * level set here (LOG_INFO at first). Safe from any thread; a line is written with one write().
  */
 #include <stdbool.h>
 

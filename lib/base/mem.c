@@ -22,7 +22,7 @@ void *mem_resize(void *block, size_t count, size_t size) {
 	if (size != 0 && count > SIZE_MAX / size) {
 		out_of_memory(SIZE_MAX);
 	}
-	void *grown = realloc(block, count * size ? count * size : 1);
+	void *grown = realloc(block, count * size != 0 ? count * size : 1);
 	if (grown == NULL) {
 		out_of_memory(count * size);
 	}

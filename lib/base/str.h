@@ -24,14 +24,16 @@ bool str_to_u64(const char *text, uint64_t *value, struct error *err) MUST_CHECK
 bool str_to_i64(const char *text, int64_t *value, struct error *err) MUST_CHECK;
 /* "true", "1", "yes", "on" and their opposites, any case. */
 bool str_to_bool(const char *text, bool *value, struct error *err) MUST_CHECK;
-/* "30", "30s", "500ms", "5m", "1h": milliseconds; a bare number counts seconds. */
+/* "30", "30s", "500ms", "5m", "1h", "1m30s": milliseconds; a bare number counts seconds. */
 bool str_to_duration_ms(const char *text, uint64_t *ms, struct error *err) MUST_CHECK;
-/* "512", "64KiB", "256MiB", "1GiB", also "k", "M", "G": bytes. */
+/* "512", "64KiB", "256MiB", "1GiB": bytes. "k", "M", "G" are short for KiB, MiB, GiB. */
 bool str_to_bytes(const char *text, uint64_t *bytes, struct error *err) MUST_CHECK;
 
+/* The size of the well-formed UTF-8 character that the bytes begin with, 0 if they do not. */
+size_t str_utf8_next(const char *bytes, size_t size);
 /* True for well-formed UTF-8 (no surrogates, no overlong forms). */
 bool str_is_utf8(const char *bytes, size_t size);
-/* A copy in which each malformed byte is U+FFFD; *copied is its size, a zero byte follows. */
+/* A copy in which each malformed byte is U+FFFD; *copied is its size, a zero byte follows. Never NULL. */
 char *str_utf8(const char *bytes, size_t size, size_t *copied) MUST_CHECK;
 
 /* A list of strings that it owns. {0} is empty. */

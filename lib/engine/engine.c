@@ -74,7 +74,7 @@ bool engine_offers(const struct engine *engine, enum engine_kind kind) {
 		return engine->external != NULL;
 	}
 	/* Written once, by engine_create(). */
-	return kind < TIER_KINDS && engine->tiers[kind][false].wasm != NULL;
+	return (int)kind < (int)TIER_KINDS && engine->tiers[kind][false].wasm != NULL;
 }
 
 bool wasm_header_check(struct bytes wasm, struct error *err) {

@@ -46,6 +46,8 @@ bool wasm_header_check(struct bytes wasm, struct error *err) MUST_CHECK;
 bool tier_get(struct engine *engine, enum engine_kind kind, bool metered, struct tier *tier,
 		struct error *err) MUST_CHECK;
 void tier_finish(struct tier *tier);
+bool wasmtime_run(struct module *module, const struct run_request *request, struct run_stop *stop,
+		struct run_result *result, struct error *err); /* wasmtime_run.c */
 struct module *wasmtime_compile(struct engine *engine, enum engine_kind kind, bool metered,
 		struct bytes wasm, struct error *err) MUST_CHECK;
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Guests that run in this process: what wasmtime.c makes of a module, and one run of it, which
+ * belongs to the thread that runs it. Compiled once, run by many: a wasm_module does not change.
+ */
+#include "engine/inside.h"
+#include "engine/stop.h"
+#include "engine/values.h"
+
+/* An exported function. */
+struct export_function {
+	char *name; /* as in the module: may hold any character but zero */
+	struct value_types params, results;
+};
+
+struct wasm_module {
+	struct module module; /* first */
+	struct tier tier;     /* borrowed from the engine */
+	bool metered;
+	wasmtime_module_t *code;
+	wasmtime_instance_pre_t *linked; /* NULL if its imports cannot be met */
+	char *imports_error;             /* says which, if so */
+	struct export_function *functions;
+	size_t function_count;
+};
+
+/* Why a run ended before its function returned. */
+enum guest_end {
+	GUEST_RUNS,
+	GUEST_EXITED,  /* proc_exit */
+	GUEST_STOPPED, /* run_stop_request() */
+	GUEST_LATE,    /* wall_ms */
+};
+
+struct guest {
+	struct wasm_module *module;
+	const struct run_request *request;
+	struct run_stop *stop;
+	struct run_result *result;
+	struct airscrew_limiter limits;
+	struct epoch_watch watch;
+	wasmtime_store_t *store;
+	wasmtime_context_t *context;
+	wasmtime_instance_t instance;
+	const struct export_function *entry;
+	uint64_t wall_ns; /* CLOCK_MONOTONIC time at which wall_ms is over; UINT64_MAX: never */
+	size_t input_at;  /* how much of stdin has been read */
+	bool closed[3];   /* stdin, stdout, stderr */
+	bool command;     /* the inputs are arguments too */
+	enum guest_end end;
+};
+
+/* True if the run has to end now; then guest->end says why. */
+bool guest_over(struct guest *guest);
+uint64_t guest_now_ns(void);
+
+/* exports.c: the exported functions of a module, and which of them a run begins with. */
+void exports_list(struct wasm_module *module);
+void exports_finish(struct wasm_module *module);
+const struct export_function *exports_find(const struct wasm_module *module, const char *name);
+bool exports_entry(const struct wasm_module *module, const struct run_request *request,
+		const struct export_function **entry, struct error *err) MUST_CHECK;
+
+/* wasi.c: the host functions. */
+bool wasi_define(wasmtime_linker_t *linker, struct error *err) MUST_CHECK;
+/* True for a function of WASI preview 1. */
+bool wasi_has(const char *name, size_t size);
+
+/* trap.c: errors of wasmtime in our words. Each takes what it tells about. */
+bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err);
+bool trap_set_error(const struct guest *guest, wasmtime_error_t *error, struct error *err);
+/* Sets a module error from the last and most telling part of wasmtime's chain. */
+bool module_set_error(wasmtime_error_t *error, struct error *err, const char *what);
+/* The names and types of all imports that nobody offers, a bounded text for the heap. */
+char *imports_tell(const struct wasm_module *module, wasmtime_error_t *error);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * One subprocess from its start to its end: in a process group of its own, its output drained
+ * while it runs, stopped by a request or a deadline, and always reaped. It inherits no descriptor
+ * and no environment but PATH and HOME. The calling thread waits for it.
+ */
+#include <sys/types.h>
+
+#include "engine/engine.h"
+
+struct process_request {
+	char **argv; /* NULL at the end; argv[0] is looked for in PATH */
+	struct bytes input;
+	uint64_t wall_ms; /* 0: none */
+	struct run_stop *stop;
+};
+
+enum process_end { PROCESS_ENDED, PROCESS_STOPPED, PROCESS_LATE };
+
+/* What came of it; the buffers are set by the caller, with their limits. */
+struct process_outcome {
+	enum process_end end;
+	int status; /* as wait() tells it */
+	uint64_t memory_bytes; /* the most that it had resident */
+	struct buf out, err;
+	bool truncated;
+};
+
+/* False if it could not be started; the outcome's buffers are the caller's in either case. */
+bool process_run(const struct process_request *request, struct process_outcome *outcome,
+		struct error *err) MUST_CHECK;

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * A first look at a core module without an engine: which functions does it export? The bytes are
+ * not trusted and not validated either; whoever runs them does that.
+ */
+#include "base/attr.h"
+#include "base/bytes.h"
+#include "base/str.h"
+
+/* Adds the names; false (perhaps after some) if the bytes cannot be read as a core module. */
+bool sections_exports(struct bytes wasm, struct strings *names) MUST_CHECK;

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wasmtime: its engines, and compiling. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/guest.h"
+
+/* Half of what a running thread has to have; the rest is for the host functions. */
+enum { GUEST_STACK_BYTES = ENGINE_STACK_BYTES / 2 };
+
+_Static_assert((int)TIER_KINDS == (int)ENGINE_EXTERNAL, "spec/engines.def lists wasmtime's kinds first");
+
+static wasmtime_error_t *configure_kind(wasm_config_t *config, enum engine_kind kind) {
+	/* Winch compiles none of these, and an engine of it that has them on is refused. */
+	bool all = kind != ENGINE_SINGLEPASS;
+	wasmtime_config_wasm_tail_call_set(config, all);
+	wasmtime_config_wasm_exceptions_set(config, all);
+	wasmtime_config_wasm_function_references_set(config, all);
+	wasmtime_config_wasm_gc_set(config, all);
+	wasmtime_config_wasm_relaxed_simd_set(config, all);
+	if (kind == ENGINE_SINGLEPASS) {
+		wasmtime_config_strategy_set(config, WASMTIME_STRATEGY_WINCH);
+	}
+	return kind == ENGINE_INTERP ? wasmtime_config_target_set(config, "pulley64") : NULL;
+}
+
+static wasm_config_t *configure(bool metered) {
+	wasm_config_t *config = wasm_config_new();
+	wasmtime_config_epoch_interruption_set(config, true);
+	wasmtime_config_consume_fuel_set(config, metered);
+	wasmtime_config_cranelift_nan_canonicalization_set(config, true);
+	wasmtime_config_wasm_relaxed_simd_deterministic_set(config, true);
+	wasmtime_config_max_wasm_stack_set(config, GUEST_STACK_BYTES);
+	/* Waiting on a shared memory could not be stopped, and no limiter is asked about it. */
+	wasmtime_config_shared_memory_set(config, false);
+	return config;
+}
+
+static bool tier_make(struct tier *tier, enum engine_kind kind, bool metered, struct error *err) {
+	wasm_config_t *config = configure(metered);
+	wasmtime_error_t *error = configure_kind(config, kind);
+	if (error != NULL) {
+		wasm_config_delete(config);
+	} else {
+		error = airscrew_engine_new(config, &tier->wasm);
+	}
+	if (error != NULL) {
+		module_set_error(error, err, "");
+		err->code = ERROR_UNSUPPORTED;
+		return error_wrap(err, "engine %s does not work on this machine",
+				engine_kind_name(kind));
+	}
+	tier->linker = wasmtime_linker_new(tier->wasm);
+	return wasi_define(tier->linker, err);
+}
+
+void tier_finish(struct tier *tier) {
+	if (tier->linker != NULL) {
+		wasmtime_linker_delete(tier->linker);
+	}
+	if (tier->wasm != NULL) {
+		wasm_engine_delete(tier->wasm);
+	}
+	*tier = (struct tier){ 0 };
+}
+
+bool tier_get(struct engine *engine, enum engine_kind kind, bool metered, struct tier *tier,
+		struct error *err) {
+	pthread_mutex_lock(&engine->lock);
+	struct tier *place = &engine->tiers[kind][metered];
+	bool ok = place->wasm != NULL || tier_make(place, kind, metered, err);
+	if (!ok) {
+		tier_finish(place);
+	}
+	*tier = *place;
+	pthread_mutex_unlock(&engine->lock);
+	return ok;
+}
+
+static void destroy(struct module *base) {
+	struct wasm_module *module = (struct wasm_module *)base;
+	exports_finish(module);
+	if (module->linked != NULL) {
+		wasmtime_instance_pre_delete(module->linked);
+	}
+	wasmtime_module_delete(module->code);
+	free(module->imports_error);
+	free(module);
+}
+
+/* What singlepass lacks, by the words in which wasmtime refuses it. */
+static const char *lacking(const char *message) {
+	static const struct {
+		const char *words, *feature;
+	} known[] = {
+		{ "exception", "exceptions" },
+		{ "tag", "exceptions" },
+		{ "tail call", "tail calls" },
+		{ "return_call", "tail calls" },
+		{ "relaxed", "relaxed SIMD" },
+		{ "gc proposal", "garbage collection types" },
+		{ "function references", "typed function references" },
+		{ "gc", "garbage collection types" },
+		{ "heap type", "garbage collection types" },
+		{ "sub type", "garbage collection types" },
+		{ "rec group", "garbage collection types" },
+		{ "reference", "garbage collection types" },
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcasestr(message, known[i].words) != NULL) {
+			return known[i].feature;
+		}
+	}
+	return NULL;
+}
+
+/* A module that multipass takes and singlepass does not uses something that singlepass lacks. */
+static void explain_singlepass(struct engine *engine, struct bytes wasm, struct error *err) {
+	struct tier full;
+	struct error ignored;
+	if (!tier_get(engine, ENGINE_MULTIPASS, false, &full, &ignored)) {
+		return;
+	}
+	wasmtime_error_t *invalid = wasmtime_module_validate(full.wasm, wasm.data, wasm.size);
+	if (invalid != NULL) {
+		wasmtime_error_delete(invalid);
+		return;
+	}
+	char told[400];
+	(void)snprintf(told, sizeof(told), "%s", err->message);
+	const char *feature = lacking(told);
+	error_set(err, ERROR_MODULE,
+			"engine singlepass does not have %s, which this module uses: use engine multipass (%s)",
+			feature != NULL ? feature : "a feature", told);
+}
+
+static bool core_check(struct bytes wasm, struct error *err) {
+	if (wasm.data[4] == 0x0d) {
+		return error_set(err, ERROR_MODULE,
+				"this is a WebAssembly component; what runs here is core modules (build it for "
+				"wasm32-wasip1)");
+	}
+	return true;
+}
+
+static void link_imports(struct wasm_module *module) {
+	wasmtime_error_t *error =
+			wasmtime_linker_instantiate_pre(module->tier.linker, module->code, &module->linked);
+	if (error != NULL) {
+		module->linked = NULL;
+		module->imports_error = imports_tell(module, error);
+	}
+}
+
+static size_t code_size(const wasmtime_module_t *code) {
+	void *start, *end;
+	wasmtime_module_image_range(code, &start, &end);
+	return (size_t)((char *)end - (char *)start);
+}
+
+static struct wasm_module *module_make(struct engine *engine, const struct tier *tier,
+		wasmtime_module_t *code) {
+	struct wasm_module *module = MEM_NEW(struct wasm_module);
+	module->module = (struct module){
+		.engine = engine, .size = code_size(code), .run = wasmtime_run, .destroy = destroy
+	};
+	module->tier = *tier;
+	module->code = code;
+	exports_list(module);
+	link_imports(module);
+	return module;
+}
+
+struct module *wasmtime_compile(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct error *err) {
+	struct tier tier;
+	if (!core_check(wasm, err) || !tier_get(engine, kind, metered, &tier, err)) {
+		return NULL;
+	}
+	wasmtime_module_t *code;
+	wasmtime_error_t *error = wasmtime_module_new(tier.wasm, wasm.data, wasm.size, &code);
+	if (error != NULL) {
+		module_set_error(error, err, "the module cannot be compiled");
+		if (kind == ENGINE_SINGLEPASS) {
+			explain_singlepass(engine, wasm, err);
+		}
+		return NULL;
+	}
+	struct wasm_module *module = module_make(engine, &tier, code);
+	module->module.kind = kind;
+	module->metered = metered;
+	return &module->module;
+}

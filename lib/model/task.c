@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/member.h"
+#include "model/message.h"
+
+enum { METADATA_MAX = 1024 * 1024, PRIORITY_DEFAULT = 50, SHORT_RESULTS_MAX = 4096 };
+
+static const char *const state_names[] = {
+	[TASK_PENDING] = "Pending",
+	[TASK_SCHEDULED] = "Scheduled",
+	[TASK_RUNNING] = "Running",
+	[TASK_COMPLETED] = "Completed",
+	[TASK_FAILED] = "Failed",
+	[TASK_SKIPPED] = "Skipped",
+	[TASK_INTERRUPTED] = "Interrupted",
+};
+
+const char *task_state_name(enum task_state state) {
+	return state_names[state];
+}
+
+bool task_state_final(enum task_state state) {
+	static const bool finals[] = {
+#define STATE(name, number, final) [TASK_##name] = (final),
+#define MOVE(from, to)
+#include "spec/states.def"
+#undef STATE
+#undef MOVE
+	};
+	return finals[state];
+}
+
+bool task_state_may(enum task_state from, enum task_state to) {
+	static const struct {
+		enum task_state from, to;
+	} moves[] = {
+#define STATE(name, number, final)
+#define MOVE(from, to) { TASK_##from, TASK_##to },
+#include "spec/states.def"
+#undef STATE
+#undef MOVE
+	};
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		if (moves[i].from == from && moves[i].to == to) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct task *task_create(void) {
+	struct task *task = MEM_NEW(struct task);
+	workload_init(&task->work);
+	task->priority = PRIORITY_DEFAULT;
+	return task;
+}
+
+void task_destroy(struct task *task) {
+	if (task == NULL) {
+		return;
+	}
+	workload_finish(&task->work);
+	free(task->pinned);
+	free(task->file_shown);
+	json_decref(task->metadata);
+	json_decref(task->monitoring);
+	free(task->at.proplet_id);
+	outcome_finish(&task->outcome);
+	free(task);
+}
+
+/* Fields that Propeller has and that are not run yet, with the value that asks for nothing. */
+static bool asks_nothing(const json_t *value) {
+	return value == NULL || json_is_null(value) || json_is_false(value) ||
+	       (json_is_string(value) && json_string_length(value) == 0) ||
+	       (json_is_array(value) && json_array_size(value) == 0) ||
+	       (json_is_object(value) && json_object_size(value) == 0);
+}
+
+static bool refuse_unsupported(const json_t *object, const char **field, struct error *err) {
+	static const char *const names[] = { "schedule", "is_recurring", "timezone", "latent", "depends_on",
+		"run_if", "broadcast", "mode", "workflow_id", "job_id", "image_url", "encrypted",
+		"kbs_resource_path", "hal_storage_path" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!asks_nothing(json_object_get(object, names[i]))) {
+			*field = names[i];
+			return error_set(err, ERROR_UNSUPPORTED,
+					"field \"%s\" asks for what this manager does not run yet; leave it out",
+					names[i]);
+		}
+	}
+	return true;
+}
+
+static bool read_kind(struct task *task, const json_t *object, struct error *err) {
+	const json_t *kind = json_object_get(object, "kind");
+	(void)task;
+	if (asks_nothing(kind) || str_equal(json_string_value(kind), "standard")) {
+		return true;
+	}
+	return error_set(err, ERROR_UNSUPPORTED,
+			"field \"kind\": only \"standard\" is run yet; leave it out");
+}
+
+static bool read_pinned(struct task *task, const json_t *object, struct error *err) {
+	if (!member_text(object, "proplet_id", MESSAGE_ID_MAX, &task->pinned, err)) {
+		return false;
+	}
+	if (task->pinned != NULL && task->pinned[0] == 0) {
+		str_set(&task->pinned, NULL);
+	}
+	return true;
+}
+
+static bool read_metadata(struct task *task, const json_t *object, struct error *err) {
+	if (!member_object(object, "metadata", &task->metadata, err)) {
+		return false;
+	}
+	if (task->metadata != NULL && json_dumpb(task->metadata, NULL, 0, JSON_COMPACT) > METADATA_MAX) {
+		return error_set(err, ERROR_INVALID, "metadata exceeds 1MB limit");
+	}
+	return true;
+}
+
+static bool read_monitoring(struct task *task, const json_t *object, struct error *err) {
+	return member_object(object, "monitoring_profile", &task->monitoring, err);
+}
+
+static bool read_priority(struct task *task, const json_t *object, struct error *err) {
+	uint64_t priority = (uint64_t)task->priority;
+	if (!member_u64(object, "priority", 0, 100, &priority, err)) {
+		return error_wrap(err, "priority must be between 0 and 100");
+	}
+	task->priority = (int64_t)priority;
+	return true;
+}
+
+static const struct {
+	const char *field;
+	bool (*read)(struct task *task, const json_t *object, struct error *err);
+} readers[] = {
+	{ "kind", read_kind },
+	{ "proplet_id", read_pinned },
+	{ "metadata", read_metadata },
+	{ "monitoring_profile", read_monitoring },
+	{ "priority", read_priority },
+};
+
+bool task_read(struct task *task, const json_t *object, bool update, const char **field,
+		struct error *err) {
+	*field = NULL;
+	if (!refuse_unsupported(object, field, err)) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		if (!readers[i].read(task, object, err)) {
+			*field = readers[i].field;
+			return false;
+		}
+	}
+	struct workload *work = &task->work;
+	char digest[DIGEST_HEX_SIZE];
+	uint64_t size = work->module_size;
+	memcpy(digest, work->digest, sizeof(digest));
+	bool ok = workload_read(work, object, field, err);
+	memcpy(work->digest, digest, sizeof(digest)); /* only an upload sets these */
+	work->module_size = size;
+	if (ok && !update && work->name == NULL) {
+		*field = "name";
+		return error_set(err, ERROR_INVALID, "missing identity name: a task needs a \"name\"");
+	}
+	return ok;
+}
+
+/* What clients may say, and what never changes while a task runs. */
+static void write_asked(const struct task *task, json_t *object) {
+	workload_write(&task->work, object);
+	member_put_text(object, "proplet_id", task->pinned);
+	if (task->monitoring != NULL) {
+		json_object_set(object, "monitoring_profile", task->monitoring);
+	}
+	member_put_u64(object, "priority", (uint64_t)task->priority);
+	if (task->metadata != NULL) {
+		json_object_set(object, "metadata", task->metadata);
+	}
+	member_put_text(object, "file", task->file_shown);
+}
+
+static void write_moving(const struct task *task, json_t *object) {
+	member_put_time(object, "start_time", task->start_time);
+	member_put_time(object, "finish_time", task->finish_time);
+	member_put_time(object, "created_at", task->created_at);
+	member_put_time(object, "updated_at", task->updated_at);
+	member_put_u64(object, "attempt", task->attempt);
+	if (task->queued) {
+		json_object_set_new(object, "queued", json_true());
+	}
+	if (task->stopping) {
+		json_object_set_new(object, "stopping", json_true());
+	}
+	member_put_text(object, "assigned_proplet_id", task->at.proplet_id);
+}
+
+static json_t *view(const struct task *task) {
+	json_t *object = json_object();
+	member_put_text(object, "id", task->id);
+	member_put_text(object, "kind", "standard");
+	member_put_u64(object, "state", (uint64_t)task->state);
+	write_asked(task, object);
+	json_object_set_new(object, "encrypted", json_false());
+	member_put_time(object, "next_run", 0);
+	write_moving(task, object);
+	return object;
+}
+
+json_t *task_view(const struct task *task, const struct move *moves, size_t count) {
+	json_t *object = view(task);
+	outcome_write(&task->outcome, object);
+	if (moves == NULL) {
+		return object;
+	}
+	json_t *history = json_array();
+	for (size_t i = 0; i < count; i++) {
+		json_t *row = json_object();
+		member_put_time(row, "at", moves[i].at);
+		member_put_u64(row, "state", (uint64_t)moves[i].state);
+		member_put_u64(row, "attempt", moves[i].attempt);
+		member_put_text(row, "cause", moves[i].cause);
+		json_array_append_new(history, row);
+	}
+	json_object_set_new(object, "history", history);
+	return object;
+}
+
+json_t *task_view_short(const struct task *task) {
+	json_t *object = view(task);
+	const struct outcome *outcome = &task->outcome;
+	if (outcome->results != NULL && json_string_length(outcome->results) <= SHORT_RESULTS_MAX) {
+		json_object_set(object, "results", outcome->results);
+	}
+	if (outcome->exited) {
+		json_object_set_new(object, "exit_code", json_integer(outcome->exit_code));
+	}
+	member_put_text(object, "error", outcome->error);
+	return object;
+}
+
+json_t *task_save(const struct task *task) {
+	json_t *object = json_object();
+	write_asked(task, object);
+	json_object_set_new(object, "default_limits", json_boolean(task->work.default_limits));
+	return object;
+}
+
+bool task_load(struct task *task, const json_t *saved, struct error *err) {
+	const char *field = NULL;
+	if (!workload_read(&task->work, saved, &field, err) ||
+			!member_bool(saved, "default_limits", &task->work.default_limits, err) ||
+			!member_text(saved, "file", 64, &task->file_shown, err) ||
+			!read_pinned(task, saved, err) || !read_metadata(task, saved, err) ||
+			!read_monitoring(task, saved, err) || !read_priority(task, saved, err)) {
+		return error_wrap(err, "a stored task");
+	}
+	return true;
+}

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each program alone: help, version, settings that are checked."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from stack import BIN, clean_environment, free_port
+from wait import wait_until
+
+PROGRAMS = ["propeller-manager", "proplet", "propeller-cli"]
+MANAGER = {"MANAGER_DOMAIN_ID": "d", "MANAGER_CHANNEL_ID": "c", "MANAGER_CLIENT_ID": "m",
+           "MANAGER_CLIENT_KEY": "the-secret-key", "MANAGER_MQTT_ADDRESS": "tcp://127.0.0.1:1"}
+PROPLET = {"PROPLET_DOMAIN_ID": "d", "PROPLET_CHANNEL_ID": "c", "PROPLET_CLIENT_ID": "w",
+           "PROPLET_CLIENT_KEY": "the-secret-key", "PROPLET_MQTT_ADDRESS": "tcp://127.0.0.1:1"}
+
+
+def run(program, *arguments, **environment):
+    return subprocess.run([BIN / program, *arguments], capture_output=True, text=True, timeout=30,
+                          env={**clean_environment(), **environment}, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_names_the_program(program):
+    done = run(program, "--help")
+    assert done.returncode == 0, done.stderr
+    assert program in done.stdout
+
+
+def test_version():
+    done = run("propeller-cli", "version")
+    assert done.returncode == 0 and done.stdout.strip(), done
+
+
+@pytest.mark.parametrize("program,names", [
+    ("propeller-manager", ["MANAGER_DOMAIN_ID", "MANAGER_HTTP_PORT", "MANAGER_HTTP_TOKEN"]),
+    ("proplet", ["PROPLET_DOMAIN_ID", "PROPLET_SLOTS", "PROPLET_EXTERNAL_WASM_RUNTIME"]),
+])
+def test_help_lists_the_settings(program, names):
+    text = run(program, "--help").stdout
+    for name in names:
+        assert name in text
+
+
+@pytest.mark.parametrize("program,settings,bad,value", [
+    ("propeller-manager", MANAGER, "MANAGER_HTTP_PORT", "70707"),
+    ("propeller-manager", MANAGER, "MANAGER_HTTP_PORT", "5abc"),
+    ("propeller-manager", MANAGER, "MANAGER_DOMAIN_ID", "with/slash"),
+    ("propeller-manager", MANAGER, "MANAGER_CHANNEL_ID", "a+b"),
+    ("proplet", PROPLET, "PROPLET_SLOTS", "0"),
+    ("proplet", PROPLET, "PROPLET_SLOTS", "many"),
+    ("proplet", PROPLET, "PROPLET_LIVELINESS_INTERVAL", "soon"),
+])
+def test_a_bad_setting_is_named(program, settings, bad, value, tmp_path):
+    state = "MANAGER_STATE_DIR" if program == "propeller-manager" else "PROPLET_STATE_DIR"
+    done = run(program, **{**settings, state: str(tmp_path), bad: value})
+    assert done.returncode != 0
+    said = done.stderr + done.stdout
+    assert bad in said or bad.replace("DOMAIN", "TENANT") in said or "channel" in said.lower() or \
+        "domain" in said.lower(), said
+    assert value in said, said
+    assert "the-secret-key" not in said
+
+
+@pytest.mark.parametrize("program,settings", [("propeller-manager", MANAGER), ("proplet", PROPLET)])
+def test_missing_identity_is_named(program, settings, tmp_path):
+    prefix = "MANAGER" if program == "propeller-manager" else "PROPLET"
+    without = {k: v for k, v in settings.items() if not k.endswith("_DOMAIN_ID")}
+    done = run(program, **{**without, f"{prefix}_STATE_DIR": str(tmp_path)})
+    assert done.returncode != 0
+    assert f"{prefix}_DOMAIN_ID" in done.stderr + done.stdout
+
+
+def test_disagreeing_names_are_refused(tmp_path):
+    done = run("propeller-manager", **MANAGER, MANAGER_TENANT_ID="another",
+               MANAGER_STATE_DIR=str(tmp_path))
+    assert done.returncode != 0
+    assert "MANAGER_TENANT_ID" in done.stderr + done.stdout
+
+
+def test_off_loopback_needs_a_token(tmp_path):
+    done = run("propeller-manager", **MANAGER, MANAGER_HTTP_HOST="0.0.0.0",
+               MANAGER_HTTP_PORT=str(free_port()), MANAGER_STATE_DIR=str(tmp_path))
+    assert done.returncode != 0
+    assert "MANAGER_HTTP_TOKEN" in done.stderr + done.stdout
+
+
+def test_new_names_work_as_well(stack):
+    """The second naming generation: TENANT_ID, ENTITY_ID, API_KEY."""
+    stack.start_broker()
+    stack.start_manager(MANAGER_DOMAIN_ID=None, MANAGER_TENANT_ID=stack.domain,
+                        MANAGER_CLIENT_ID=None, MANAGER_ENTITY_ID="manager",
+                        MANAGER_CLIENT_KEY=None, MANAGER_API_KEY="key")
+    stack.start_proplet("worker-1", PROPLET_DOMAIN_ID=None, PROPLET_TENANT_ID=stack.domain,
+                        PROPLET_CLIENT_ID=None, PROPLET_ENTITY_ID="worker-1",
+                        PROPLET_CLIENT_KEY=None, PROPLET_API_KEY="key")
+
+
+def test_health(stack):
+    stack.start_broker()
+    stack.start_manager()
+    health = stack.rest.expect(200, "GET", "/health").json
+    assert health["status"] == "pass"
+    assert health["version"] and health["description"]
+    assert health["instance_id"] == "manager"
+
+
+def test_a_taken_port_is_said(stack):
+    stack.start_broker()
+    stack.start_manager()
+    environment = stack.environment("MANAGER", "other", {
+        "MANAGER_HTTP_HOST": "127.0.0.1", "MANAGER_HTTP_PORT": stack.http_port})
+    done = run("propeller-manager", **environment)
+    assert done.returncode != 0
+    assert str(stack.http_port) in done.stderr + done.stdout
+
+
+def test_secrets_stay_out_of_logs_and_arguments(stack):
+    stack.start(MANAGER_IGNORED="1")
+    for process in (stack.manager, stack.proplet()):
+        assert "key-of-" not in process.text()
+        assert b"key-of-" not in open(f"/proc/{process.pid}/cmdline", "rb").read()
+
+
+def test_state_is_private(stack):
+    stack.start()
+    for folder in stack.folder.glob("state-*"):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+    for file in (stack.folder / "state-manager").rglob("*"):
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_second_manager_on_one_state_is_refused(stack):
+    stack.start_broker()
+    stack.start_manager()
+    environment = stack.environment("MANAGER", "manager", {
+        "MANAGER_HTTP_HOST": "127.0.0.1", "MANAGER_HTTP_PORT": free_port()})
+    done = run("propeller-manager", **environment)
+    assert done.returncode != 0 and (done.stderr + done.stdout).strip()
+    assert stack.rest.get("/health").status == 200
+
+
+def test_programs_start_without_a_broker(stack):
+    """They keep trying, and find each other when it comes."""
+    stack.start_manager()
+    stack.start_proplet(ready=False)
+    assert stack.rest.get("/health").status == 200
+    assert stack.proplet_view() == {}
+    stack.start_broker()
+    stack.proplet_ready(seconds=30)
+
+
+def test_sigterm_and_sigint_end_quickly(stack):
+    stack.start()
+    assert stack.proplet().stop(5) == 0
+    stack.manager.ended_by_test = True
+    stack.manager.signal(2)
+    assert wait_until(lambda: not stack.manager.alive, 5, "the manager's end")
+    assert stack.manager.popen.returncode == 0
+
+
+def test_json_everywhere(stack):
+    """Also unknown paths and methods get a problem, not a page."""
+    stack.start_broker()
+    stack.start_manager()
+    for method, path, status in [("GET", "/nothing", 404), ("PATCH", "/tasks", 405),
+                                 ("DELETE", "/health", 405), ("GET", "/tasks/", 200)]:
+        answer = stack.rest.call(method, path)
+        assert answer.status == status, (method, path, answer)
+        json.loads(answer.body)
+        if status != 200:
+            assert answer.error
+
+
+def test_environment_of_tests_is_clean():
+    """The tests themselves must not hand their settings to the programs."""
+    os.environ["MANAGER_FOR_THIS_TEST"] = "x"
+    try:
+        assert "MANAGER_FOR_THIS_TEST" not in clean_environment()
+    finally:
+        del os.environ["MANAGER_FOR_THIS_TEST"]

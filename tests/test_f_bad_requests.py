@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that are wrong, and what is refused because it is not run yet."""
+import socket
+
+import pytest
+
+from modules import example
+
+JSON = {"Content-Type": "application/json"}
+REFUSED = [
+    ("schedule", "* * * * *"), ("latent", True), ("depends_on", ["a"]), ("broadcast", True),
+    ("mode", "train"), ("kind", "federated"),
+]
+
+
+@pytest.mark.parametrize("field,value", REFUSED)
+def test_what_is_not_run_yet(rest, field, value):
+    before = rest.get("/tasks?limit=1").json["total"]
+    answer = rest.expect(422, "POST", "/tasks", {"name": "x", field: value})
+    assert field in answer.error
+    assert answer.json.get("field") == field
+    assert rest.get("/tasks?limit=1").json["total"] == before, "nothing was stored"
+
+
+@pytest.mark.parametrize("field,value", REFUSED)
+def test_what_is_not_run_yet_in_an_update(rest, field, value):
+    task = rest.create("x")
+    answer = rest.expect(422, "PUT", f"/tasks/{task['id']}", {field: value})
+    assert field in answer.error and answer.json.get("field") == field
+
+
+@pytest.mark.parametrize("fields", [
+    {"encrypted": True}, {"image_url": "registry.example/app:1"}, {"encrypted": True, "file": "AGFz"},
+])
+def test_images_and_encryption_come_later(rest, fields):
+    assert rest.expect(422, "POST", "/tasks", {"name": "x", **fields}).error
+
+
+@pytest.mark.parametrize("field,value", [
+    ("latent", False), ("broadcast", False), ("encrypted", False), ("kind", "standard"),
+    ("schedule", None), ("depends_on", None), ("mode", None), ("image_url", None), ("schedule", ""),
+    ("depends_on", []),
+])
+def test_saying_no_is_allowed(rest, field, value):
+    rest.create("x", **{field: value})
+
+
+@pytest.mark.parametrize("body,says", [
+    ({}, "name"), ({"name": ""}, "name"), ({"name": None}, "name"), ({"name": 7}, "name"),
+    ({"name": "x" * 300}, "name"), ({"name": "x", "inputs": "1"}, "inputs"),
+    ({"name": "x", "inputs": [{}]}, "inputs"), ({"name": "x", "inputs": [None]}, "inputs"),
+    ({"name": "x", "cli_args": [1]}, "cli_args"), ({"name": "x", "env": []}, "env"),
+    ({"name": "x", "env": {"A": 1}}, "env"), ({"name": "x", "env": {"A=B": "1"}}, "env"),
+    ({"name": "x", "env": {"": "1"}}, "env"), ({"name": "x", "env": {"A": "a\0b"}}, "env"),
+    ({"name": "x", "daemon": "yes"}, "daemon"), ({"name": "x", "engine": "v8"}, "engine"),
+    ({"name": "x", "engine": 1}, "engine"), ({"name": "x", "invoke": 3}, "invoke"),
+    ({"name": "x", "limits": 3}, "limits"),
+    ({"name": "x", "limits": {"memory_bytes": -1}}, "memory_bytes"),
+    ({"name": "x", "limits": {"memory_bytes": 1 << 60}}, "memory_bytes"),
+    ({"name": "x", "limits": {"wall_seconds": "long"}}, "wall_seconds"),
+    ({"name": "x", "limits": {"wall_seconds": -5}}, "wall_seconds"),
+    ({"name": "x", "limits": {"fuel": 1.5}}, "fuel"),
+    ({"name": "x", "limits": {"output_bytes": 1 << 40}}, "output_bytes"),
+    ({"name": "x", "priority": 101}, "priority"), ({"name": "x", "priority": -1}, "priority"),
+    ({"name": "x", "priority": "high"}, "priority"), ({"name": "x", "metadata": [1]}, "metadata"),
+    ({"name": "x", "proplet_id": 7}, "proplet_id"), ({"name": "x", "stdin": 7}, "stdin"),
+    ({"name": "x", "stdin": "x" * (600 << 10)}, "stdin"),
+    ({"name": "x", "inputs": ["1"] * 5000}, "inputs"),
+])
+def test_wrong_fields_are_named(rest, body, says):
+    answer = rest.call("POST", "/tasks", body)
+    assert answer.status in (400, 413, 422), answer
+    assert says in answer.error, answer.error
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"nonsense", b"[]", b"null", b"7", b'"text"', b'{"name":"x"} trailing',
+    b'{"name":"x",}', b"{'name':'x'}", b'{"name":"\xff\xfe"}', b'{"name":"a\\u0000b"}',
+    b"\x00" * 100, b'{"name": ' + b"1" * 10000 + b"}",
+    b'{"name":"x","inputs":' + b"[" * 10000 + b"]" * 10000 + b"}",
+    b'{"name":"x","metadata":' + b'{"a":' * 10000 + b"1" + b"}" * 10000 + b"}",
+    b"[" * 100000,
+], ids=range(17))
+def test_bad_json(rest, body):
+    answer = rest.call("POST", "/tasks", body, headers=JSON)
+    assert answer.status == 400, answer
+    assert answer.error
+
+
+def test_a_body_of_another_type(rest):
+    answer = rest.call("POST", "/tasks", b"name=x",
+                       headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status in (400, 415) and answer.error
+
+
+def test_a_name_twice_is_no_crash(rest):
+    answer = rest.call("POST", "/tasks", b'{"name":"a","name":"b"}', headers=JSON)
+    assert answer.status in (201, 400)
+
+
+def test_unknown_members_are_ignored(rest):
+    assert "colour" not in rest.create("x", colour="red")
+
+
+def test_metadata_over_a_megabyte(rest):
+    answer = rest.call("POST", "/tasks", {"name": "x", "metadata": {"big": "x" * (1 << 21)}})
+    assert answer.status in (400, 413) and answer.error
+
+
+def raw(up, data, read=True):
+    with socket.create_connection(("127.0.0.1", up.http_port), timeout=30) as connection:
+        try:
+            connection.sendall(data)
+            return connection.recv(65536) if read else b""
+        except (BrokenPipeError, ConnectionResetError):
+            return b""
+
+
+@pytest.mark.parametrize("data", [
+    b"\r\n\r\n", b"GARBAGE\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    b"POST /tasks HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+    b"POST /tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"POST /tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20000 + b"\r\n",
+    b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 200000 + b"\r\n\r\n",
+    bytes(range(256)) * 100,
+    b"GET /tasks/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+], ids=range(13))
+def test_bytes_that_are_no_http(up, data):
+    answer = raw(up, data)
+    assert b"HTTP/1.1 200" not in answer and b"root:" not in answer
+    assert up.rest.get("/health").status == 200
+
+
+def test_connections_that_say_nothing(up):
+    idle = [socket.create_connection(("127.0.0.1", up.http_port)) for _ in range(200)]
+    assert up.rest.get("/health").status == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_a_body_where_none_belongs(rest):
+    task = rest.create("x", example("add"))
+    answer = rest.call("GET", f"/tasks/{task['id']}", b"x" * 100000)
+    assert answer.status in (200, 400, 413)
+
+
+def test_everything_still_works(rest):
+    assert rest.run("add", example("add"), inputs=[1, 2])["results"] == "3"
