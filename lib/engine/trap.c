@@ -48,9 +48,10 @@ static void last_reason(const char *chain, char *out, size_t size) {
 
 /* "    3:   0x2a - module.wasm!name": the function's name and where it was. */
 static bool frame_of(const char *line, char *out, size_t size) {
-	unsigned number, offset;
+	unsigned number, offset = 0;
 	int after = 0;
-	if (sscanf(line, " %u: 0x%x - %n", &number, &offset, &after) != 2 || after == 0) {
+	bool placed = sscanf(line, " %u: 0x%x - %n", &number, &offset, &after) == 2 && after != 0;
+	if (!placed && (sscanf(line, " %u: %n", &number, &after) != 1 || after == 0)) {
 		return false;
 	}
 	const char *name = line + after;
@@ -60,24 +61,58 @@ static bool frame_of(const char *line, char *out, size_t size) {
 		length -= (size_t)(bang + 1 - name);
 		name = bang + 1;
 	}
-	(void)snprintf(out, size, "%.*s at 0x%x", length < 80 ? (int)length : 80, name, offset);
+	int used = snprintf(out, size, "%.*s", length < 80 ? (int)length : 80, name);
+	if (placed && used > 0) {
+		(void)snprintf(out + used, size - (size_t)used, " at 0x%x", offset);
+	}
 	return true;
 }
 
-/* " in a at 0x2a, called from b at 0x50 ..."; nothing if there is no backtrace. */
-static void backtrace_of(const char *chain, char *out, size_t size) {
-	const char *line = strstr(chain, "wasm backtrace:\n");
-	size_t used = 0;
-	out[0] = '\0';
-	while (line != NULL && used + 128 < size) {
-		line = strchr(line, '\n');
-		char frame[112];
-		if (line == NULL || !frame_of(++line, frame, sizeof(frame))) {
-			break;
-		}
-		const char *joint = used == 0 ? " in " : " < ";
-		used += (size_t)snprintf(out + used, size - used, "%s%s", joint, frame);
+/* A backtrace as text that grows: a frame that is like the one before is only counted. */
+struct backtrace {
+	char *text;
+	size_t size, used;
+	char last[112];
+	unsigned repeats;
+};
+
+static void backtrace_add(struct backtrace *trace, const char *format, const char *text,
+		unsigned number) {
+	int more = snprintf(trace->text + trace->used, trace->size - trace->used, format, text, number);
+	trace->used += more > 0 ? (size_t)more : 0;
+}
+
+static void backtrace_flush(struct backtrace *trace) {
+	if (trace->repeats > 0) {
+		backtrace_add(trace, "%s and %u more like it", "", trace->repeats);
+		trace->repeats = 0;
 	}
+}
+
+static void backtrace_frame(struct backtrace *trace, const char *frame) {
+	if (str_equal(frame, trace->last)) {
+		trace->repeats++;
+		return;
+	}
+	backtrace_flush(trace);
+	backtrace_add(trace, trace->used == 0 ? "; in %s" : ", called by %s", frame, 0);
+	(void)snprintf(trace->last, sizeof(trace->last), "%s", frame);
+}
+
+/* "; in a at 0x2a, called by b at 0x50": nothing if there is no backtrace, cut if it is long. */
+static void backtrace_of(const char *chain, char *out, size_t size) {
+	struct backtrace trace = { .text = out, .size = size };
+	const char *line = strstr(chain, "wasm backtrace:\n");
+	out[0] = '\0';
+	line = line != NULL ? strchr(line, '\n') : NULL;
+	for (; line != NULL && line[1] == ' ' && trace.used + 160 < size; line = strchr(line, '\n')) {
+		char frame[112];
+		/* Lines in between are places in a source file, for modules with debug information. */
+		if (frame_of(++line, frame, sizeof(frame))) {
+			backtrace_frame(&trace, frame);
+		}
+	}
+	backtrace_flush(&trace);
 }
 
 static const char *trap_words(wasmtime_trap_code_t code) {
@@ -125,7 +160,7 @@ static bool tell(const struct guest *guest, const char *words, const char *chain
 	char backtrace[640], memory[192];
 	backtrace_of(chain, backtrace, sizeof(backtrace));
 	memory_words(guest, memory, sizeof(memory));
-	return error_set(err, ERROR_FAILED, "the guest trapped: %.180s%s%s", words, memory, backtrace);
+	return error_set(err, ERROR_FAILED, "the guest trapped: %.180s%s%s", words, backtrace, memory);
 }
 
 bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err) {
@@ -141,6 +176,10 @@ bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err) {
 	}
 	char reason[200];
 	last_reason(chain, reason, sizeof(reason));
+	if (strstr(reason, "thrown Wasm exception") != NULL) {
+		known = true;
+		code = WASMTIME_TRAP_CODE_UNCAUGHT_EXCEPTION;
+	}
 	const char *words = known ? trap_words(code) : NULL;
 	return tell(guest, words != NULL ? words : reason, chain, err);
 }
@@ -160,6 +199,10 @@ bool trap_set_error(const struct guest *guest, wasmtime_error_t *error, struct e
 	bool refused = guest->limits.memory_refused != 0 || guest->limits.table_refused != 0;
 	if (refused && strstr(chain, "minimum size") != NULL) {
 		return begins_too_large(guest, err);
+	}
+	if (strstr(chain, "shared memory support is disabled") != NULL) {
+		return error_set(err, ERROR_MODULE,
+				"the module has a shared memory, which guests do not get: build it without threads");
 	}
 	char reason[200];
 	last_reason(chain, reason, sizeof(reason));

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creating and changing tasks: what a client asks for is checked here, before anything is stored. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "manager/api.h"
+#include "manager/tasks.h"
+#include "manager/upload.h"
+
+/* A body on its way to the loop: JSON, and a module that is pinned until the commit is over. */
+struct admission {
+	struct modules *modules;
+	char *id; /* NULL for a new task */
+	json_t *json;
+	bool has_module;
+	struct module_info module;
+	struct task *task; /* a new one, read in the HTTP thread */
+};
+
+static void free_admission(struct deed *deed) {
+	struct admission *admission = deed->data;
+	if (admission->has_module) {
+		modules_unpin(admission->modules, admission->module.digest);
+	}
+	task_destroy(admission->task);
+	json_decref(admission->json);
+	free(admission->id);
+	free(admission);
+}
+
+static void discard(struct admission *admission) {
+	struct deed deed = { .data = admission };
+	free_admission(&deed);
+}
+
+static json_t *parse(struct bytes text, struct error *err) {
+	json_error_t where;
+	json_t *json = json_loadb((const char *)text.data, text.size, 0, &where);
+	if (json == NULL) {
+		error_set(err, ERROR_INVALID, "not valid JSON: %s (line %d, column %d)", where.text, where.line,
+				where.column);
+	} else if (!json_is_object(json)) {
+		json_decref(json);
+		json = NULL;
+		error_set(err, ERROR_INVALID, "a JSON object is expected");
+	}
+	return json;
+}
+
+/* `file` must be text; absent, null and "" mean no module. */
+static bool check_file(const struct admission *admission, struct error *err) {
+	const json_t *file = json_object_get(admission->json, "file");
+	return file == NULL || json_is_null(file) || json_is_string(file) ||
+	       error_set(err, ERROR_INVALID, "field \"file\": expected the module in base64");
+}
+
+/* In the HTTP thread: everything that needs no state. */
+static struct admission *read_body(struct manager *m, struct http_request *request, bool needs_json,
+		const char **field, struct error *err) {
+	struct upload *upload = http_sink_context(request);
+	struct admission *admission = MEM_NEW(struct admission);
+	struct bytes text = upload != NULL ? upload_json(upload) : (struct bytes){ 0 };
+	admission->modules = m->modules;
+	admission->id = str_copy(http_param(request, "id"));
+	*field = NULL;
+	if (needs_json || text.size != 0) {
+		admission->json = parse(text, err);
+		if (admission->json == NULL || !check_file(admission, err)) {
+			discard(admission);
+			return NULL;
+		}
+	}
+	if (upload != NULL && upload_has_module(upload)) {
+		if (!upload_finish(upload, &admission->module, err)) {
+			*field = "file";
+			discard(admission);
+			return NULL;
+		}
+		admission->has_module = true;
+	}
+	return admission;
+}
+
+static void set_module(struct task *task, const struct module_info *module) {
+	memcpy(task->work.digest, module->digest, sizeof(task->work.digest));
+	task->work.module_size = module->size;
+	str_set(&task->file_shown, module->shown);
+}
+
+static void apply_create(struct manager *m, struct deed *deed) {
+	struct admission *admission = deed->data;
+	struct task *task = admission->task;
+	struct error err;
+	struct move move = { .at = m->wall_ns, .state = TASK_PENDING, .cause = (char[]){ "created" } };
+	task->created_at = task->updated_at = m->wall_ns;
+	if (manager_write(m) && manager_wrote(m, store_task_add(m->store, task, &err), &err) &&
+			manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err)) {
+		(void)snprintf(deed->location, sizeof(deed->location), "/tasks/%s", task->id);
+		deed_answer(deed, 201, task_view(task, &move, 1));
+	}
+}
+
+void api_tasks_create(void *context, struct http_request *request) {
+	struct manager *m = context;
+	struct error err;
+	const char *field;
+	struct admission *admission = read_body(m, request, true, &field, &err);
+	if (admission == NULL) {
+		http_reply_error(request, &err, field);
+		return;
+	}
+	admission->task = task_create();
+	if (!task_read(admission->task, admission->json, false, &field, &err)) {
+		http_reply_error(request, &err, field);
+		discard(admission);
+		return;
+	}
+	random_uuid(admission->task->id);
+	if (admission->has_module) {
+		set_module(admission->task, &admission->module);
+	}
+	deed_submit(m, request, apply_create, free_admission, admission, false);
+}
+
+/* A copy of the task with the changes, so that a refused one changes nothing. */
+static struct task *changed(struct manager *m, const struct admission *admission, struct deed *deed) {
+	struct task *task = store_task_get(m->store, admission->id, &deed->err);
+	if (task == NULL) {
+		return NULL;
+	}
+	(void)manager_keep(m, task);
+	if (admission->json != NULL && !task_read(task, admission->json, true, &deed->field, &deed->err)) {
+		return NULL;
+	}
+	if (admission->has_module) {
+		set_module(task, &admission->module);
+	}
+	task->updated_at = m->wall_ns;
+	return task;
+}
+
+static bool may_change(struct manager *m, const struct admission *admission, struct deed *deed,
+		char digest[DIGEST_HEX_SIZE]) {
+	struct task *task = tasks_get(m, admission->id, &deed->err);
+	if (task == NULL) {
+		return false;
+	}
+	if (tasks_live(m, task->id) != NULL) {
+		deed_fail(deed, ERROR_CONFLICT, "task %s is %s%s; stop it before changing it", task->id,
+				task_state_name(task->state), task->queued ? " (queued)" : "");
+		return false;
+	}
+	memcpy(digest, task->work.digest, DIGEST_HEX_SIZE);
+	return true;
+}
+
+static void apply_change(struct manager *m, struct deed *deed) {
+	struct admission *admission = deed->data;
+	char before[DIGEST_HEX_SIZE];
+	struct error err;
+	if (!may_change(m, admission, deed, before)) {
+		return;
+	}
+	struct task *task = changed(m, admission, deed);
+	if (task != NULL && manager_write(m) &&
+			manager_wrote(m, store_task_change(m->store, task, &err), &err)) {
+		if (before[0] != 0 && strcmp(before, task->work.digest) != 0) {
+			strings_add(&m->orphans, before);
+		}
+		api_answer_task(m, deed, task->id, 200);
+	}
+}
+
+static void change(struct manager *m, struct http_request *request, bool upload) {
+	struct error err;
+	const char *field;
+	struct admission *admission = read_body(m, request, !upload, &field, &err);
+	if (admission == NULL) {
+		http_reply_error(request, &err, field);
+		return;
+	}
+	if (upload && !admission->has_module) {
+		error_set(&err, ERROR_INVALID, "no module in the request: send its bytes, or a part \"file\"");
+		http_reply_error(request, &err, "file");
+		discard(admission);
+		return;
+	}
+	deed_submit(m, request, apply_change, free_admission, admission, false);
+}
+
+void api_tasks_update(void *context, struct http_request *request) {
+	change(context, request, false);
+}
+
+void api_tasks_upload(void *context, struct http_request *request) {
+	change(context, request, true);
+}

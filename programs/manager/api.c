@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "manager/tasks.h"
+#include "manager/upload.h"
+
+enum { BODY_MAX = 4 * 1024 * 1024, HISTORY_MAX = 1000 };
+
+static void health(void *context, struct http_request *request) {
+	const struct manager *m = context;
+	CLEANUP(mem_freep) char *text = str_format(
+			"{\"status\":\"pass\",\"version\":\"%s\",\"commit\":\"\",\"description\":\"manager service\","
+			"\"build_time\":\"\",\"instance_id\":\"%s\"}\n", AIRSCREW_VERSION, m->settings->client_id);
+	const struct http_response response = { .status = 200, .type = "application/health+json",
+		.body = { (const uint8_t *)text, strlen(text) } };
+	http_reply(request, &response);
+}
+
+static const struct http_route table[] = {
+	{ .method = "GET", .pattern = "/health", .handler = health, .open = true },
+	{ .method = "POST", .pattern = "/tasks", .handler = api_tasks_create, .sink = &upload_sink },
+	{ .method = "GET", .pattern = "/tasks", .handler = api_tasks_list },
+	{ .method = "GET", .pattern = "/tasks/{id}", .handler = api_tasks_view },
+	{ .method = "PUT", .pattern = "/tasks/{id}", .handler = api_tasks_update, .sink = &upload_sink },
+	{ .method = "DELETE", .pattern = "/tasks/{id}", .handler = api_tasks_delete },
+	{ .method = "PUT", .pattern = "/tasks/{id}/upload", .handler = api_tasks_upload, .sink = &upload_sink },
+	{ .method = "POST", .pattern = "/tasks/{id}/start", .handler = api_tasks_start },
+	{ .method = "POST", .pattern = "/tasks/{id}/stop", .handler = api_tasks_stop },
+	{ .method = "GET", .pattern = "/tasks/{id}/results", .handler = api_tasks_results },
+	{ .method = "GET", .pattern = "/proplets", .handler = api_proplets_list },
+	{ .method = "GET", .pattern = "/proplets/{id}", .handler = api_proplets_view },
+	{ .method = "DELETE", .pattern = "/proplets/{id}", .handler = api_proplets_delete },
+};
+
+enum { ROUTES = sizeof(table) / sizeof(table[0]) };
+
+/* Uploads may be as long as the longest module in base64, and what stands around it. */
+const struct http_route *api_routes(const struct manager_settings *settings, size_t *count) {
+	struct http_route *routes = mem_copy(table, sizeof(table));
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (routes[i].sink != NULL) {
+			routes[i].body_max = (size_t)settings->module_max / 3 * 4 + BODY_MAX;
+		}
+	}
+	*count = ROUTES;
+	return routes;
+}
+
+static void free_moves(struct move *moves, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		free(moves[i].cause);
+	}
+	free(moves);
+}
+
+void api_answer_task(struct manager *m, struct deed *deed, const char *id, int status) {
+	struct move *moves = NULL;
+	size_t count = 0;
+	struct task *task = tasks_get(m, id, &deed->err);
+	if (task == NULL || !store_moves(m->store, task->id, HISTORY_MAX, &moves, &count, &deed->err)) {
+		deed->status = 0;
+		return;
+	}
+	deed_answer(deed, status, task_view(task, moves, count));
+	free_moves(moves, count);
+}
+
+static bool number(struct http_request *request, const char *name, uint64_t *value, struct error *err) {
+	const char *text = http_query(request, name);
+	if (text == NULL || text[0] == 0) {
+		return true;
+	}
+	return str_to_u64(text, value, err) ||
+	       error_wrap(err, "invalid query parameters: %s", name);
+}
+
+bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset, uint64_t *limit,
+		struct error *err) {
+	*offset = 0;
+	*limit = 100;
+	if (!number(request, "offset", offset, err) || !number(request, "limit", limit, err)) {
+		return false;
+	}
+	if (*limit == 0 || *limit > limit_max || *offset > INT64_MAX) {
+		return error_set(err, ERROR_INVALID, "invalid limit size: limit must be within 1 to %llu",
+				(unsigned long long)limit_max);
+	}
+	return true;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The REST API: each route makes a deed in an HTTP thread, the loop applies it.
+ */
+#include "manager/deed.h"
+#include "manager/manager.h"
+
+/* All routes with the limits of the settings; valid as long as the process. */
+const struct http_route *api_routes(const struct manager_settings *settings, size_t *count);
+
+/* The task with its outcome and history as the answer, or the error why not. */
+void api_answer_task(struct manager *m, struct deed *deed, const char *id, int status);
+
+/* Query numbers; an error names the parameter. */
+bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset, uint64_t *limit,
+		struct error *err) MUST_CHECK;
+
+/* api_tasks.c, api_proplets.c: the handlers. */
+void api_tasks_create(void *context, struct http_request *request);
+void api_tasks_list(void *context, struct http_request *request);
+void api_tasks_view(void *context, struct http_request *request);
+void api_tasks_update(void *context, struct http_request *request);
+void api_tasks_upload(void *context, struct http_request *request);
+void api_tasks_delete(void *context, struct http_request *request);
+void api_tasks_start(void *context, struct http_request *request);
+void api_tasks_stop(void *context, struct http_request *request);
+void api_tasks_results(void *context, struct http_request *request);
+void api_proplets_list(void *context, struct http_request *request);
+void api_proplets_view(void *context, struct http_request *request);
+void api_proplets_delete(void *context, struct http_request *request);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading, starting and stopping tasks; creating and changing them is in admit.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "manager/api.h"
+#include "manager/tasks.h"
+#include "manager/wait.h"
+
+enum { PAGE_MAX = 100, WAIT_MAX_MS = 300 * 1000 };
+
+struct viewing {
+	char *id;
+	uint64_t wait_ms;
+};
+
+static void free_data(struct deed *deed) {
+	free(deed->data);
+}
+
+static void free_viewing(struct deed *deed) {
+	struct viewing *viewing = deed->data;
+	free(viewing->id);
+	free(viewing);
+}
+
+static bool is_waiting_for(const struct manager *m, const struct task *task) {
+	return map_get(m->live, task->id) != NULL;
+}
+
+static void apply_view(struct manager *m, struct deed *deed) {
+	const struct viewing *viewing = deed->data;
+	struct task *task = tasks_get(m, viewing->id, &deed->err);
+	if (task == NULL) {
+		return;
+	}
+	if (viewing->wait_ms != 0 && is_waiting_for(m, task)) {
+		wait_add(m, deed->request, task->id, m->now_ms + viewing->wait_ms);
+		deed->status = -1;
+		return;
+	}
+	api_answer_task(m, deed, viewing->id, 200);
+}
+
+static bool read_wait(struct http_request *request, uint64_t *wait_ms, struct error *err) {
+	const char *text = http_query(request, "wait");
+	*wait_ms = 0;
+	if (text == NULL || text[0] == 0) {
+		return true;
+	}
+	if (!str_to_duration_ms(text, wait_ms, err)) {
+		return error_wrap(err, "invalid query parameters: wait");
+	}
+	*wait_ms = *wait_ms < WAIT_MAX_MS ? *wait_ms : WAIT_MAX_MS;
+	return true;
+}
+
+void api_tasks_view(void *context, struct http_request *request) {
+	struct error err;
+	uint64_t wait_ms;
+	if (!read_wait(request, &wait_ms, &err)) {
+		http_reply_error(request, &err, "wait");
+		return;
+	}
+	struct viewing *viewing = MEM_NEW(struct viewing);
+	viewing->id = str_copy(http_param(request, "id"));
+	viewing->wait_ms = wait_ms;
+	deed_submit(context, request, apply_view, free_viewing, viewing, true);
+}
+
+struct listing {
+	uint64_t offset, limit;
+	json_t *metadata;
+};
+
+static void free_listing(struct deed *deed) {
+	struct listing *listing = deed->data;
+	json_decref(listing->metadata);
+	free(listing);
+}
+
+struct collecting {
+	struct manager *m;
+	json_t *views;
+};
+
+static void collect(void *context, const struct task *task) {
+	const struct collecting *collecting = context;
+	json_array_append_new(collecting->views, task_view_short(task));
+}
+
+static void apply_list(struct manager *m, struct deed *deed) {
+	const struct listing *listing = deed->data;
+	struct collecting collecting = { m, json_array() };
+	uint64_t total = 0;
+	if (!store_task_list(m->store, listing->offset, listing->limit, listing->metadata, collect,
+			    &collecting, &total, &deed->err)) {
+		json_decref(collecting.views);
+		return;
+	}
+	deed_answer(deed, 200, json_pack("{s:I,s:I,s:I,s:o}", "offset", (json_int_t)listing->offset, "limit",
+			(json_int_t)listing->limit, "total", (json_int_t)total, "tasks", collecting.views));
+}
+
+static bool read_filter(struct http_request *request, json_t **metadata, struct error *err) {
+	const char *text = http_query(request, "metadata");
+	*metadata = NULL;
+	if (text == NULL || text[0] == 0) {
+		return true;
+	}
+	*metadata = json_loads(text, 0, NULL);
+	if (!json_is_object(*metadata)) {
+		json_decref(*metadata);
+		*metadata = NULL;
+		return error_set(err, ERROR_INVALID, "invalid query parameters: metadata is a JSON object");
+	}
+	return true;
+}
+
+void api_tasks_list(void *context, struct http_request *request) {
+	struct listing listing;
+	struct error err;
+	if (!api_page(request, PAGE_MAX, &listing.offset, &listing.limit, &err) ||
+			!read_filter(request, &listing.metadata, &err)) {
+		http_reply_error(request, &err, NULL);
+		return;
+	}
+	deed_submit(context, request, apply_list, free_listing, mem_copy(&listing, sizeof(listing)), true);
+}
+
+static void apply_start(struct manager *m, struct deed *deed) {
+	struct task *task = tasks_get(m, deed->data, &deed->err);
+	if (task == NULL) {
+		return;
+	}
+	struct live *live = tasks_live(m, task->id);
+	if (live != NULL && !task->queued) {
+		deed_fail(deed, ERROR_CONFLICT, "task %s is %s already (attempt %llu); stop it first", task->id,
+				task->state == TASK_RUNNING ? "running" : "starting",
+				(unsigned long long)task->attempt);
+		return;
+	}
+	if (live != NULL || tasks_start(m, task, "all workers are busy", &deed->err)) {
+		deed_answer(deed, 200, json_pack("{s:b,s:I}", "started", 1, "attempt", (json_int_t)task->attempt));
+	}
+}
+
+static void apply_stop(struct manager *m, struct deed *deed) {
+	struct task *task = tasks_get(m, deed->data, &deed->err);
+	if (task == NULL) {
+		return;
+	}
+	struct live *live = tasks_live(m, task->id);
+	if (live == NULL) {
+		deed_fail(deed, ERROR_CONFLICT, "task %s is not running: it is %s", task->id,
+				task_state_name(task->state));
+		return;
+	}
+	tasks_stop(m, live);
+	deed_answer(deed, 200, json_pack("{s:b}", "stopped", 1));
+}
+
+static void apply_delete(struct manager *m, struct deed *deed) {
+	struct error err;
+	struct task *task = tasks_get(m, deed->data, &deed->err);
+	if (task == NULL) {
+		return;
+	}
+	if (tasks_live(m, task->id) != NULL) {
+		deed_fail(deed, ERROR_CONFLICT, "task %s is %s; stop it first", task->id,
+				task_state_name(task->state));
+		return;
+	}
+	if (manager_write(m) && manager_wrote(m, store_task_delete(m->store, task->id, &err), &err)) {
+		if (task->work.digest[0] != 0) {
+			strings_add(&m->orphans, task->work.digest);
+		}
+		deed_answer(deed, 204, NULL);
+	}
+}
+
+/* Propeller answers an empty body while there are no results; clients stumble over that, so: null. */
+static void apply_results(struct manager *m, struct deed *deed) {
+	struct task *task = tasks_get(m, deed->data, &deed->err);
+	if (task != NULL) {
+		json_t *results = task->outcome.results;
+		deed_answer(deed, 200, json_pack("{s:o}", "results",
+				results != NULL ? json_incref(results) : json_null()));
+	}
+}
+
+static void submit(void *context, struct http_request *request,
+		void (*apply)(struct manager *m, struct deed *deed), bool reads) {
+	deed_submit(context, request, apply, free_data, str_copy(http_param(request, "id")), reads);
+}
+
+void api_tasks_start(void *context, struct http_request *request) {
+	submit(context, request, apply_start, false);
+}
+
+void api_tasks_stop(void *context, struct http_request *request) {
+	submit(context, request, apply_stop, false);
+}
+
+void api_tasks_delete(void *context, struct http_request *request) {
+	submit(context, request, apply_delete, false);
+}
+
+void api_tasks_results(void *context, struct http_request *request) {
+	submit(context, request, apply_results, true);
+}

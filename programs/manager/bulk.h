@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Modules for workers, over a connection of their own: a worker asks for chunks, its answer is
+ * read from the module's file and published. No state; nothing here touches the loop.
+ */
+#include "bus/bus.h"
+#include "bus/topics.h"
+#include "store/modules.h"
+
+struct bulk;
+struct bulk *bulk_create(const struct bus_options *options, const struct topics *topics,
+		struct modules *modules, struct error *err) MUST_CHECK;
+void bulk_destroy(struct bulk *bulk); /* accepts NULL */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/deed.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "manager/manager.h"
+
+static void discard(struct deed *deed) {
+	if (deed->finish != NULL) {
+		deed->finish(deed);
+	}
+	json_decref(deed->body);
+	free(deed);
+}
+
+static struct deed *make(struct http_request *request,
+		void (*apply)(struct manager *m, struct deed *deed), void (*finish)(struct deed *deed),
+		void *data) {
+	struct deed *deed = MEM_NEW(struct deed);
+	deed->request = request;
+	deed->apply = apply;
+	deed->finish = finish;
+	deed->data = data;
+	return deed;
+}
+
+void deed_submit(struct manager *m, struct http_request *request,
+		void (*apply)(struct manager *m, struct deed *deed), void (*finish)(struct deed *deed),
+		void *data, bool reads) {
+	struct deed *deed = make(request, apply, finish, data);
+	deed->reads = reads;
+	if (!queue_try_put(m->queue, &deed->link)) {
+		deed_fail(deed, ERROR_BUSY, "too many requests at once; try again in a second");
+		deed_close(deed);
+	}
+}
+
+void deed_note(struct manager *m, void (*apply)(struct manager *m, struct deed *deed),
+		void (*finish)(struct deed *deed), void *data) {
+	struct deed *deed = make(NULL, apply, finish, data);
+	if (!queue_put(m->queue, &deed->link)) {
+		discard(deed);
+	}
+}
+
+void deed_answer(struct deed *deed, int status, json_t *body) {
+	json_decref(deed->body);
+	deed->status = status;
+	deed->body = body;
+}
+
+void deed_fail(struct deed *deed, enum error_code code, const char *format, ...) {
+	char text[ERROR_MESSAGE_MAX];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	error_set(&deed->err, code, "%s", text);
+	deed->status = 0;
+}
+
+static void reply(struct deed *deed) {
+	CLEANUP(mem_freep) char *text = NULL;
+	struct http_response response = { .status = deed->status };
+	if (deed->body != NULL) {
+		CLEANUP(mem_freep) char *compact = json_dumps(deed->body, JSON_COMPACT | JSON_ENCODE_ANY);
+		size_t size = compact != NULL ? strlen(compact) : 0;
+		text = mem_zero(size + 2, 1);
+		memcpy(text, compact != NULL ? compact : "", size);
+		text[size] = '\n';
+		response.type = "application/json";
+		response.body = (struct bytes){ (const uint8_t *)text, size + 1 };
+	}
+	if (deed->location[0] != 0) {
+		response.headers[0].name = "Location";
+		response.headers[0].value = deed->location;
+	}
+	http_reply(deed->request, &response);
+}
+
+void deed_close(struct deed *deed) {
+	if (deed->request != NULL && deed->status == 0) {
+		http_reply_error(deed->request, &deed->err, deed->field);
+	} else if (deed->request != NULL && deed->status > 0) {
+		reply(deed);
+	}
+	discard(deed);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages that carry attempts to workers: to ours numbered and by digest, to others as
+ * Propeller sends them, with the module inline. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/tasks.h"
+
+enum { INLINE_MAX = 7 * 1024 * 1024 };
+
+static void fill(struct command *command, enum command_kind kind, const struct task *task) {
+	*command = (struct command){ .kind = kind, .number = task->at.command, .attempt = task->attempt };
+	memcpy(command->boot, task->at.boot, sizeof(command->boot));
+	memcpy(command->task_id, task->id, sizeof(command->task_id));
+	command->proplet_id = str_copy(task->at.proplet_id);
+	workload_copy(&command->work, &task->work);
+}
+
+static bool read_module(int fd, uint64_t size, uint8_t *bytes, struct error *err) {
+	for (uint64_t at = 0; at < size;) {
+		ssize_t got = pread(fd, bytes + at, size - at, (off_t)at);
+		if (got <= 0) {
+			return error_errno(err, got < 0 ? errno : EIO, "reading the module file");
+		}
+		at += (uint64_t)got;
+	}
+	return true;
+}
+
+/* The module in base64, or NULL with err. */
+static char *inline_module(struct manager *m, const struct task *task, struct error *err) {
+	uint64_t size;
+	if (task->work.module_size > INLINE_MAX) {
+		error_set(err, ERROR_TOO_LARGE,
+				"worker %s takes modules only inside its start message, up to %d bytes; "
+				"this one has %llu", task->at.proplet_id, INLINE_MAX,
+				(unsigned long long)task->work.module_size);
+		return NULL;
+	}
+	CLEANUP(file_closep) int fd = modules_open_file(m->modules, task->work.digest, &size, err);
+	if (fd < 0) {
+		return NULL;
+	}
+	CLEANUP(mem_freep) uint8_t *bytes = mem_zero(size, 1);
+	return read_module(fd, size, bytes, err) ? base64_encode(bytes, size) : NULL;
+}
+
+static void start_old(struct manager *m, struct live *live) {
+	struct command command;
+	struct error err;
+	struct task *task = live->task;
+	fill(&command, COMMAND_START, task);
+	command.file = inline_module(m, task, &err);
+	if (command.file != NULL) {
+		manager_post(m, str_copy(m->topics.start), command_encode_old(&command, TASK_PENDING));
+	} else {
+		str_set(&task->outcome.error, err.message);
+		(void)tasks_go(m, live, TASK_FAILED, "the module cannot be sent to this worker");
+	}
+	command_finish(&command);
+}
+
+void dispatch_start(struct manager *m, struct live *live) {
+	struct command command;
+	const struct task *task = live->task;
+	if (task->at.boot[0] == 0) {
+		start_old(m, live);
+		return;
+	}
+	fill(&command, COMMAND_START, task);
+	manager_post(m, topics_command(&m->topics, task->at.proplet_id), command_encode(&command));
+	command_finish(&command);
+}
+
+void dispatch_stop(struct manager *m, struct live *live) {
+	struct command command;
+	const struct task *task = live->task;
+	fill(&command, COMMAND_STOP, task);
+	if (task->at.boot[0] == 0) {
+		manager_post(m, str_copy(m->topics.stop), command_encode_old(&command, task->state));
+	} else {
+		manager_post(m, topics_command(&m->topics, task->at.proplet_id), command_encode(&command));
+	}
+	command_finish(&command);
+}
+
+void dispatch_stop_stray(struct manager *m, struct worker *worker, const struct attempt_ref *ref) {
+	struct command command = { .kind = COMMAND_STOP, .attempt = ref->attempt };
+	memcpy(command.boot, worker->proplet->boot, sizeof(command.boot));
+	memcpy(command.task_id, ref->task_id, sizeof(command.task_id));
+	manager_post(m, topics_command(&m->topics, worker->proplet->id), command_encode(&command));
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/inbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "manager/deed.h"
+#include "manager/workers.h"
+
+void inbox_subscribe(struct manager *m) {
+	bus_subscribe(m->bus, m->topics.create);
+	bus_subscribe(m->bus, m->topics.alive);
+	bus_subscribe(m->bus, m->topics.results);
+	bus_subscribe(m->bus, m->topics.state);
+}
+
+void inbox_connected(void *context) {
+	struct manager *m = context;
+	struct error err;
+	CLEANUP(mem_freep) char *text = str_format("{\"manager\":\"%s\"}", m->boot);
+	log_info("connected to the broker address=%s", m->settings->mqtt_address);
+	if (!bus_publish(m->bus, m->topics.online, text, strlen(text), &err)) {
+		log_debug("not published error=\"%s\"", err.message);
+	}
+}
+
+void inbox_disconnected(void *context, const char *reason) {
+	struct manager *m = context;
+	log_warn("no connection to the broker address=%s reason=\"%s\"", m->settings->mqtt_address, reason);
+}
+
+static void apply_presence(struct manager *m, struct deed *deed) {
+	workers_hear(m, deed->data);
+}
+
+static void finish_presence(struct deed *deed) {
+	presence_finish(deed->data);
+	free(deed->data);
+}
+
+static void apply_report(struct manager *m, struct deed *deed) {
+	workers_report(m, deed->data);
+}
+
+static void finish_report(struct deed *deed) {
+	report_finish(deed->data);
+	free(deed->data);
+}
+
+static void apply_notice(struct manager *m, struct deed *deed) {
+	workers_notice(m, deed->data);
+}
+
+static void finish_notice(struct deed *deed) {
+	notice_finish(deed->data);
+	free(deed->data);
+}
+
+static bool take_presence(struct manager *m, struct bytes payload, struct error *err) {
+	struct presence presence;
+	if (!presence_decode(&presence, payload, err)) {
+		return false;
+	}
+	if (!topics_id_valid(presence.proplet_id)) {
+		presence_finish(&presence);
+		return error_set(err, ERROR_INVALID, "field \"proplet_id\" cannot be part of a topic");
+	}
+	deed_note(m, apply_presence, finish_presence, mem_copy(&presence, sizeof(presence)));
+	return true;
+}
+
+static bool take_report(struct manager *m, struct bytes payload, struct error *err) {
+	struct report report;
+	if (!report_decode(&report, payload, err)) {
+		return false;
+	}
+	deed_note(m, apply_report, finish_report, mem_copy(&report, sizeof(report)));
+	return true;
+}
+
+static bool take_notice(struct manager *m, struct bytes payload, struct error *err) {
+	struct notice notice;
+	if (!notice_decode(&notice, payload, err)) {
+		return false;
+	}
+	deed_note(m, apply_notice, finish_notice, mem_copy(&notice, sizeof(notice)));
+	return true;
+}
+
+void inbox_message(void *context, const char *topic, struct bytes payload) {
+	struct manager *m = context;
+	struct error err;
+	const struct {
+		const char *topic;
+		bool (*take)(struct manager *m, struct bytes payload, struct error *err);
+	} takers[] = {
+		{ m->topics.create, take_presence },
+		{ m->topics.alive, take_presence },
+		{ m->topics.results, take_report },
+		{ m->topics.state, take_notice },
+	};
+	for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
+		if (str_equal(topic, takers[i].topic) && !takers[i].take(m, payload, &err)) {
+			log_warn("a message that says nothing, dropped topic=%s bytes=%zu error=\"%s\"", topic,
+					payload.size, err.message);
+		}
+	}
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop: take a batch, apply it, commit it, then answer and publish. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/deed.h"
+#include "manager/manager.h"
+#include "manager/tasks.h"
+#include "manager/wait.h"
+#include "manager/workers.h"
+
+bool manager_write(struct manager *m) {
+	struct error err;
+	if (m->failed || m->writing) {
+		return !m->failed;
+	}
+	m->writing = true;
+	return manager_wrote(m, store_begin(m->store, &err), &err);
+}
+
+bool manager_wrote(struct manager *m, bool ok, const struct error *err) {
+	if (!ok && !m->failed) {
+		m->failed = true;
+		m->failure = *err;
+		log_error("the store refused a write error=\"%s\" origin=%s", err->message, err->origin);
+	}
+	return ok;
+}
+
+void manager_post(struct manager *m, char *topic, char *payload) {
+	struct letter *letter = MEM_NEW(struct letter);
+	letter->topic = topic;
+	letter->payload = payload;
+	*m->outbox_end = letter;
+	m->outbox_end = &letter->next;
+}
+
+struct task *manager_keep(struct manager *m, struct task *task) {
+	m->guests = mem_resize(m->guests, m->guest_count + 1, sizeof(*m->guests));
+	m->guests[m->guest_count++] = task;
+	return task;
+}
+
+static void begin(struct manager *m) {
+	m->writing = m->failed = m->slot_freed = false;
+	m->outbox = NULL;
+	m->outbox_end = &m->outbox;
+	m->touched = NULL;
+	m->now_ms = clock_ms();
+	m->wall_ns = clock_wall_ns();
+}
+
+static bool commit(struct manager *m) {
+	struct error err;
+	if (m->writing && !m->failed) {
+		(void)manager_wrote(m, store_commit(m->store, &err), &err);
+	}
+	return !m->failed;
+}
+
+/* Publishing may fail while there is no connection: everything here is repeated until answered. */
+static void send_letters(struct manager *m, bool publish) {
+	struct error err;
+	for (struct letter *letter = m->outbox, *next; letter != NULL; letter = next) {
+		next = letter->next;
+		if (publish && !bus_publish(m->bus, letter->topic, letter->payload, strlen(letter->payload),
+					       &err)) {
+			log_debug("not published topic=%s error=\"%s\"", letter->topic, err.message);
+		}
+		free(letter->topic);
+		free(letter->payload);
+		free(letter);
+	}
+	m->outbox = NULL;
+	m->outbox_end = &m->outbox;
+}
+
+/* Module files that no task refers to any more. */
+static void remove_orphans(struct manager *m, bool committed) {
+	struct error err;
+	for (size_t i = 0; committed && i < m->orphans.count; i++) {
+		bool used = true;
+		if (store_digest_used(m->store, m->orphans.items[i], &used, &err) && !used) {
+			modules_remove(m->modules, m->orphans.items[i]);
+		}
+	}
+	strings_finish(&m->orphans);
+}
+
+static void free_guests(struct manager *m) {
+	for (size_t i = 0; i < m->guest_count; i++) {
+		task_destroy(m->guests[i]);
+	}
+	free(m->guests);
+	m->guests = NULL;
+	m->guest_count = 0;
+}
+
+static void end(struct manager *m, bool committed) {
+	send_letters(m, committed);
+	workers_untouch(m);
+	remove_orphans(m, committed);
+	free_guests(m);
+	strings_finish(&m->finished);
+}
+
+static void apply_all(struct manager *m, struct queue_item *items, bool only_reads) {
+	for (struct queue_item *item = items; item != NULL && !m->failed; item = item->next) {
+		struct deed *deed = QUEUE_ENTRY(item, struct deed, link);
+		if (!only_reads || (deed->reads && deed->status != -1)) {
+			deed->apply(m, deed);
+		}
+	}
+}
+
+/* After a failed batch: memory as the store has it, reads answered from that, writes refused. */
+static void recover_batch(struct manager *m, struct queue_item *items) {
+	struct error failure = m->failure, err;
+	store_rollback(m->store);
+	end(m, false);
+	manager_forget(m);
+	if (!manager_recover(m, &err)) {
+		log_error("the store cannot be read any more, ending error=\"%s\"", err.message);
+		exit(1); /* supervised: a fresh process finds everything that was committed */
+	}
+	begin(m);
+	for (struct queue_item *item = items; item != NULL; item = item->next) {
+		struct deed *deed = QUEUE_ENTRY(item, struct deed, link);
+		if (!deed->reads) {
+			deed->err = failure;
+			deed->status = 0;
+		}
+	}
+	apply_all(m, items, true);
+}
+
+static void close_all(struct queue_item *items) {
+	for (struct queue_item *item = items, *next; item != NULL; item = next) {
+		next = item->next;
+		deed_close(QUEUE_ENTRY(item, struct deed, link));
+	}
+}
+
+static void run_batch(struct manager *m, struct queue_item *items) {
+	begin(m);
+	apply_all(m, items, false);
+	workers_tick(m);
+	tasks_place_waiting(m);
+	workers_flush(m);
+	bool committed = commit(m);
+	if (!committed) {
+		recover_batch(m, items);
+	}
+	wait_answer(m, committed);
+	close_all(items);
+	end(m, committed);
+}
+
+static uint64_t next_deadline(const struct manager *m) {
+	uint64_t tick = map_count(m->live) != 0 ? m->next_tick_ms : UINT64_MAX;
+	return tick < m->next_wait_ms ? tick : m->next_wait_ms;
+}
+
+/* The last deed: an item whose apply does nothing but say so. */
+static void last(struct manager *m, struct deed *deed) {
+	(void)deed;
+	queue_close(m->queue);
+}
+
+void manager_stop(struct manager *m) {
+	deed_note(m, last, NULL, NULL);
+}
+
+void manager_run(struct manager *m) {
+	bool going = true;
+	while (going) {
+		struct queue_item *items = queue_take_all(m->queue, next_deadline(m));
+		for (struct queue_item *item = items; item != NULL; item = item->next) {
+			going = going && QUEUE_ENTRY(item, struct deed, link)->apply != last;
+		}
+		run_batch(m, items);
+	}
+	wait_cancel(m);
+	close_all(queue_take_all(m->queue, 0));
+}

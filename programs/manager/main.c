@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* propeller-manager: only wires the parts; what happens is in the other files of this folder. */
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "manager/api.h"
+#include "manager/bulk.h"
+#include "manager/inbox.h"
+#include "manager/manager.h"
+
+enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 64 * 1024 };
+
+static bool open_state(struct manager *m, struct error *err) {
+	const struct manager_settings *settings = m->settings;
+	CLEANUP(mem_freep) char *folder = str_format("%s/modules", settings->state_dir);
+	if (!file_make_folder(settings->state_dir, err)) {
+		return error_wrap(err, "setting MANAGER_STATE_DIR");
+	}
+	m->store = store_open(str_equal(settings->storage, "memory") ? "memory" : settings->sqlite_path, err);
+	if (m->store == NULL) {
+		return false;
+	}
+	m->modules = modules_open(folder, err);
+	return m->modules != NULL && manager_recover(m, err);
+}
+
+/* Uploads whose commit never came. */
+static void sweep_module(void *context, const char *digest) {
+	struct manager *m = context;
+	struct error err;
+	bool used = true;
+	if (store_digest_used(m->store, digest, &used, &err) && !used) {
+		modules_remove(m->modules, digest);
+	}
+}
+
+static struct bus_options bus_options(const struct manager_settings *settings, const char *client_id) {
+	return (struct bus_options){
+		.address = settings->mqtt_address,
+		.client_id = client_id,
+		.username = settings->client_id,
+		.password = settings->client_key,
+		.keepalive_seconds = (unsigned)(settings->mqtt_keepalive_ms / 1000),
+		.qos = (int)settings->mqtt_qos,
+		.message_max = MESSAGE_MAX,
+	};
+}
+
+static bool open_bus(struct manager *m, struct error *err) {
+	struct bus_options options = bus_options(m->settings, m->settings->client_id);
+	const struct bus_handlers handlers = { inbox_connected, inbox_disconnected, inbox_message, m };
+	m->bus = bus_create(&options, &handlers, err);
+	if (m->bus == NULL) {
+		return error_wrap(err, "setting MANAGER_MQTT_ADDRESS");
+	}
+	inbox_subscribe(m);
+	return true;
+}
+
+static struct bulk *open_bulk(struct manager *m, struct error *err) {
+	CLEANUP(mem_freep) char *client_id = str_format("%s-bulk", m->settings->client_id);
+	struct bus_options options = bus_options(m->settings, client_id);
+	options.message_max = BULK_MESSAGE_MAX;
+	return bulk_create(&options, &m->topics, m->modules, err);
+}
+
+static bool open_http(struct manager *m, struct error *err) {
+	struct http_server_options options = {
+		.host = m->settings->http_host,
+		.port = (uint16_t)m->settings->http_port,
+		.token = m->settings->http_token,
+		.context = m,
+	};
+	options.routes = api_routes(m->settings, &options.route_count);
+	m->server = http_server_create(&options, err);
+	return m->server != NULL;
+}
+
+/* Signals wait here, in a thread of their own, and become the last deed. */
+static void *wait_for_signal(void *context) {
+	sigset_t set;
+	int signal;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	if (sigwait(&set, &signal) == 0) {
+		log_info("ending signal=%d", signal);
+		struct manager *m = context;
+		http_server_quiesce(m->server);
+		manager_stop(m);
+	}
+	(void)sigwait(&set, &signal);
+	_exit(1); /* asked twice */
+}
+
+static void block_signals(void) {
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static bool open_all(struct manager *m, struct bulk **bulk, struct error *err) {
+	if (!topics_init(&m->topics, m->settings->domain_id, m->settings->channel_id, err)) {
+		return error_wrap(err, "settings MANAGER_DOMAIN_ID and MANAGER_CHANNEL_ID");
+	}
+	if (!open_state(m, err) || !modules_each(m->modules, sweep_module, m, err) || !open_bus(m, err)) {
+		return false;
+	}
+	*bulk = open_bulk(m, err);
+	return *bulk != NULL && open_http(m, err);
+}
+
+static void close_all(struct manager *m, struct bulk *bulk) {
+	http_server_destroy(m->server);
+	bulk_destroy(bulk);
+	bus_destroy(m->bus, 1000);
+	manager_forget(m);
+	store_close(m->store);
+	modules_close(m->modules);
+	topics_finish(&m->topics);
+}
+
+int main(int argc, char **argv) {
+	struct manager_settings settings = { 0 };
+	struct manager m = { .settings = &settings, .next_wait_ms = UINT64_MAX };
+	struct bulk *bulk = NULL;
+	struct error err;
+	pthread_t signals;
+	block_signals();
+	switch (manager_settings_load(&settings, argc, argv, &err)) {
+	case SETTINGS_DONE: return 0;
+	case SETTINGS_BAD: (void)fprintf(stderr, "propeller-manager: %s\n", err.message); return 2;
+	case SETTINGS_RUN: break;
+	}
+	(void)mallopt(M_ARENA_MAX, 2); /* a handful of threads: more arenas only cost memory */
+	random_uuid(m.boot);
+	m.outbox_end = &m.outbox;
+	m.queue = queue_create(settings.queue_max);
+	if (!open_all(&m, &bulk, &err)) {
+		log_error("cannot start error=\"%s\" origin=%s", err.message, err.origin);
+		return error_exit_code(err.code);
+	}
+	log_info("listening address=http://%s:%u version=%s", settings.http_host,
+			(unsigned)http_server_port(m.server), AIRSCREW_VERSION);
+	(void)pthread_create(&signals, NULL, wait_for_signal, &m);
+	manager_run(&m);
+	close_all(&m, bulk);
+	log_info("ended");
+	return 0;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What follows from an announcement or a heartbeat: both sides come to agree on what runs. */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/tasks.h"
+#include "manager/workers.h"
+
+static struct worker *find_or_register(struct manager *m, const struct presence *presence) {
+	struct worker *worker = workers_find(m, presence->proplet_id);
+	if (worker == NULL && !presence->offline) {
+		log_info("a new worker proplet=%s namespace=%s", presence->proplet_id,
+				presence->space != NULL ? presence->space : "");
+		worker = workers_add(m, proplet_create(presence->proplet_id));
+		worker->proplet->created_at = m->wall_ns;
+		worker->dirty = true;
+	}
+	return worker;
+}
+
+/* True if the listed attempt is the current one of a live task at this boot of this worker. */
+static bool is_current(const struct live *live, const struct worker *worker,
+		const struct attempt_ref *ref) {
+	return live != NULL && live->worker == worker && live->task->attempt == ref->attempt &&
+	       strcmp(live->task->at.boot, worker->proplet->boot) == 0;
+}
+
+static void hear_running(struct manager *m, struct worker *worker, const struct attempt_ref *ref) {
+	struct live *live = tasks_live(m, ref->task_id);
+	if (!is_current(live, worker, ref)) {
+		dispatch_stop_stray(m, worker, ref);
+		return;
+	}
+	live->seen = m->beat;
+	live->answered = true;
+	if (live->task->stopping) {
+		dispatch_stop(m, live);
+	}
+	if (live->task->state == TASK_SCHEDULED) {
+		(void)tasks_go(m, live, TASK_RUNNING, "listed by its worker");
+	}
+}
+
+/* A result on its way: the worker says it again by itself until it is acknowledged. */
+static void hear_held(struct manager *m, struct worker *worker, const struct attempt_ref *ref) {
+	struct live *live = tasks_live(m, ref->task_id);
+	if (!is_current(live, worker, ref)) {
+		workers_ack(m, worker, ref->task_id, ref->attempt);
+		return;
+	}
+	live->seen = m->beat;
+	live->answered = true;
+}
+
+/* An attempt of this worker that it did not list. */
+static void settle(struct manager *m, struct live *live, const struct presence *presence) {
+	const struct task *task = live->task;
+	if (strcmp(task->at.boot, presence->boot) != 0) {
+		(void)tasks_go(m, live, TASK_INTERRUPTED, "the worker was restarted");
+	} else if (presence->command >= task->at.command) {
+		(void)tasks_go(m, live, TASK_INTERRUPTED, "the worker has lost it");
+	} else if (task->stopping) {
+		(void)tasks_go(m, live, TASK_INTERRUPTED, "stopped by a user before it began");
+	} else {
+		dispatch_start(m, live); /* the command was lost on its way: the same number again */
+	}
+}
+
+static void converge(struct manager *m, struct worker *worker, const struct presence *presence) {
+	m->beat++;
+	for (size_t i = 0; i < presence->running.count; i++) {
+		hear_running(m, worker, &presence->running.items[i]);
+	}
+	for (size_t i = 0; i < presence->held.count; i++) {
+		hear_held(m, worker, &presence->held.items[i]);
+	}
+	for (struct live *live = worker->attempts.first, *next; live != NULL; live = next) {
+		next = live->next;
+		if (live->seen != m->beat) {
+			settle(m, live, presence);
+		}
+	}
+}
+
+void workers_hear(struct manager *m, const struct presence *presence) {
+	struct worker *worker = find_or_register(m, presence);
+	if (worker == NULL) {
+		return; /* the last will of somebody unknown */
+	}
+	struct proplet *proplet = worker->proplet;
+	bool was_alive = proplet_alive(proplet, m->now_ms);
+	uint64_t slots = proplet->slots;
+	if (proplet_hear(proplet, presence, m->now_ms, m->wall_ns)) {
+		worker->dirty = true;
+	}
+	workers_touch(m, worker);
+	if (presence->offline) {
+		log_info("a worker says it is offline proplet=%s", proplet->id);
+		return;
+	}
+	if (!was_alive || slots != proplet->slots) {
+		m->slot_freed = true;
+	}
+	if (proplet->ours && presence->boot[0] != 0) {
+		converge(m, worker, presence);
+	}
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What workers say about attempts. A result is recorded once, only for the current attempt, only
+ * from where that attempt was sent. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/tasks.h"
+#include "manager/workers.h"
+
+/* True if who says it is who the attempt was sent to. Old workers say neither boot nor attempt. */
+static bool from_its_worker(const struct live *live, const char *proplet_id, const char *boot,
+		uint64_t attempt) {
+	const struct task *task = live->task;
+	bool old = task->at.boot[0] == 0;
+	if (task->at.proplet_id == NULL || (proplet_id == NULL && !old) ||
+			(proplet_id != NULL && strcmp(proplet_id, task->at.proplet_id) != 0)) {
+		return false;
+	}
+	return old ? attempt == 0 || attempt == task->attempt
+		   : strcmp(boot, task->at.boot) == 0 && attempt == task->attempt;
+}
+
+static enum task_state ended_as(const struct outcome *outcome) {
+	if (outcome->interrupted) {
+		return TASK_INTERRUPTED;
+	}
+	bool failed = outcome->error != NULL || (outcome->exited && outcome->exit_code != 0);
+	return failed ? TASK_FAILED : TASK_COMPLETED;
+}
+
+static const char *cause_of(const struct live *live, enum task_state end) {
+	if (end == TASK_INTERRUPTED) {
+		return live->task->stopping ? "stopped by a user" : "stopped by its worker";
+	}
+	return end == TASK_FAILED ? "it failed" : "it ended";
+}
+
+/* A short attempt says with its result that it ran. */
+static void note_run(struct manager *m, struct live *live, const struct outcome *outcome) {
+	if (live->task->state != TASK_SCHEDULED || outcome->started_at == 0) {
+		return;
+	}
+	int64_t length = outcome->finished_at > outcome->started_at
+			? outcome->finished_at - outcome->started_at : 0;
+	int64_t began = m->wall_ns - length;
+	live->task->start_time = began > live->task->updated_at ? began : live->task->updated_at;
+	(void)tasks_go(m, live, TASK_RUNNING, "said with its result");
+}
+
+/* It is over, or never was: the worker may let go of the result. */
+static void release(struct manager *m, const struct report *report) {
+	struct worker *worker = report->proplet_id != NULL ? workers_find(m, report->proplet_id) : NULL;
+	if (worker != NULL && report->attempt != 0 && strcmp(worker->proplet->boot, report->boot) == 0) {
+		workers_ack(m, worker, report->task_id, report->attempt);
+	}
+}
+
+void workers_report(struct manager *m, struct report *report) {
+	struct live *live = tasks_live(m, report->task_id);
+	bool stale = live == NULL || live->task->queued ||
+			(report->attempt != 0 && report->attempt < live->task->attempt);
+	if (stale) {
+		log_debug("a result that nobody waits for id=%s", report->task_id);
+		release(m, report);
+		return;
+	}
+	if (!from_its_worker(live, report->proplet_id, report->boot, report->attempt)) {
+		log_warn("a result from somebody who does not own the attempt, refused id=%s proplet=%s",
+				report->task_id, report->proplet_id != NULL ? report->proplet_id : "");
+		return;
+	}
+	struct worker *worker = live->worker;
+	enum task_state end = ended_as(&report->outcome);
+	note_run(m, live, &report->outcome);
+	const char *cause = cause_of(live, end);
+	outcome_move(&live->task->outcome, &report->outcome);
+	if (tasks_go(m, live, end, cause) && report->attempt != 0) {
+		workers_ack(m, worker, report->task_id, report->attempt);
+	}
+}
+
+static void end_unrun(struct manager *m, struct live *live, const struct notice *notice) {
+	const char *reason = notice->reason != NULL ? notice->reason : "no reason given";
+	if (notice->kind == NOTICE_REFUSED && str_equal(reason, "busy") && !live->task->stopping) {
+		tasks_requeue(m, live, "its worker was busy");
+		return;
+	}
+	CLEANUP(mem_freep) char *cause = str_format(
+			notice->kind == NOTICE_GONE ? "the worker has lost it%.0s" : "refused by the worker: %s",
+			reason);
+	str_set(&live->task->outcome.error, cause);
+	(void)tasks_go(m, live, TASK_INTERRUPTED, cause);
+}
+
+void workers_notice(struct manager *m, const struct notice *notice) {
+	struct live *live = tasks_live(m, notice->task_id);
+	if (live == NULL || !from_its_worker(live, notice->proplet_id, notice->boot, notice->attempt)) {
+		log_debug("a notice about what is not current id=%s", notice->task_id);
+		return;
+	}
+	live->answered = true;
+	if (notice->kind != NOTICE_RUNNING) {
+		end_unrun(m, live, notice);
+	} else if (live->task->state == TASK_SCHEDULED) {
+		(void)tasks_go(m, live, TASK_RUNNING, "its worker said so");
+	}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The manager's settings: one table (settings.c), filled once at the start. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/settings.h"
+
+struct manager_settings {
+	char *log_level;
+	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
+	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;
+	char *http_host, *http_token;
+	uint64_t http_port;
+	char *storage, *sqlite_path, *state_dir;
+	uint64_t module_max, queue_max;
+};
+
+/* As settings_load(), and what the table alone cannot check. */
+enum settings_outcome manager_settings_load(struct manager_settings *settings, int argc, char **argv,
+		struct error *err) MUST_CHECK;
+void manager_settings_finish(struct manager_settings *settings);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Takes the text of a top-level member "file" out of JSON that arrives piece by piece, so that
+ * 130 MiB of base64 never stand in memory. It follows strings and depth only; whether the rest is
+ * JSON is for the parser to say afterwards.
+ */
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+
+enum splitter_place {
+	SPLITTER_OUTSIDE, /* between tokens */
+	SPLITTER_KEY,     /* in a string at depth 1 that may be "file" */
+	SPLITTER_STRING,  /* in any other string */
+	SPLITTER_FILE,    /* in the text that is taken out */
+};
+
+struct splitter {
+	struct buf *rest; /* JSON without the text; its limit is the limit of what may stand around it */
+	bool (*file)(void *context, struct bytes text, struct error *err);
+	void *context;
+
+	enum splitter_place place;
+	unsigned depth;
+	bool expect_key, escaped;
+	char key[8];
+	unsigned key_size; /* over sizeof(key): some other key */
+	bool is_file;      /* the last key was "file" */
+};
+
+bool splitter_feed(struct splitter *splitter, struct bytes piece, struct error *err) MUST_CHECK;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/workers.h"
+
+void live_list_add(struct live_list *list, struct live *live) {
+	live->prev = list->last;
+	live->next = NULL;
+	*(list->last != NULL ? &list->last->next : &list->first) = live;
+	list->last = live;
+}
+
+void live_list_remove(struct live_list *list, struct live *live) {
+	*(live->prev != NULL ? &live->prev->next : &list->first) = live->next;
+	*(live->next != NULL ? &live->next->prev : &list->last) = live->prev;
+	live->prev = live->next = NULL;
+}
+
+struct live *tasks_live(struct manager *m, const char *id) {
+	return map_get(m->live, id);
+}
+
+struct task *tasks_get(struct manager *m, const char *id, struct error *err) {
+	struct live *live = tasks_live(m, id);
+	if (live != NULL) {
+		return live->task;
+	}
+	if (!uuid_valid(id)) {
+		error_set(err, ERROR_INVALID, "invalid query parameters: \"%.60s\" is not a task id (UUID)", id);
+		return NULL;
+	}
+	struct task *task = store_task_get(m->store, id, err);
+	if (task == NULL && err->code == ERROR_NOT_FOUND) {
+		error_set(err, ERROR_NOT_FOUND, "there is no task %s", id);
+	}
+	return task != NULL ? manager_keep(m, task) : NULL;
+}
+
+/* Writes the moving part and one row of history. */
+static void record(struct manager *m, struct task *task, const char *cause) {
+	struct error err;
+	char *text = str_copy(cause);
+	struct move move = { .at = m->wall_ns, .state = task->state, .attempt = task->attempt, .cause = text };
+	task->updated_at = m->wall_ns;
+	if (manager_write(m) && manager_wrote(m, store_task_move(m->store, task, &err), &err)) {
+		(void)manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err);
+	}
+	free(text);
+}
+
+/* Off its worker or out of the queue. */
+static void detach(struct manager *m, struct live *live) {
+	if (live->worker == NULL) {
+		live_list_remove(&m->waiting, live);
+		return;
+	}
+	live_list_remove(&live->worker->attempts, live);
+	live->worker->proplet->running--;
+	live->worker = NULL;
+	m->slot_freed = true;
+}
+
+static void leave(struct manager *m, struct live *live) {
+	struct error err;
+	struct task *task = live->task;
+	detach(m, live);
+	(void)map_remove(m->live, task->id);
+	free(live);
+	strings_add(&m->finished, task->id);
+	(void)manager_keep(m, task);
+	if (manager_write(m)) {
+		(void)manager_wrote(m, store_task_outcome(m->store, task, &err), &err);
+	}
+}
+
+bool tasks_go(struct manager *m, struct live *live, enum task_state to, const char *cause) {
+	struct task *task = live->task;
+	if (!task_state_may(task->state, to)) {
+		log_debug("a move that is not allowed id=%s from=%s to=%s", task->id,
+				task_state_name(task->state), task_state_name(to));
+		return false;
+	}
+	task->state = to;
+	if (to == TASK_RUNNING && task->start_time == 0) {
+		task->start_time = m->wall_ns;
+	}
+	if (task_state_final(to)) {
+		task->finish_time = m->wall_ns;
+		task->queued = task->stopping = false;
+	}
+	log_debug("task moved id=%s attempt=%llu state=%s cause=\"%s\"", task->id,
+			(unsigned long long)task->attempt, task_state_name(to), cause);
+	record(m, task, cause);
+	if (task_state_final(to)) {
+		leave(m, live);
+	}
+	return true;
+}
+
+/* Commits the attempt to one boot of one worker and one number. */
+static void assign(struct manager *m, struct live *live, struct worker *worker) {
+	struct task *task = live->task;
+	struct proplet *proplet = worker->proplet;
+	live->worker = worker;
+	live->answered = false;
+	live_list_add(&worker->attempts, live);
+	proplet->running++;
+	str_set(&task->at.proplet_id, proplet->id);
+	memcpy(task->at.boot, proplet->ours ? proplet->boot : "", proplet->ours ? UUID_SIZE : 1);
+	task->at.command = proplet->next_command++;
+	worker->dirty = true;
+	workers_touch(m, worker);
+	task->queued = false;
+
+	CLEANUP(mem_freep) char *cause = str_format("placed on %s", proplet->id);
+	(void)tasks_go(m, live, TASK_SCHEDULED, cause);
+	if (!proplet->ours) {
+		/* It will never say so, and an instant answer must find the task Running. */
+		(void)tasks_go(m, live, TASK_RUNNING, "published to a worker that does not report it");
+	}
+	dispatch_start(m, live);
+}
+
+static void enqueue(struct manager *m, struct live *live, const char *cause) {
+	live->task->queued = true;
+	live->worker = NULL;
+	live_list_add(&m->waiting, live);
+	record(m, live->task, cause);
+}
+
+static struct live *make_live(struct manager *m, struct task *task) {
+	struct live *live = MEM_NEW(struct live);
+	live->task = task;
+	(void)map_put(m->live, task->id, live);
+	return live;
+}
+
+/* The batch owned the task while it was a guest; from now on m->live does. */
+static void unkeep(struct manager *m, const struct task *task) {
+	for (size_t i = 0; i < m->guest_count; i++) {
+		if (m->guests[i] == task) {
+			m->guests[i] = m->guests[--m->guest_count];
+			return;
+		}
+	}
+}
+
+/* A clean sheet for the next attempt. */
+static void renew(struct manager *m, struct task *task) {
+	struct error err;
+	bool had_outcome = task_state_final(task->state);
+	task->attempt++;
+	task->state = TASK_PENDING;
+	task->queued = task->stopping = false;
+	task->start_time = task->finish_time = 0;
+	str_set(&task->at.proplet_id, NULL);
+	task->at.boot[0] = 0;
+	task->at.command = 0;
+	outcome_finish(&task->outcome);
+	if (had_outcome && manager_write(m)) {
+		(void)manager_wrote(m, store_task_outcome(m->store, task, &err), &err);
+	}
+}
+
+bool tasks_start(struct manager *m, struct task *task, const char *cause, struct error *err) {
+	bool busy = false;
+	if (task->work.digest[0] == 0) {
+		return error_set(err, ERROR_CONFLICT,
+				"task %s has no module yet: upload one with PUT /tasks/%s/upload", task->id,
+				task->id);
+	}
+	tasks_place_waiting(m); /* who waits already comes first */
+	struct worker *worker = place(m, task, &busy, err);
+	if (worker == NULL && !busy) {
+		return false;
+	}
+	unkeep(m, task);
+	renew(m, task);
+	struct live *live = make_live(m, task);
+	if (worker != NULL) {
+		assign(m, live, worker);
+	} else {
+		enqueue(m, live, cause);
+	}
+	return true;
+}
+
+void tasks_stop(struct manager *m, struct live *live) {
+	struct task *task = live->task;
+	struct error write;
+	if (task->queued) {
+		(void)tasks_go(m, live, TASK_INTERRUPTED, "stopped by a user while it waited for a worker");
+		return;
+	}
+	if (!task->stopping) {
+		task->stopping = true;
+		if (manager_write(m)) {
+			(void)manager_wrote(m, store_task_move(m->store, task, &write), &write);
+		}
+	}
+	dispatch_stop(m, live);
+}
+
+void tasks_requeue(struct manager *m, struct live *live, const char *cause) {
+	detach(m, live);
+	renew(m, live->task);
+	enqueue(m, live, cause);
+}
+
+void tasks_place_waiting(struct manager *m) {
+	struct error err;
+	if (!m->slot_freed || m->failed) {
+		return;
+	}
+	for (struct live *live = m->waiting.first, *next; live != NULL; live = next) {
+		bool busy = false;
+		next = live->next;
+		struct worker *worker = place(m, live->task, &busy, &err);
+		if (worker != NULL) {
+			live_list_remove(&m->waiting, live);
+			assign(m, live, worker);
+		} else if (live->task->pinned == NULL && live->task->work.engine == NULL) {
+			return; /* who asks for nothing special found nothing: nobody behind will */
+		}
+	}
+}
+
+void tasks_adopt(struct manager *m, struct task *task) {
+	struct live *live = make_live(m, task);
+	if (task->queued || task->at.proplet_id == NULL) {
+		live_list_add(&m->waiting, live);
+		return;
+	}
+	struct worker *worker = workers_find(m, task->at.proplet_id);
+	live->worker = worker != NULL ? worker : workers_add(m, proplet_create(task->at.proplet_id));
+	live->answered = task->state == TASK_RUNNING;
+	live_list_add(&live->worker->attempts, live);
+	live->worker->proplet->running++;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/workers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/tasks.h"
+
+enum { TICK_MS = 1000 };
+
+struct worker *workers_find(struct manager *m, const char *id) {
+	return map_get(m->workers, id);
+}
+
+struct worker *workers_add(struct manager *m, struct proplet *proplet) {
+	struct worker *worker = MEM_NEW(struct worker);
+	worker->proplet = proplet;
+	(void)map_put(m->workers, proplet->id, worker);
+	return worker;
+}
+
+void worker_destroy(struct worker *worker) {
+	proplet_destroy(worker->proplet);
+	free(worker->acks.items);
+	free(worker);
+}
+
+bool workers_delete(struct manager *m, struct worker *worker, struct error *err) {
+	struct error write;
+	if (worker->attempts.first != NULL) {
+		return error_set(err, ERROR_CONFLICT, "proplet %s still has %llu running tasks; stop them first",
+				worker->proplet->id, (unsigned long long)worker->proplet->running);
+	}
+	if (manager_write(m)) {
+		(void)manager_wrote(m, store_proplet_delete(m->store, worker->proplet->id, &write), &write);
+	}
+	/* Not freed here: another deed of this batch may have touched it. */
+	(void)map_remove(m->workers, worker->proplet->id);
+	worker->dirty = false;
+	if (!worker->touched) {
+		worker_destroy(worker);
+	}
+	return true;
+}
+
+void workers_touch(struct manager *m, struct worker *worker) {
+	if (!worker->touched) {
+		worker->touched = true;
+		worker->next_touched = m->touched;
+		m->touched = worker;
+	}
+}
+
+void workers_ack(struct manager *m, struct worker *worker, const char *task_id, uint64_t attempt) {
+	struct attempt_refs *acks = &worker->acks;
+	acks->items = mem_resize(acks->items, acks->count + 1, sizeof(*acks->items));
+	struct attempt_ref *ref = &acks->items[acks->count++];
+	memset(ref, 0, sizeof(*ref));
+	memcpy(ref->task_id, task_id, strnlen(task_id, UUID_SIZE - 1));
+	ref->attempt = attempt;
+	workers_touch(m, worker);
+}
+
+static void post_acks(struct manager *m, struct worker *worker) {
+	struct command command = { .kind = COMMAND_ACK, .acked = worker->acks };
+	memcpy(command.boot, worker->proplet->boot, sizeof(command.boot));
+	manager_post(m, topics_command(&m->topics, worker->proplet->id), command_encode(&command));
+	free(worker->acks.items);
+	worker->acks = (struct attempt_refs){ 0 };
+}
+
+void workers_flush(struct manager *m) {
+	struct error err;
+	for (struct worker *worker = m->touched; worker != NULL; worker = worker->next_touched) {
+		if (worker->acks.count != 0) {
+			post_acks(m, worker);
+		}
+		if (worker->dirty && manager_write(m)) {
+			(void)manager_wrote(m, store_proplet_put(m->store, worker->proplet, &err), &err);
+		}
+		worker->dirty = false;
+	}
+}
+
+void workers_untouch(struct manager *m) {
+	for (struct worker *worker = m->touched, *next; worker != NULL; worker = next) {
+		next = worker->next_touched;
+		worker->touched = false;
+		worker->next_touched = NULL;
+		if (map_get(m->workers, worker->proplet->id) != worker) {
+			worker_destroy(worker);
+		}
+	}
+	m->touched = NULL;
+}
+
+static void bury(struct manager *m, struct worker *worker) {
+	log_warn("a worker is gone proplet=%s running=%llu", worker->proplet->id,
+			(unsigned long long)worker->proplet->running);
+	for (struct live *live = worker->attempts.first, *next; live != NULL; live = next) {
+		next = live->next;
+		(void)tasks_go(m, live, TASK_INTERRUPTED, "the worker is gone");
+	}
+}
+
+void workers_tick(struct manager *m) {
+	const char *id;
+	void *value;
+	if (m->now_ms < m->next_tick_ms) {
+		return;
+	}
+	m->next_tick_ms = m->now_ms + TICK_MS;
+	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
+		struct worker *worker = value;
+		if (worker->attempts.first != NULL && m->now_ms >= proplet_deadline(worker->proplet)) {
+			bury(m, worker);
+		}
+	}
+}

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers as the manager shows them, and what they announce."""
+import os
+import uuid
+
+import pytest
+
+from bus import Bus
+from modules import guest
+from wait import wait_until
+
+
+def test_view(up, rest):
+    view = rest.expect(200, "GET", "/proplets/worker-1").json
+    assert view["id"] == "worker-1" and view["name"]
+    assert view["alive"] is True and view["task_count"] == 0
+    assert view["last_alive_at"].endswith("Z")
+    assert view["metadata"]["os"] == "linux" and view["metadata"]["cpu_arch"]
+
+
+def test_list(rest):
+    page = rest.get("/proplets").json
+    assert (page["offset"], page["limit"], page["total"]) == (0, 100, 1)
+    assert [view["id"] for view in page["proplets"]] == ["worker-1"]
+    assert rest.get("/proplets?status=active").json["total"] == 1
+    assert rest.get("/proplets?status=inactive").json["total"] == 0
+    assert rest.get("/proplets?offset=1").json["proplets"] == []
+
+
+@pytest.mark.parametrize("query", ["status=sleepy", "limit=x", "offset=-1"])
+def test_bad_queries(rest, query):
+    assert rest.expect(400, "GET", f"/proplets?{query}").error
+
+
+def test_unknown(rest):
+    assert rest.expect(404, "GET", f"/proplets/{uuid.uuid4()}").error
+    assert rest.expect(404, "DELETE", f"/proplets/{uuid.uuid4()}").error
+
+
+def test_announcement(stack):
+    stack.start_broker()
+    with Bus(stack) as bus:
+        stack.start_manager()
+        stack.start_proplet()
+        said = bus.wait_for("control/proplet/create")
+        assert said["proplet_id"] == "worker-1" and said["namespace"] == "default"
+        assert uuid.UUID(said["boot"]) and "commands" in said["features"]
+        assert set(said["engines"]) == {"multipass", "singlepass", "interp"}
+        assert said["slots"] == 1024 and said["interval_ms"] == 1000
+        assert said["cpus"] == os.cpu_count() and said["memory_bytes"] > 1 << 28
+        assert said["running"] == [] and said["held"] == [] and said["command"] == 0
+        beat = bus.wait_for("control/proplet/alive")
+        assert beat["status"] == "alive" and beat["boot"] == said["boot"]
+
+
+def test_heartbeats_keep_their_interval_and_list_what_runs(stack):
+    stack.start()
+    with Bus(stack) as bus:
+        task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+        stack.rest.start(task["id"])
+        bus.wait_for("control/proplet/alive", lambda beat: beat["running"] == [[task["id"], 1]])
+        wait_until(lambda: len(bus.times("control/proplet/alive")) >= 4, 10, "four heartbeats")
+        times = bus.times("control/proplet/alive")
+        assert all(later - sooner < 2 for sooner, later in zip(times, times[1:])), times
+        stack.rest.stop(task["id"])
+        bus.wait_for("control/proplet/alive", lambda beat: beat["command"] == 1
+                     and beat["running"] == [] and beat["held"] == [])
+
+
+def test_a_new_boot_at_each_start(stack):
+    stack.start_broker()
+    with Bus(stack) as bus:
+        stack.start_manager()
+        stack.start_proplet()
+        first = bus.wait_for("control/proplet/create")["boot"]
+        stack.proplet().stop()
+        stack.start_proplet()
+        bus.wait_for("control/proplet/create", lambda said: said["boot"] != first)
+
+
+def test_clean_end_says_offline(stack):
+    stack.start()
+    with Bus(stack) as bus:
+        stack.proplet().stop()
+        bus.wait_for("control/proplet/alive", lambda beat: beat["status"] == "offline")
+        wait_until(lambda: not stack.proplet_view()["alive"], 3, "not alive")
+
+
+def test_delete(stack):
+    stack.start()
+    task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+    stack.rest.start(task["id"])
+    assert stack.rest.expect(409, "DELETE", "/proplets/worker-1").error
+    stack.rest.stop(task["id"])
+    stack.rest.wait(task["id"])
+    stack.proplet().stop()
+    wait_until(lambda: not stack.proplet_view()["alive"], 5, "not alive")
+    wait_until(lambda: stack.proplet_view()["task_count"] == 0, 5, "task_count 0")
+    stack.rest.expect(204, "DELETE", "/proplets/worker-1")
+    assert stack.rest.get("/proplets/worker-1").status == 404
+
+
+def test_workers_survive_a_restart_of_the_manager(stack):
+    stack.start()
+    name = stack.proplet_view()["name"]
+    stack.manager.kill()
+    stack.restart_manager()
+    assert stack.proplet_view()["name"] == name
+    stack.proplet_ready(seconds=5)
