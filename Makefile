@@ -46,7 +46,7 @@ lint: ## the quick part of check: layers, lint, format
 	@tools/setup build test check
 	@tools/build main
 	@tools/layers
-	@tools/lint
+	@tools/python tools/lint
 	@tools/format
 
 install: all ## install the programs (PREFIX=/usr/local, DESTDIR=)

@@ -39,7 +39,10 @@ def rest(up):
     return up.rest
 
 
-def pytest_sessionstart(session):
+def pytest_collection_finish(session):
+    """Fails at once, and in words, where there is nothing to test."""
+    if all(item.path.name == "test_v_tools.py" for item in session.items):
+        return
     missing = [name for name in ("propeller-manager", "proplet", "propeller-cli")
                if not (stack_module.BIN / name).exists()]
     if missing:

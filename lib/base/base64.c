@@ -66,12 +66,14 @@ static bool add_character(struct base64_stream *stream, char c, struct error *er
 	bool over = stream->padding > 0 && (stream->count == 0 || !pad);
 	if (over) {
 		return error_set(err, ERROR_INVALID,
-				"base64: character %" PRIu64 " comes after the padding; the text must end there",
+				"base64: character %" PRIu64
+				" comes after the padding; the text must end there",
 				stream->position + 1);
 	}
 	if (value == 0 && !pad) {
 		return error_set(err, ERROR_INVALID,
-				"base64: character %" PRIu64 " (byte 0x%02x) does not belong there; the standard "
+				"base64: character %" PRIu64
+				" (byte 0x%02x) does not belong there; the standard "
 				"alphabet with padding is expected",
 				stream->position + 1, (uint8_t)c);
 	}
@@ -82,13 +84,18 @@ static bool add_character(struct base64_stream *stream, char c, struct error *er
 }
 
 /* Writes the 1 to 3 bytes of a full group. */
-static bool end_group(struct base64_stream *stream, uint8_t *out, size_t *written, struct error *err) {
+static bool end_group(
+		struct base64_stream *stream, uint8_t *out, size_t *written, struct error *err) {
 	const uint8_t *quad = stream->quad;
-	uint32_t bits = (uint32_t)quad[0] << 18 | (uint32_t)quad[1] << 12 | (uint32_t)quad[2] << 6 | quad[3];
-	uint32_t left_over = stream->padding == 2 ? bits & 0xffff : stream->padding == 1 ? bits & 0xff : 0;
+	uint32_t bits = (uint32_t)quad[0] << 18 | (uint32_t)quad[1] << 12 | (uint32_t)quad[2] << 6 |
+			quad[3];
+	uint32_t left_over = stream->padding == 2   ? bits & 0xffff
+			     : stream->padding == 1 ? bits & 0xff
+						    : 0;
 	if (left_over != 0) {
 		return error_set(err, ERROR_INVALID,
-				"base64: the bits left over before character %" PRIu64 " are not zero; the text is cut "
+				"base64: the bits left over before character %" PRIu64
+				" are not zero; the text is cut "
 				"or damaged",
 				stream->position);
 	}
@@ -126,7 +133,8 @@ bool base64_stream_feed(struct base64_stream *stream, const char *text, size_t s
 bool base64_stream_end(const struct base64_stream *stream, struct error *err) {
 	if (stream->count != 0) {
 		return error_set(err, ERROR_INVALID,
-				"base64: the text ends after %" PRIu64 " characters inside a group of four; it is cut "
+				"base64: the text ends after %" PRIu64
+				" characters inside a group of four; it is cut "
 				"or has no padding",
 				stream->position);
 	}
@@ -145,7 +153,8 @@ static size_t decoded_size(const char *text, size_t size) {
 bool base64_decode(const char *text, size_t size, struct buf *out, struct error *err) {
 	if (size % 4 != 0) {
 		return error_set(err, ERROR_INVALID,
-				"base64: %zu characters are not whole groups of four; the text is cut or has no padding",
+				"base64: %zu characters are not whole groups of four; the text is "
+				"cut or has no padding",
 				size);
 	}
 	if (!buf_reserve(out, size == 0 ? 0 : decoded_size(text, size), err)) {

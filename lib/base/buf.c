@@ -20,7 +20,8 @@ static size_t next_capacity(const struct buf *buf, size_t need) {
 
 bool buf_reserve(struct buf *buf, size_t size, struct error *err) {
 	if (size > buf->limit - buf->size) {
-		return error_set(err, ERROR_TOO_LARGE, "more than the limit of %zu bytes", buf->limit);
+		return error_set(err, ERROR_TOO_LARGE, "more than the limit of %zu bytes",
+				buf->limit);
 	}
 	if (size >= PTRDIFF_MAX - buf->size) {
 		return error_set(err, ERROR_NO_MEMORY, "no memory for %zu more bytes", size);

@@ -120,12 +120,12 @@ static bool take_offset(const char **text, int *minutes) {
 
 static bool take_fields(const char *text, struct fields *f) {
 	return take_number(&text, 4, 9999, &f->year) && take_character(&text, '-') &&
-			take_number(&text, 2, 12, &f->month) && take_character(&text, '-') &&
-			take_number(&text, 2, 31, &f->day) && take_character(&text, 'T') &&
-			take_number(&text, 2, 23, &f->hour) && take_character(&text, ':') &&
-			take_number(&text, 2, 59, &f->minute) && take_character(&text, ':') &&
-			take_number(&text, 2, 59, &f->second) && take_fraction(&text, &f->ns) &&
-			take_offset(&text, &f->offset_minutes) && *text == '\0';
+	       take_number(&text, 2, 12, &f->month) && take_character(&text, '-') &&
+	       take_number(&text, 2, 31, &f->day) && take_character(&text, 'T') &&
+	       take_number(&text, 2, 23, &f->hour) && take_character(&text, ':') &&
+	       take_number(&text, 2, 59, &f->minute) && take_character(&text, ':') &&
+	       take_number(&text, 2, 59, &f->second) && take_fraction(&text, &f->ns) &&
+	       take_offset(&text, &f->offset_minutes) && *text == '\0';
 }
 
 static bool date_valid(const struct fields *f) {
@@ -139,8 +139,12 @@ static bool date_valid(const struct fields *f) {
 
 static int64_t seconds_of(const struct fields *f) {
 	struct tm tm = {
-		.tm_year = f->year - 1900, .tm_mon = f->month - 1, .tm_mday = f->day,
-		.tm_hour = f->hour, .tm_min = f->minute, .tm_sec = f->second,
+		.tm_year = f->year - 1900,
+		.tm_mon = f->month - 1,
+		.tm_mday = f->day,
+		.tm_hour = f->hour,
+		.tm_min = f->minute,
+		.tm_sec = f->second,
 	};
 	return (int64_t)timegm(&tm) - (int64_t)f->offset_minutes * 60;
 }
@@ -156,5 +160,5 @@ bool clock_parse(const char *text, int64_t *wall_ns) {
 		return true;
 	}
 	return !__builtin_mul_overflow(seconds, (int64_t)NS_PER_S, wall_ns) &&
-			!__builtin_add_overflow(*wall_ns, (int64_t)fields.ns, wall_ns);
+	       !__builtin_add_overflow(*wall_ns, (int64_t)fields.ns, wall_ns);
 }

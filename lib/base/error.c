@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 struct row {
 	const char *slug, *title;
 	int http, exit;
@@ -19,6 +21,25 @@ static const struct row rows[] = {
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
+
+/*
+ * A message quotes what came from outside and may be cut inside of a character: what is malformed
+ * or would act on a terminal becomes '?', so that every message fits into JSON and onto a screen.
+ */
+static void clean(char *message) {
+	size_t left = strlen(message);
+	while (left > 0) {
+		size_t step = str_utf8_next(message, left);
+		unsigned char first = (unsigned char)*message;
+		if (step == 0 || first == 0x7f ||
+				(first < 0x20 && first != '\n' && first != '\t')) {
+			*message = '?';
+			step = 1;
+		}
+		message += step;
+		left -= step;
+	}
+}
 
 static size_t fill(struct error *err, enum error_code code, const char *origin, const char *format,
 		va_list args) {
@@ -37,6 +58,7 @@ bool error_set_at(struct error *err, enum error_code code, const char *origin, c
 	va_start(args, format);
 	(void)fill(err, code, origin, format, args);
 	va_end(args);
+	clean(err->message);
 	return false;
 }
 
@@ -55,6 +77,7 @@ bool error_errno_at(struct error *err, int number, const char *origin, const cha
 	size_t used = fill(err, code_of_errno(number), origin, format, args);
 	va_end(args);
 	(void)snprintf(err->message + used, sizeof(err->message) - used, ": %s", strerror(number));
+	clean(err->message);
 	return false;
 }
 
@@ -67,6 +90,7 @@ bool error_wrap(struct error *err, const char *format, ...) {
 	size_t used = fill(err, err->code, err->origin, format, args);
 	va_end(args);
 	(void)snprintf(err->message + used, sizeof(err->message) - used, ": %s", inner);
+	clean(err->message);
 	return false;
 }
 

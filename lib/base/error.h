@@ -5,8 +5,10 @@
  *
  * A function that can fail returns bool (or a pointer) and takes the caller's `struct error *`
  * last. It sets the error exactly when it fails. A message says what happened, to what, and what
- * to do; it never holds a secret. Codes live in spec/errors.def, which also decides HTTP status,
- * gRPC status and exit code. Safe from any thread: an error lives on its caller's stack.
+ * to do; it never holds a secret. It is well-formed UTF-8 without control characters other than
+ * newline and tab: what is not becomes '?'. Codes live in spec/errors.def, which also decides
+ * HTTP status, gRPC status and exit code. Safe from any thread: an error lives on its caller's
+ * stack.
  */
 #include <stdbool.h>
 #include <stddef.h>

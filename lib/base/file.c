@@ -81,7 +81,8 @@ static bool write_all(int fd, const uint8_t *bytes, size_t size, struct error *e
 }
 
 static bool write_new(const char *path, struct bytes content, unsigned mode, struct error *err) {
-	CLEANUP(file_closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+	CLEANUP(file_closep)
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
 	if (fd < 0) {
 		return error_errno(err, errno, "cannot create %s", path);
 	}
@@ -110,7 +111,8 @@ static char *name_beside(const char *path) {
 	return str_format("%s.%s.tmp", path, text);
 }
 
-bool file_write(const char *path, const void *bytes, size_t size, unsigned mode, struct error *err) {
+bool file_write(const char *path, const void *bytes, size_t size, unsigned mode,
+		struct error *err) {
 	CLEANUP(mem_freep) char *beside = name_beside(path);
 	struct bytes content = { bytes, size };
 	bool written = write_new(beside, content, mode, err);
@@ -125,12 +127,18 @@ bool file_write(const char *path, const void *bytes, size_t size, unsigned mode,
 	return file_sync_folder(folder, err);
 }
 
+/* Without a promise: the parent may be one that we can pass through but not open. */
+static void sync_parent(const char *path) {
+	CLEANUP(mem_freep) char *parent = folder_of(path);
+	CLEANUP(file_closep) int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)fsync(fd);
+	}
+}
+
 static bool make_one(const char *path, struct error *err) {
 	if (mkdir(path, 0700) == 0) {
-		/* Best effort: a parent may be one that we can pass through but not open. */
-		struct error ignored;
-		CLEANUP(mem_freep) char *parent = folder_of(path);
-		(void)file_sync_folder(parent, &ignored);
+		sync_parent(path);
 		return true;
 	}
 	int why = errno;
@@ -143,7 +151,8 @@ static bool make_one(const char *path, struct error *err) {
 
 bool file_make_folder(const char *path, struct error *err) {
 	CLEANUP(mem_freep) char *part = str_copy(path);
-	for (char *slash = strchr(part + (*part == '/'), '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(part + (*part == '/'), '/'); slash != NULL;
+			slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		bool made = make_one(part, err);
 		*slash = '/';

@@ -30,8 +30,8 @@ bool log_level_parse(const char *text, enum log_level *level, struct error *err)
 			return true;
 		}
 	}
-	return error_set(err, ERROR_INVALID, "\"%.40s\" is no log level; use debug, info, warn or error",
-			text);
+	return error_set(err, ERROR_INVALID,
+			"\"%.40s\" is no log level; use debug, info, warn or error", text);
 }
 
 void log_set_level(enum log_level level) {
@@ -60,7 +60,8 @@ static bool add(struct line *line, const char *bytes, size_t size) {
 /* Characters that a terminal acts on: C0, DEL, and C1 as UTF-8 writes it. */
 static bool is_control(const char *bytes, size_t size) {
 	unsigned char first = (unsigned char)bytes[0];
-	return first < 0x20 || first == 0x7f || (size == 2 && first == 0xc2 && (unsigned char)bytes[1] < 0xa0);
+	return first < 0x20 || first == 0x7f ||
+	       (size == 2 && first == 0xc2 && (unsigned char)bytes[1] < 0xa0);
 }
 
 static bool add_escaped(struct line *line, const char *bytes, size_t size) {

@@ -19,7 +19,8 @@ void random_bytes(void *bytes, size_t size) {
 		}
 		if (got < 0) {
 			/* Going on with bytes that can be guessed would be worse than ending. */
-			(void)fprintf(stderr, "no random bytes from the kernel: %s; ending\n", strerror(errno));
+			(void)fprintf(stderr, "no random bytes from the kernel: %s; ending\n",
+					strerror(errno));
 			abort();
 		}
 		at += got;
@@ -35,15 +36,16 @@ void random_uuid(char text[UUID_SIZE]) {
 
 	char hex[2 * sizeof(bytes) + 1];
 	hex_encode(bytes, sizeof(bytes), hex);
-	(void)snprintf(text, UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-			hex + 20);
+	(void)snprintf(text, UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+			hex + 16, hex + 20);
 }
 
 bool uuid_valid(const char *text) {
 	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
 		bool fits = shape[i] == '-' ? text[i] == '-'
-					    : text[i] != '\0' && strchr("0123456789abcdefABCDEF", text[i]) != NULL;
+					    : text[i] != '\0' && strchr("0123456789abcdefABCDEF",
+										 text[i]) != NULL;
 		if (!fits) {
 			return false;
 		}

@@ -5,8 +5,9 @@
  *
  * Precedence: default < environment < flag. Each row names one setting; its aliases are other
  * names of the same environment variable (Propeller's two generations), the first one that is set
- * wins and two that disagree are refused. A setting marked secret has no flag: secrets come from
- * the environment or from a file named by NAME_FILE (read whole, one trailing newline dropped).
+ * wins and two that disagree are refused; one that is set to nothing counts as not set. A setting
+ * marked secret has no flag: secrets come from the environment or from a file named by NAME_FILE
+ * (read whole, one trailing newline dropped; refused when others than its owner may touch it).
  * Every error names the setting, where its value came from, and what would be accepted.
  */
 #include <stdbool.h>
@@ -27,12 +28,12 @@ enum setting_kind {
 };
 
 struct setting {
-	const char *env;      /* "MANAGER_HTTP_PORT" */
+	const char *env;      /* "MANAGER_HTTP_PORT", or NULL for a flag only */
 	const char *alias[3]; /* other environment names, NULL-ended unless full */
 	const char *flag;     /* "http-port", or NULL */
 	enum setting_kind kind;
 	size_t offset; /* of the field in the program's own structure */
-	const char *fallback; /* text of the default, NULL for none ("" or 0) */
+	const char *fallback; /* text of the default; NULL: the field stays NULL or 0 */
 	const char *help;     /* one line */
 	uint64_t min, max;    /* max 0: no limit */
 	bool required;
@@ -51,7 +52,8 @@ enum settings_outcome { SETTINGS_RUN, SETTINGS_DONE, SETTINGS_BAD };
 /*
  * Fills `target` (zeroed by the caller). Handles --help and --version itself (prints to stdout:
  * SETTINGS_DONE). SETTINGS_BAD: err says which setting, what it had, what it takes. Arguments
- * that are not flags end it with an error.
+ * that are not flags end it with an error. After anything but SETTINGS_RUN target holds nothing;
+ * settings_finish() is allowed then, and twice.
  */
 enum settings_outcome settings_load(const struct settings *settings, void *target, int argc,
 		char **argv, struct error *err) MUST_CHECK;

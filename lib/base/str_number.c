@@ -22,7 +22,8 @@ bool str_to_u64(const char *text, uint64_t *value, struct error *err) {
 	uint64_t number;
 	if (!take_digits(&at, &number) || *at != '\0') {
 		return error_set(err, ERROR_INVALID,
-				"\"%.80s\" is not a whole number from 0 to 18446744073709551615", text);
+				"\"%.80s\" is not a whole number from 0 to 18446744073709551615",
+				text);
 	}
 	*value = number;
 	return true;
@@ -35,7 +36,8 @@ bool str_to_i64(const char *text, int64_t *value, struct error *err) {
 	uint64_t most = (uint64_t)INT64_MAX + negative;
 	if (!take_digits(&at, &number) || *at != '\0' || number > most) {
 		return error_set(err, ERROR_INVALID,
-				"\"%.80s\" is not a whole number from -9223372036854775808 to 9223372036854775807",
+				"\"%.80s\" is not a whole number from -9223372036854775808 to "
+				"9223372036854775807",
 				text);
 	}
 	*value = (int64_t)(negative ? 0 - number : number);
@@ -50,7 +52,8 @@ bool str_to_bool(const char *text, bool *value, struct error *err) {
 			return true;
 		}
 	}
-	return error_set(err, ERROR_INVALID, "\"%.80s\" is not a yes or no; use true or false", text);
+	return error_set(err, ERROR_INVALID, "\"%.80s\" is not a yes or no; use true or false",
+			text);
 }
 
 struct unit {
@@ -108,7 +111,9 @@ bool str_to_duration_ms(const char *text, uint64_t *ms, struct error *err) {
 	uint64_t number;
 	if (!whole_seconds(text, &number) && !take_parts(text, &number)) {
 		return error_set(err, ERROR_INVALID,
-				"\"%.80s\" is not a duration; use seconds or units: 30, 500ms, 30s, 1m30s, 1h", text);
+				"\"%.80s\" is not a duration; use seconds or units: 30, 500ms, "
+				"30s, 1m30s, 1h",
+				text);
 	}
 	*ms = number;
 	return true;
@@ -123,7 +128,9 @@ bool str_to_bytes(const char *text, uint64_t *bytes, struct error *err) {
 	}
 	if (unit == NULL || *at != '\0' || __builtin_mul_overflow(number, unit->factor, &number)) {
 		return error_set(err, ERROR_INVALID,
-				"\"%.80s\" is not a size; use bytes or units: 512, 64KiB, 256MiB, 1GiB", text);
+				"\"%.80s\" is not a size; use bytes or units: 512, 64KiB, 256MiB, "
+				"1GiB",
+				text);
 	}
 	*bytes = number;
 	return true;

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-CASE = re.compile(r"^(not )?ok \d+(?: -)? ?(.*?)(?: # ?(SKIP)\b ?(.*))?$", re.IGNORECASE)
+CASE = re.compile(r"^(not )?ok \d+(?: -)?\s*(.*?)(?:\s*# ?(SKIP)\b ?(.*))?$", re.IGNORECASE)
 
 
 @dataclass

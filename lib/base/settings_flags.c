@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/settings_parts.h"
+#include "base/str.h"
+#include "base/version.h"
+
+enum { NAME_MAX_SIZE = 48 };
+
+/* One flag as it was written: --name or --name=value. */
+struct flag {
+	const char *name; /* ends at `size` */
+	size_t size;
+	const char *value; /* NULL without "=" */
+};
+
+struct arguments {
+	const struct settings *settings;
+	const char **given;
+	int argc, at; /* at: the next argument */
+	char **argv;
+};
+
+static struct flag split_flag(const char *argument) {
+	const char *name = argument + 2;
+	size_t size = strcspn(name, "=");
+	return (struct flag){
+		.name = name, .size = size, .value = name[size] == '=' ? name + size + 1 : NULL
+	};
+}
+
+static bool named(const struct flag *flag, const char *name) {
+	return strlen(name) == flag->size && memcmp(flag->name, name, flag->size) == 0;
+}
+
+static const struct setting *find_row(const struct settings *settings, const struct flag *flag) {
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct setting *row = &settings->rows[i];
+		if (row->flag != NULL && row->kind != SETTING_SECRET && named(flag, row->flag)) {
+			return row;
+		}
+	}
+	return NULL;
+}
+
+static size_t smallest(size_t a, size_t b, size_t c) {
+	size_t least = a < b ? a : b;
+	return least < c ? least : c;
+}
+
+/* How many letters to add, leave out or change (Levenshtein); both shorter than NAME_MAX_SIZE. */
+static size_t distance(const char *a, const char *b) {
+	size_t row[NAME_MAX_SIZE];
+	size_t length = strlen(b);
+	for (size_t j = 0; j <= length; j++) {
+		row[j] = j;
+	}
+	for (size_t i = 1; a[i - 1] != '\0'; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t change = diagonal + (a[i - 1] != b[j - 1]);
+			diagonal = row[j];
+			row[j] = smallest(row[j] + 1, row[j - 1] + 1, change);
+		}
+	}
+	return row[length];
+}
+
+struct guess {
+	const char *typed;
+	char best[NAME_MAX_SIZE + sizeof("no-")];
+	size_t distance;
+};
+
+static void consider(struct guess *guess, const char *prefix, const char *name) {
+	char full[NAME_MAX_SIZE];
+	size_t length = (size_t)snprintf(full, sizeof(full), "%s%s", prefix, name);
+	if (length >= sizeof(full)) {
+		return;
+	}
+	size_t steps = distance(guess->typed, full);
+	if (steps < guess->distance) {
+		guess->distance = steps;
+		(void)snprintf(guess->best, sizeof(guess->best), "%s", full);
+	}
+}
+
+static void consider_all(struct guess *guess, const struct settings *settings) {
+	consider(guess, "", "help");
+	consider(guess, "", "version");
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct setting *row = &settings->rows[i];
+		if (row->flag == NULL || row->kind == SETTING_SECRET) {
+			continue;
+		}
+		consider(guess, "", row->flag);
+		if (row->kind == SETTING_BOOL) {
+			consider(guess, "no-", row->flag);
+		}
+	}
+}
+
+/* Never quotes a value: somebody may have tried to pass a secret. */
+static bool unknown_flag(
+		const struct settings *settings, const struct flag *flag, struct error *err) {
+	char typed[NAME_MAX_SIZE];
+	struct guess guess = { .typed = typed, .distance = flag->size / 3 + 1 };
+	if (flag->size < sizeof(typed)) {
+		memcpy(typed, flag->name, flag->size);
+		typed[flag->size] = '\0';
+		consider_all(&guess, settings);
+	}
+	if (guess.best[0] != '\0') {
+		return error_set(err, ERROR_INVALID, "unknown flag --%.*s; did you mean --%s?",
+				(int)flag->size, flag->name, guess.best);
+	}
+	int shown = flag->size < 80 ? (int)flag->size : 80;
+	return error_set(err, ERROR_INVALID, "unknown flag --%.*s; %s --help lists all of them",
+			shown, flag->name, settings->program);
+}
+
+/* "--flag value"; something that looks like a flag is no value (--flag=--value says it is). */
+static bool next_value(struct arguments *arguments, const struct flag *flag, const char **value,
+		struct error *err) {
+	if (arguments->at >= arguments->argc || str_starts(arguments->argv[arguments->at], "--")) {
+		return error_set(err, ERROR_INVALID, "flag --%s needs a value: --%s=VALUE",
+				flag->name, flag->name);
+	}
+	*value = arguments->argv[arguments->at++];
+	return true;
+}
+
+/* Understands --no-FLAG of a bool. */
+static const struct setting *find_negated(
+		const struct settings *settings, const struct flag *flag) {
+	if (flag->value != NULL || !str_starts(flag->name, "no-")) {
+		return NULL;
+	}
+	struct flag positive = { .name = flag->name + 3, .size = flag->size - 3 };
+	const struct setting *row = find_row(settings, &positive);
+	return row != NULL && row->kind == SETTING_BOOL ? row : NULL;
+}
+
+static bool take_flag(struct arguments *arguments, const struct flag *flag, struct error *err) {
+	const struct settings *settings = arguments->settings;
+	const char *value = flag->value;
+	const struct setting *row = find_row(settings, flag);
+	if (row == NULL) {
+		row = find_negated(settings, flag);
+		value = "false";
+	} else if (row->kind == SETTING_BOOL) {
+		value = value != NULL ? value : "true";
+	} else if (value == NULL && !next_value(arguments, flag, &value, err)) {
+		return false;
+	}
+	if (row == NULL) {
+		return unknown_flag(settings, flag, err);
+	}
+	arguments->given[row - settings->rows] = value;
+	return true;
+}
+
+static enum settings_outcome take_argument(struct arguments *arguments, struct error *err) {
+	const struct settings *settings = arguments->settings;
+	const char *argument = arguments->argv[arguments->at++];
+	if (str_equal(argument, "--help") || str_equal(argument, "-h")) {
+		settings_help(settings, stdout);
+		return SETTINGS_DONE;
+	}
+	if (str_equal(argument, "--version")) {
+		(void)printf("%s %s\n", settings->program, AIRSCREW_VERSION);
+		return SETTINGS_DONE;
+	}
+	if (!str_starts(argument, "--") || argument[2] == '\0') {
+		(void)error_set(err, ERROR_INVALID,
+				"unexpected argument \"%.80s\"; %s --help shows what there is",
+				argument, settings->program);
+		return SETTINGS_BAD;
+	}
+	struct flag flag = split_flag(argument);
+	return take_flag(arguments, &flag, err) ? SETTINGS_RUN : SETTINGS_BAD;
+}
+
+enum settings_outcome settings_read_flags(const struct settings *settings, int argc, char **argv,
+		const char **given, struct error *err) {
+	struct arguments arguments = {
+		.settings = settings, .given = given, .argc = argc, .at = 1, .argv = argv
+	};
+	enum settings_outcome outcome = SETTINGS_RUN;
+	while (outcome == SETTINGS_RUN && arguments.at < argc) {
+		outcome = take_argument(&arguments, err);
+	}
+	return outcome;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/problem.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+char *problem_text(const struct error *err, const char *field) {
+	size_t size;
+	CLEANUP(mem_freep) char *detail = str_utf8(err->message, strlen(err->message), &size);
+	CLEANUP(mem_freep) char *type = str_format("/problems/%s", error_slug(err->code));
+	json_t *object = json_object();
+	json_object_set_new(object, "type", json_string(type));
+	json_object_set_new(object, "title", json_string(error_title(err->code)));
+	json_object_set_new(object, "status", json_integer(error_http_status(err->code)));
+	json_object_set_new(object, "detail", json_string(detail));
+	json_object_set_new(object, "error", json_string(detail));
+	if (field != NULL) {
+		json_object_set_new(object, "field", json_string(field));
+	}
+	CLEANUP(mem_freep) char *text = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	return str_format("%s\n", text != NULL ? text : "{}");
+}

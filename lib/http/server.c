@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libmicrohttpd calls answer() several times per request: at the headers, for each piece of the
+ * body, at its end, and once more after a resume. A request is suspended before its handler is
+ * called, so that an answer from another thread finds it suspended; http_reply() keeps the answer
+ * and resumes, and the next call of answer() queues it. That also covers handlers that answer at
+ * once, at the price of one trip through the connection's epoll thread.
+ */
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "http/problem.h"
+#include "http/route.h"
+
+enum { IGNORED_BODY_MAX = 64 * 1024, DRAIN_MAX = 8 * 1024 * 1024, CONNECTIONS = 10000, IDLE_SECONDS = 60,
+	CONNECTION_MEMORY = 32 * 1024, BACKLOG = 1024 };
+
+struct http_server {
+	struct http_server_options options;
+	struct MHD_Daemon *daemon;
+	uint16_t port;
+	bool has_token;
+	uint8_t token[DIGEST_SIZE];
+	atomic_bool quiet;
+};
+
+enum phase { PHASE_BODY, PHASE_DROP, PHASE_HANDLED };
+
+struct http_request {
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	char *method, *path;
+	struct route_match match;
+	enum phase phase;
+	struct buf body;
+	uint64_t received;
+	void *sink;
+	struct MHD_Response *response; /* once there is an answer */
+	int status;
+};
+
+const char *http_method(const struct http_request *request) {
+	return request->method;
+}
+
+const char *http_path(const struct http_request *request) {
+	return request->path;
+}
+
+const char *http_param(const struct http_request *request, const char *name) {
+	for (size_t i = 0; i < request->match.param_count; i++) {
+		if (strcmp(request->match.params[i].name, name) == 0) {
+			return request->match.params[i].value;
+		}
+	}
+	return NULL;
+}
+
+struct query {
+	const char *name, *value;
+};
+
+/* Values with control characters count as empty: nobody has a use for them. */
+static enum MHD_Result see_query(void *context, enum MHD_ValueKind kind, const char *key,
+		const char *value) {
+	struct query *query = context;
+	(void)kind;
+	if (query->value == NULL && strcmp(key, query->name) == 0) {
+		query->value = value != NULL ? value : "";
+	}
+	return MHD_YES;
+}
+
+const char *http_query(const struct http_request *request, const char *name) {
+	struct query query = { .name = name };
+	(void)MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, see_query, &query);
+	return query.value;
+}
+
+const char *http_header(const struct http_request *request, const char *name) {
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct bytes http_body(const struct http_request *request) {
+	return (struct bytes){ request->body.data, request->body.size };
+}
+
+void *http_sink_context(const struct http_request *request) {
+	return request->sink;
+}
+
+static void set_response(struct http_request *request, const struct http_response *response) {
+	request->response = MHD_create_response_from_buffer(response->body.size,
+			(void *)(uintptr_t)response->body.data, MHD_RESPMEM_MUST_COPY);
+	request->status = response->status;
+	if (request->response == NULL) {
+		return; /* out of memory: answer() then closes the connection */
+	}
+	if (response->type != NULL) {
+		(void)MHD_add_response_header(request->response, "Content-Type", response->type);
+	}
+	for (size_t i = 0; i < HTTP_HEADERS_MAX && response->headers[i].name != NULL; i++) {
+		(void)MHD_add_response_header(request->response, response->headers[i].name,
+				response->headers[i].value);
+	}
+}
+
+void http_reply(struct http_request *request, const struct http_response *response) {
+	set_response(request, response);
+	MHD_resume_connection(request->connection);
+}
+
+static void set_error(struct http_request *request, const struct error *err, const char *field) {
+	struct http_response response = { .status = error_http_status(err->code),
+		.type = "application/problem+json" };
+	CLEANUP(mem_freep) char *text = problem_text(err, field);
+	response.body = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	if (err->code == ERROR_BUSY) {
+		response.headers[0].name = "Retry-After";
+		response.headers[0].value = "1";
+	} else if (err->code == ERROR_DENIED) {
+		response.headers[0].name = "WWW-Authenticate";
+		response.headers[0].value = "Bearer";
+	} else if (err->code == ERROR_METHOD) {
+		response.headers[0].name = "Allow";
+		response.headers[0].value = request->match.allow;
+	}
+	set_response(request, &response);
+}
+
+void http_reply_error(struct http_request *request, const struct error *err, const char *field) {
+	set_error(request, err, field);
+	MHD_resume_connection(request->connection);
+}
+
+/* --- one request's way ------------------------------------------------------------------------ */
+
+static bool may(const struct http_server *server, const struct http_request *request) {
+	const char *header = http_header(request, "Authorization");
+	uint8_t digest[DIGEST_SIZE];
+	if (!server->has_token || request->match.route->open) {
+		return true;
+	}
+	if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0) {
+		return false;
+	}
+	digest_of(header + 7, strlen(header + 7), digest);
+	return CRYPTO_memcmp(digest, server->token, DIGEST_SIZE) == 0;
+}
+
+static uint64_t announced_size(const struct http_request *request) {
+	const char *text = http_header(request, "Content-Length");
+	struct error ignored;
+	uint64_t size = 0;
+	return text != NULL && str_to_u64(text, &size, &ignored) ? size : 0;
+}
+
+static size_t body_limit(const struct http_route *route) {
+	return route->body_max != 0 ? route->body_max : IGNORED_BODY_MAX;
+}
+
+/* At the headers: everything that can be refused without the body. */
+static bool admit(struct http_server *server, struct http_request *request, struct error *err) {
+	const struct http_server_options *options = &server->options;
+	enum route_outcome outcome = route_find(options->routes, options->route_count, request->method,
+			request->path, &request->match);
+	if (outcome == ROUTE_NO_PATH) {
+		return error_set(err, ERROR_NOT_FOUND, "there is nothing at %.200s", request->path);
+	}
+	if (outcome == ROUTE_NO_METHOD) {
+		return error_set(err, ERROR_METHOD, "%.16s is not a method of %.200s; it has %s",
+				request->method, request->path, request->match.allow);
+	}
+	if (!may(server, request)) {
+		return error_set(err, ERROR_DENIED,
+				"send the manager's token as \"Authorization: Bearer TOKEN\"");
+	}
+	if (atomic_load(&server->quiet)) {
+		return error_set(err, ERROR_UNAVAILABLE, "the server is ending; try again in a moment");
+	}
+	size_t limit = body_limit(request->match.route);
+	if (announced_size(request) > limit) {
+		return error_set(err, ERROR_TOO_LARGE, "the body has %llu bytes, the limit is %zu",
+				(unsigned long long)announced_size(request), limit);
+	}
+	return true;
+}
+
+static bool open_sink(struct http_request *request, struct error *err) {
+	const struct http_sink *sink = request->match.route->sink;
+	if (sink == NULL) {
+		return true;
+	}
+	request->sink = sink->begin(request->server->options.context, request, err);
+	return request->sink != NULL;
+}
+
+static void refuse(struct http_request *request, const struct error *err) {
+	set_error(request, err, NULL);
+	request->phase = PHASE_DROP;
+}
+
+static void *begin_request(void *context, const char *uri, struct MHD_Connection *connection) {
+	struct http_request *request = MEM_NEW(struct http_request);
+	request->path = mem_copy(uri, strcspn(uri, "?")); /* as sent: route.c decodes, once */
+	request->server = context;
+	request->connection = connection;
+	return request;
+}
+
+static void start(struct http_request *request, const char *method) {
+	struct error err;
+	request->method = str_copy(method);
+	request->phase = PHASE_BODY;
+	bool admitted = admit(request->server, request, &err);
+	if (admitted) {
+		request->body = BUF_INIT(body_limit(request->match.route));
+	}
+	if (!admitted || !open_sink(request, &err)) {
+		refuse(request, &err);
+	}
+}
+
+static bool take(struct http_request *request, struct bytes piece, struct error *err) {
+	const struct http_route *route = request->match.route;
+	if (request->received > body_limit(route)) {
+		return error_set(err, ERROR_TOO_LARGE, "the body is over the limit of %zu bytes",
+				body_limit(route));
+	}
+	if (request->sink != NULL) {
+		return route->sink->data(request->sink, piece, err);
+	}
+	return route->body_max == 0 || buf_append(&request->body, piece.data, piece.size, err);
+}
+
+/* False when a refused body goes on for too long: then the connection is closed. */
+static bool body_piece(struct http_request *request, struct bytes piece) {
+	struct error err;
+	request->received += piece.size;
+	if (request->phase == PHASE_DROP) {
+		return request->received < DRAIN_MAX;
+	}
+	if (!take(request, piece, &err)) {
+		request->received = 0;
+		refuse(request, &err);
+	}
+	return true;
+}
+
+static enum MHD_Result send_answer(struct http_request *request) {
+	if (request->response == NULL) {
+		return MHD_NO;
+	}
+	return MHD_queue_response(request->connection, (unsigned)request->status, request->response);
+}
+
+static enum MHD_Result handle(struct http_request *request) {
+	if (request->phase == PHASE_DROP || request->response != NULL) {
+		return send_answer(request);
+	}
+	request->phase = PHASE_HANDLED;
+	MHD_suspend_connection(request->connection);
+	request->match.route->handler(request->server->options.context, request);
+	return MHD_YES;
+}
+
+static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
+		const char *method, const char *version, const char *data, size_t *size, void **place) {
+	struct http_request *request = *place;
+	(void)context, (void)connection, (void)url, (void)version;
+	if (request->method == NULL) {
+		start(request, method);
+		/* Refused with no body to come, or a client that waits for "100 Continue": answer now. */
+		bool waits = http_header(request, "Expect") != NULL;
+		bool large = announced_size(request) > DRAIN_MAX;
+		return request->phase == PHASE_DROP && (waits || large) ? send_answer(request) : MHD_YES;
+	}
+	if (*size != 0) {
+		bool goes_on = body_piece(request, (struct bytes){ (const uint8_t *)data, *size });
+		*size = 0;
+		return goes_on ? MHD_YES : MHD_NO;
+	}
+	return handle(request);
+}
+
+static void completed(void *context, struct MHD_Connection *connection, void **place,
+		enum MHD_RequestTerminationCode why) {
+	struct http_request *request = *place;
+	(void)context, (void)connection, (void)why;
+	if (request == NULL) {
+		return;
+	}
+	if (request->sink != NULL) {
+		request->match.route->sink->end(request->sink);
+	}
+	if (request->response != NULL) {
+		MHD_destroy_response(request->response);
+	}
+	buf_finish(&request->body);
+	free(request->method);
+	free(request->path);
+	free(request);
+	*place = NULL;
+}
+
+/* --- the server ------------------------------------------------------------------------------- */
+
+static int listen_at(const struct addrinfo *address) {
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1;
+	if (fd < 0) {
+		return -1;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* inherited by connections */
+	if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+		int reason = errno;
+		(void)close(fd);
+		errno = reason;
+		return -1;
+	}
+	return fd;
+}
+
+static uint16_t port_of(int fd) {
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+		return 0;
+	}
+	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+						   : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static int open_socket(const struct http_server_options *options, struct error *err) {
+	const struct addrinfo hints = { .ai_family = str_equal(options->host, "localhost") ? AF_INET : AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo *found = NULL;
+	char port[8];
+	(void)snprintf(port, sizeof(port), "%u", (unsigned)options->port);
+	int code = getaddrinfo(options->host, port, &hints, &found);
+	if (code != 0) {
+		error_set(err, ERROR_INVALID, "cannot listen on %s: %s", options->host, gai_strerror(code));
+		return -1;
+	}
+	int fd = listen_at(found);
+	int reason = errno;
+	freeaddrinfo(found);
+	if (fd < 0) {
+		error_set(err, ERROR_UNAVAILABLE, "cannot listen on %s port %u: %s%s", options->host,
+				(unsigned)options->port, strerror(reason),
+				reason == EADDRINUSE ? "; end the program that uses it, or choose another port" : "");
+	}
+	return fd;
+}
+
+static unsigned thread_count(const struct http_server_options *options) {
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	if (options->threads != 0) {
+		return options->threads;
+	}
+	return cores < 2 ? 2 : cores > 4 ? 4 : (unsigned)cores;
+}
+
+static struct MHD_Daemon *open_daemon(struct http_server *server, int fd) {
+	const struct http_server_options *o = &server->options;
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL,
+			NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+			thread_count(o), MHD_OPTION_CONNECTION_LIMIT,
+			o->connections_max != 0 ? o->connections_max : (unsigned)CONNECTIONS,
+			MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds != 0 ? o->idle_seconds : (unsigned)IDLE_SECONDS,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK,
+			begin_request, server, MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_END);
+}
+
+struct http_server *http_server_create(const struct http_server_options *options, struct error *err) {
+	int fd = open_socket(options, err);
+	if (fd < 0) {
+		return NULL;
+	}
+	struct http_server *server = MEM_NEW(struct http_server);
+	server->options = *options;
+	server->port = port_of(fd);
+	server->has_token = options->token != NULL && options->token[0] != 0;
+	if (server->has_token) {
+		digest_of(options->token, strlen(options->token), server->token);
+	}
+	server->daemon = open_daemon(server, fd);
+	if (server->daemon == NULL) {
+		error_set(err, ERROR_INTERNAL, "the HTTP server did not start on port %u", server->port);
+		(void)close(fd);
+		free(server);
+		return NULL;
+	}
+	return server;
+}
+
+uint16_t http_server_port(const struct http_server *server) {
+	return server->port;
+}
+
+void http_server_quiesce(struct http_server *server) {
+	atomic_store(&server->quiet, true);
+	int fd = MHD_quiesce_daemon(server->daemon);
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+}
+
+void http_server_destroy(struct http_server *server) {
+	if (server != NULL) {
+		MHD_stop_daemon(server->daemon);
+		free(server);
+	}
+}

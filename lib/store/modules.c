@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/modules.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "base/str.h"
+#include "store/sections.h"
+
+static const char part_suffix[] = ".part";
+
+struct modules {
+	char *folder;
+	pthread_mutex_t lock;
+	struct map *pins; /* digest -> size_t */
+};
+
+struct module_upload {
+	struct modules *modules;
+	char *path;
+	int fd;
+	uint64_t size, max;
+	struct digest *digest;
+	struct sections sections;
+	uint8_t head[16], tail[16]; /* for the redacted text */
+};
+
+static char *path_of(const struct modules *modules, const char *digest) {
+	return str_format("%s/%s", modules->folder, digest);
+}
+
+static void remove_parts(const char *folder) {
+	DIR *dir = opendir(folder);
+	for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+		if (str_ends(entry->d_name, part_suffix)) {
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+		}
+	}
+	if (dir != NULL) {
+		(void)closedir(dir);
+	}
+}
+
+struct modules *modules_open(const char *folder, struct error *err) {
+	if (!file_make_folder(folder, err)) {
+		return NULL;
+	}
+	struct modules *modules = MEM_NEW(struct modules);
+	modules->folder = str_copy(folder);
+	modules->pins = map_create();
+	(void)pthread_mutex_init(&modules->lock, NULL);
+	remove_parts(folder);
+	return modules;
+}
+
+void modules_close(struct modules *modules) {
+	const char *key;
+	void *value;
+	if (modules == NULL) {
+		return;
+	}
+	for (size_t at = 0; map_next(modules->pins, &at, &key, &value);) {
+		free(value);
+	}
+	map_destroy(modules->pins);
+	(void)pthread_mutex_destroy(&modules->lock);
+	free(modules->folder);
+	free(modules);
+}
+
+/* --- pins -------------------------------------------------------------------------------------- */
+
+static void pin(struct modules *modules, const char *digest) {
+	(void)pthread_mutex_lock(&modules->lock);
+	size_t *count = map_get(modules->pins, digest);
+	if (count == NULL) {
+		count = MEM_NEW(size_t);
+		(void)map_put(modules->pins, digest, count);
+	}
+	++*count;
+	(void)pthread_mutex_unlock(&modules->lock);
+}
+
+void modules_unpin(struct modules *modules, const char *digest) {
+	(void)pthread_mutex_lock(&modules->lock);
+	size_t *count = map_get(modules->pins, digest);
+	if (count != NULL && --*count == 0) {
+		free(map_remove(modules->pins, digest));
+	}
+	(void)pthread_mutex_unlock(&modules->lock);
+}
+
+void modules_remove(struct modules *modules, const char *digest) {
+	CLEANUP(mem_freep) char *path = path_of(modules, digest);
+	(void)pthread_mutex_lock(&modules->lock);
+	if (map_get(modules->pins, digest) == NULL) {
+		(void)unlink(path);
+	}
+	(void)pthread_mutex_unlock(&modules->lock);
+}
+
+/* --- uploads ----------------------------------------------------------------------------------- */
+
+struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes, struct error *err) {
+	char unique[UUID_SIZE];
+	struct module_upload *upload = MEM_NEW(struct module_upload);
+	random_uuid(unique);
+	upload->modules = modules;
+	upload->max = max_bytes;
+	upload->digest = digest_create();
+	upload->path = str_format("%s/%s%s", modules->folder, unique, part_suffix);
+	upload->fd = open(upload->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (upload->fd < 0) {
+		error_errno(err, errno, "making a module file in %s", modules->folder);
+		module_upload_destroy(upload);
+		return NULL;
+	}
+	return upload;
+}
+
+static bool write_all(int fd, struct bytes piece, struct error *err) {
+	while (piece.size != 0) {
+		ssize_t put = write(fd, piece.data, piece.size);
+		if (put < 0) {
+			return error_errno(err, errno, "writing a module file");
+		}
+		piece.data += put;
+		piece.size -= (size_t)put;
+	}
+	return true;
+}
+
+/* The first bytes, and always the last ones. */
+static void keep_ends(struct module_upload *upload, struct bytes piece) {
+	for (size_t i = 0; i < piece.size && upload->size + i < sizeof(upload->head); i++) {
+		upload->head[upload->size + i] = piece.data[i];
+	}
+	size_t keep = piece.size < sizeof(upload->tail) ? piece.size : sizeof(upload->tail);
+	memmove(upload->tail, upload->tail + keep, sizeof(upload->tail) - keep);
+	memcpy(upload->tail + sizeof(upload->tail) - keep, piece.data + piece.size - keep, keep);
+}
+
+bool module_upload_add(struct module_upload *upload, struct bytes piece, struct error *err) {
+	if (piece.size > upload->max - upload->size) {
+		return error_set(err, ERROR_TOO_LARGE, "the module is over the limit of %llu bytes",
+				(unsigned long long)upload->max);
+	}
+	if (piece.size == 0) {
+		return true;
+	}
+	if (!sections_feed(&upload->sections, piece, err) || !write_all(upload->fd, piece, err)) {
+		return false;
+	}
+	keep_ends(upload, piece);
+	digest_update(upload->digest, piece.data, piece.size);
+	upload->size += piece.size;
+	return true;
+}
+
+/* Base64 is in groups of three bytes: ten characters need the first eight bytes, or the last ten
+ * with the group they begin in. */
+static void redact(const struct module_upload *upload, char shown[32]) {
+	size_t have = upload->size < sizeof(upload->head) ? (size_t)upload->size : sizeof(upload->head);
+	if ((upload->size + 2) / 3 * 4 <= 20) {
+		CLEANUP(mem_freep) char *whole = base64_encode(upload->head, have);
+		(void)snprintf(shown, 32, "%s", whole);
+		return;
+	}
+	size_t rest = upload->size % 3 == 0 ? 9 : 9 + (size_t)(upload->size % 3);
+	CLEANUP(mem_freep) char *first = base64_encode(upload->head, 9);
+	CLEANUP(mem_freep) char *last = base64_encode(upload->tail + sizeof(upload->tail) - rest, rest);
+	(void)snprintf(shown, 32, "%.10s<REDACTED>%.10s", first, last + strlen(last) - 10);
+}
+
+static bool put_in_place(struct module_upload *upload, const char *digest, struct error *err) {
+	CLEANUP(mem_freep) char *path = path_of(upload->modules, digest);
+	if (access(path, F_OK) == 0) {
+		return true; /* the same bytes are there already */
+	}
+	if (fsync(upload->fd) != 0 || rename(upload->path, path) != 0) {
+		return error_errno(err, errno, "keeping a module file");
+	}
+	free(upload->path);
+	upload->path = NULL;
+	return file_sync_folder(upload->modules->folder, err);
+}
+
+bool module_upload_finish(struct module_upload *upload, struct module_info *info, struct error *err) {
+	uint8_t raw[DIGEST_SIZE];
+	if (!sections_end(&upload->sections, err)) {
+		return false;
+	}
+	digest_finish(upload->digest, raw);
+	hex_encode(raw, sizeof(raw), info->digest);
+	info->size = upload->size;
+	redact(upload, info->shown);
+	pin(upload->modules, info->digest);
+	if (!put_in_place(upload, info->digest, err)) {
+		modules_unpin(upload->modules, info->digest);
+		return false;
+	}
+	return true;
+}
+
+void module_upload_destroy(struct module_upload *upload) {
+	if (upload == NULL) {
+		return;
+	}
+	if (upload->path != NULL) {
+		(void)unlink(upload->path);
+	}
+	if (upload->fd >= 0) {
+		(void)close(upload->fd);
+	}
+	digest_destroy(upload->digest);
+	free(upload->path);
+	free(upload);
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+int modules_open_file(struct modules *modules, const char *digest, uint64_t *size, struct error *err) {
+	struct stat info;
+	CLEANUP(mem_freep) char *path = path_of(modules, digest);
+	int fd = digest_text_valid(digest) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0 || fstat(fd, &info) != 0) {
+		error_set(err, ERROR_NOT_FOUND, "there is no module %.64s", digest);
+		file_closep(&fd);
+		return -1;
+	}
+	*size = (uint64_t)info.st_size;
+	return fd;
+}
+
+bool modules_each(struct modules *modules, void (*visit)(void *context, const char *digest), void *context,
+		struct error *err) {
+	DIR *dir = opendir(modules->folder);
+	if (dir == NULL) {
+		return error_errno(err, errno, "reading the folder %s", modules->folder);
+	}
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		if (digest_text_valid(entry->d_name)) {
+			visit(context, entry->d_name);
+		}
+	}
+	(void)closedir(dir);
+	return true;
+}

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""propeller-cli as a person or a script uses it."""
+import json
+import os
+import pty
+import subprocess
+import uuid
+
+import pytest
+
+from modules import TOP, example, guest
+from stack import BIN, clean_environment, free_port
+from wait import wait_until
+
+ADD = TOP / "examples/add/build/add.wasm"
+HELLO = TOP / "examples/hello-world/build/hello.wasm"
+CRASH = TOP / "examples/crash/build/crash.wasm"
+
+
+class Cli:
+    def __init__(self, port, **environment):
+        self.environment = {**clean_environment(), "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{port}",
+                            **environment}
+        self.url = f"http://127.0.0.1:{port}"
+
+    def __call__(self, *arguments, code=0, **more):
+        done = subprocess.run([BIN / "propeller-cli", "-m", self.url, *map(str, arguments)],
+                              capture_output=True, text=True, timeout=60, env=self.environment,
+                              stdin=subprocess.DEVNULL, **more)
+        assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        return done
+
+    def json(self, *arguments):
+        return json.loads(self(*arguments, "-o", "json").stdout)
+
+
+@pytest.fixture
+def cli(up):
+    return Cli(up.http_port)
+
+
+def test_run_add(cli):
+    done = cli("tasks", "run", ADD, "--invoke", "add", 10, 20)
+    assert done.stdout == "30\n"
+
+
+def test_run_add_with_negative_numbers(cli):
+    assert cli("tasks", "run", ADD, "--invoke", "add", "--", -10, -20).stdout == "-30\n"
+
+
+def test_run_hello(cli):
+    assert cli("tasks", "run", HELLO).stdout == "Hello, world!\n"
+
+
+def test_run_passes_the_exit_code_on(cli):
+    for code in (1, 3, 77):
+        done = cli("tasks", "run", CRASH, "exit", code, code=code)
+        assert "about to fail" in done.stderr
+
+
+def test_run_of_a_trap(cli):
+    done = cli("tasks", "run", CRASH, "trap", code=None)
+    assert done.returncode not in (0, 125)
+    assert "unreachable" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ["tasks", "run", "/nowhere/at-all.wasm"], ["tasks", "run", __file__],
+    ["tasks", "run", "/"], ["tasks", "run"], ["tasks", "wait", str(uuid.uuid4())],
+    ["tasks", "run", "/dev/null"],
+])
+def test_our_own_failures_are_125(cli, arguments):
+    done = cli(*arguments, code=125)
+    assert done.stderr.strip() and done.stdout == ""
+
+
+def test_run_without_a_manager(cli):
+    port = free_port()
+    done = Cli(port)("tasks", "run", ADD, "--invoke", "add", 1, 2, code=125)
+    assert str(port) in done.stderr
+
+
+def test_run_with_a_missing_export(cli):
+    done = cli("tasks", "run", ADD, "--invoke", "subtract", 1, 2, code=None)
+    assert done.returncode != 0
+    assert "subtract" in done.stderr and "add" in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["multipass", "singlepass", "interp"])
+def test_run_with_an_engine(cli, engine):
+    assert cli("tasks", "run", ADD, "--invoke", "add", "--engine", engine, 1, 2).stdout == "3\n"
+
+
+def test_step_by_step(cli):
+    made = cli.json("tasks", "create", "add", "--inputs", "4,5")
+    task_id = made["id"]
+    cli("tasks", "upload", task_id, ADD)
+    cli("tasks", "start", task_id)
+    cli("tasks", "wait", task_id)
+    assert "9" in cli("tasks", "results", task_id).stdout
+    seen = cli.json("tasks", "view", task_id)
+    assert (seen["state"], seen["results"]) == (3, "9")
+    assert task_id in cli("tasks", "list").stdout
+    assert any(t["id"] == task_id for t in cli.json("tasks", "list")["tasks"])
+    cli("tasks", "update", task_id, "--inputs", "6,7")
+    assert cli.json("tasks", "view", task_id)["inputs"] == ["6", "7"]
+    cli("tasks", "delete", task_id)
+    done = cli("tasks", "view", task_id, code=3)
+    assert task_id in done.stderr
+
+
+def test_logs(cli):
+    made = cli.json("tasks", "create", "crash", "--cli-args", "exit,4")
+    cli("tasks", "upload", made["id"], CRASH)
+    cli("tasks", "start", made["id"])
+    cli("tasks", "wait", made["id"], code=4)
+    done = cli("tasks", "logs", made["id"])
+    assert "about to fail" in done.stdout + done.stderr
+
+
+def test_stop(up, cli):
+    task = up.rest.create("spin", guest("loop"), invoke="spin")
+    cli("tasks", "start", task["id"])
+    wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 10, "Running")
+    done = cli("tasks", "start", task["id"], code=4)
+    assert done.stderr
+    cli("tasks", "stop", task["id"])
+    done = cli("tasks", "wait", task["id"], code=None)
+    assert done.returncode != 0
+
+
+def test_tables(cli, up):
+    up.rest.run("shown-in-tables", example("add"), inputs=[1, 2])
+    text = cli("tasks", "list", "--limit", 5).stdout
+    assert "shown-in-tables" in text and "Completed" in text
+    assert "\x1b[" not in text, "no colours into a pipe"
+    assert "worker-1" in cli("proplets", "list").stdout
+
+
+def on_terminal(cli, *arguments, **environment):
+    master, slave = pty.openpty()
+    process = subprocess.Popen([BIN / "propeller-cli", "-m", cli.url, *arguments], stdout=slave,
+                               stderr=slave, stdin=slave,
+                               env={**cli.environment, "TERM": "xterm", **environment})
+    os.close(slave)
+    text = b""
+    try:
+        while piece := os.read(master, 65536):
+            text += piece
+    except OSError:
+        pass
+    os.close(master)
+    assert process.wait(20) == 0
+    return text.decode()
+
+
+def test_colours_only_where_they_are_wanted(cli, up):
+    up.rest.run("coloured", example("add"), inputs=[1, 2])
+    assert "\x1b[" not in on_terminal(cli, "tasks", "list", NO_COLOR="1")
+    assert "coloured" in on_terminal(cli, "tasks", "list")
+
+
+def test_text_of_tasks_cannot_drive_the_terminal(cli, up):
+    up.rest.run("evil\x1b]0;title\x07name", example("add"), invoke="add", inputs=[1, 2])
+    assert "\x1b]0" not in cli("tasks", "list", "--limit", 3).stdout
+    assert "\x1b]0" not in on_terminal(cli, "tasks", "list")
+
+
+def test_proplets(cli):
+    view = cli.json("proplets", "view", "worker-1")
+    assert view["id"] == "worker-1" and view["alive"]
+    cli("proplets", "view", "nobody", code=3)
+    cli("proplets", "delete", "nobody", code=3)
+    assert cli.json("proplets", "list")["proplets"][0]["id"] == "worker-1"
+
+
+def test_health(cli):
+    assert "pass" in cli("health").stdout
+    done = Cli(free_port())("health", code=6)
+    assert "127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["dance"], ["tasks"], ["tasks", "dance"], ["tasks", "view"], ["tasks", "list", "--limit"],
+    ["tasks", "list", "--limit", "x"], ["tasks", "view", "a", "b"], ["tasks", "create"],
+    ["tasks", "list", "--unknown"], ["tasks", "upload", "x"], ["proplets", "list", "extra"],
+], ids=str)
+def test_wrong_use(cli, arguments):
+    done = cli(*arguments, code=2)
+    assert "usage" in done.stderr.lower() or "propeller-cli" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["tasks", "--help"], ["tasks", "run", "--help"],
+                                       ["up", "--help"], ["proplets", "--help"], ["help"]], ids=str)
+def test_help_goes_to_stdout(cli, arguments):
+    assert "propeller-cli" in cli(*arguments).stdout
+
+
+def test_a_token(stack):
+    stack.start_broker()
+    stack.start_manager(MANAGER_HTTP_TOKEN="open-sesame")
+    done = Cli(stack.http_port)("tasks", "list", code=5)
+    assert "token" in done.stderr.lower() and "PROPELLER_TOKEN" in done.stderr
+    Cli(stack.http_port, PROPELLER_TOKEN="open-sesame")("tasks", "list")
+    done = Cli(stack.http_port, PROPELLER_TOKEN="wrong")("tasks", "list", code=5)
+    assert "wrong" not in done.stderr.replace("missing or wrong", "")
+    file = stack.folder / "token"
+    file.write_text("open-sesame\n")
+    Cli(stack.http_port, PROPELLER_TOKEN_FILE=str(file))("tasks", "list")
+
+
+def test_the_output_of_a_broken_pipe(cli):
+    done = subprocess.run(f"{BIN}/propeller-cli -m {cli.url} tasks list -o json | head -c 1",
+                          shell=True, capture_output=True, text=True, env=cli.environment, timeout=30)
+    assert done.returncode == 0 and "Traceback" not in done.stderr

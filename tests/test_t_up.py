@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""propeller-cli up: the whole stack by one command, and nothing left of it afterwards."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from api import Rest
+from modules import example
+from stack import BIN, clean_environment, die_with_parent, free_port
+from wait import PATIENCE, wait_until
+
+
+class Up:
+    def __init__(self, folder, *arguments):
+        self.state = folder / "state"
+        self.log = folder / "up.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [BIN / "propeller-cli", "up", "--state", self.state, *map(str, arguments)],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                env=clean_environment(), preexec_fn=die_with_parent)
+
+    @property
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def ready(self):
+        def there():
+            assert self.process.poll() is None, self.text
+            return (self.state / "up.json").exists() and re.search(r"http://\S+:\d+", self.text)
+        wait_until(there, 30, "the stack")
+        return json.loads((self.state / "up.json").read_text())
+
+    def rest(self):
+        port = int(re.search(r"http://[\w.]+:(\d+)", json.dumps(self.ready()) + self.text)[1])
+        return Rest(port)
+
+    def end(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        return self.process.wait(30 * PATIENCE)
+
+
+def family(pid):
+    """The ids of all processes below a process."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = int(fields[1])
+    found, front = set(), {pid}
+    while front:
+        front = {child for child, parent in parents.items() if parent in front} - found
+        found |= front
+    return found
+
+
+def alive(pids):
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()
+            and Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"}
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """up(ARGUMENTS); whatever is left of it at the end is killed, and told about."""
+    begun = []
+
+    def start(*arguments):
+        begun.append(Up(tmp_path, "--http-port", free_port(), "--mqtt-port", free_port(), *arguments))
+        return begun[-1]
+    yield start
+    for up in begun:
+        children = family(up.process.pid)
+        if up.process.poll() is None:
+            os.killpg(up.process.pid, signal.SIGKILL)
+            up.process.wait()
+        for pid in alive(children):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+@pytest.mark.timeout(180)
+def test_samples_and_exit(begin):
+    up = begin("--samples", "--exit")
+    assert up.process.wait(120 * PATIENCE) == 0, up.text
+    for word in ("Hello, world!", "30", "http://"):
+        assert word in up.text, up.text
+    assert "propeller-cli" in up.text, "commands to try"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_until_ctrl_c(begin, number):
+    up = begin()
+    up.ready()
+    children = wait_until(lambda: family(up.process.pid), 5, "children")
+    assert len(children) >= 3
+    assert up.rest().run("add", example("add"), inputs=[1, 2])["results"] == "3"
+    assert up.end(number) == 0, up.text
+    wait_until(lambda: not alive(children), 10, "the end of everything")
+
+
+def test_what_was_chosen_is_written(begin):
+    up = begin("--proplets", 3)
+    chosen = up.ready()
+    assert isinstance(chosen, dict) and chosen
+    rest = up.rest()
+    wait_until(lambda: rest.get("/proplets?status=active").json["total"] == 3, 15, "three workers")
+    assert up.end() == 0
+
+
+def test_taken_ports_move(begin, tmp_path):
+    with socket.socket() as http, socket.socket() as mqtt:
+        for taken in (http, mqtt):
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+        up = begin("--http-port", http.getsockname()[1], "--mqtt-port", mqtt.getsockname()[1])
+        chosen = json.dumps(up.ready())
+        assert str(http.getsockname()[1]) not in chosen
+        assert str(mqtt.getsockname()[1]) not in chosen
+        assert up.rest().get("/health").status == 200
+        assert up.end() == 0
+
+
+def test_a_worker_that_dies_comes_back(begin):
+    up = begin()
+    up.ready()
+    rest = up.rest()
+    proplet = next(pid for pid in family(up.process.pid)
+                   if os.readlink(f"/proc/{pid}/exe").endswith("/proplet"))
+    os.kill(proplet, signal.SIGKILL)
+    wait_until(lambda: any(os.path.exists(f"/proc/{pid}/exe") and pid != proplet
+                           and os.readlink(f"/proc/{pid}/exe").endswith("/proplet")
+                           for pid in family(up.process.pid)), 20, "another worker")
+
+    def works():
+        task = rest.create("add", example("add"), inputs=[1, 2])
+        return rest.call("POST", f"/tasks/{task['id']}/start").status == 200 \
+            and rest.wait(task["id"])["state"] == 3
+    wait_until(works, 30, "a task that runs", pause=0.2)
+    assert up.end() == 0
+
+
+def test_state_is_kept_between_two_runs(begin, tmp_path):
+    up = begin()
+    up.ready()
+    done = up.rest().run("add", example("add"), inputs=[1, 2])
+    assert up.end() == 0
+    again = begin()
+    again.ready()
+    assert again.rest().task(done["id"])["results"] == "3"
+    assert again.end() == 0
+
+
+def test_kill_nine_of_up_leaves_nothing(begin):
+    up = begin()
+    up.ready()
+    children = family(up.process.pid)
+    up.process.kill()
+    up.process.wait()
+    wait_until(lambda: not alive(children), 20, "the end of everything it started")
+
+
+def test_a_state_folder_that_cannot_be(begin, tmp_path):
+    (tmp_path / "state").write_text("in the way")
+    up = begin()
+    assert up.process.wait(20) not in (0, None)
+    assert str(up.state) in up.text
+
+
+def test_two_on_one_state_folder(begin):
+    up = begin()
+    up.ready()
+    second = subprocess.run([BIN / "propeller-cli", "up", "--state", up.state, "--exit"],
+                            capture_output=True, text=True, timeout=60, env=clean_environment(),
+                            stdin=subprocess.DEVNULL)
+    assert second.returncode != 0 and second.stderr.strip()
+    assert up.rest().get("/health").status == 200
+    assert up.end() == 0

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The console blocks of README.md are executed: what it promises a newcomer is what happens.
+
+In a block marked ```console, a line that begins with "$ " is a command and the lines below it are
+what it must print; "..." stands for anything, and so does a UUID or a number behind a "#" comment.
+Commands that begin with `make` are not executed again: they are how these tests were started.
+"""
+import os
+import re
+import subprocess
+
+import pytest
+
+from modules import TOP
+from stack import BIN, clean_environment
+from test_t_up import begin  # noqa: F401 (a fixture)
+
+README = TOP / "README.md"
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+def steps():
+    """[(command, expected output)] of all console blocks."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", README.read_text(), re.M | re.S):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, _, output = part.partition("\n")
+            while command.endswith("\\"):
+                more, _, output = output.partition("\n")
+                command = command[:-1] + more.removeprefix("> ").strip()
+            found.append((command.strip(), output.rstrip("\n")))
+    return [step for step in found if not re.match(r"(make|git|cd|sudo|apt)\b", step[0])]
+
+
+def pattern(expected):
+    """What is written, with "..." for anything and every UUID for any UUID."""
+    text = re.escape(expected.strip())
+    text = text.replace(re.escape("..."), ".*?")
+    return re.compile(re.sub(UUID.replace("-", r"\\?-"), lambda _: UUID, text), re.S)
+
+
+@pytest.mark.timeout(180)
+def test_the_tour(begin):  # noqa: F811
+    up = begin()
+    up.ready()
+    port = up.rest().port
+    shell = {**clean_environment(), "PATH": f"{BIN}:{os.environ['PATH']}",
+             "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{port}"}
+    tour = steps()
+    assert len(tour) >= 3, "README.md has no tour"
+    variables = ""
+    for command, expected in tour:
+        command = command.replace("build/bin/", f"{BIN}/").replace("localhost:7070",
+                                                                    f"127.0.0.1:{port}")
+        done = subprocess.run(["bash", "-c", variables + command], cwd=TOP, env=shell, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              stdin=subprocess.DEVNULL)
+        if re.match(r"\w+=\$\(", command):
+            variables += command + "\n"
+        assert pattern(expected).search(done.stdout.strip()), \
+            f"$ {command}\n{done.stdout}\n-- README says --\n{expected}"
+    assert up.end() == 0
