@@ -159,6 +159,10 @@ bool clock_parse(const char *text, int64_t *wall_ns) {
 		*wall_ns = 0;
 		return true;
 	}
-	return !__builtin_mul_overflow(seconds, (int64_t)NS_PER_S, wall_ns) &&
-	       !__builtin_add_overflow(*wall_ns, (int64_t)fields.ns, wall_ns);
+	/* Before 1970 one second too many and back again, for INT64_MIN lies between two seconds.
+	 */
+	int64_t borrow = seconds < 0 ? 1 : 0;
+	int64_t rest = fields.ns - borrow * NS_PER_S;
+	return !__builtin_mul_overflow(seconds + borrow, (int64_t)NS_PER_S, wall_ns) &&
+	       !__builtin_add_overflow(*wall_ns, rest, wall_ns);
 }

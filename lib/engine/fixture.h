@@ -60,13 +60,13 @@ static inline struct engine *engine_make(const struct engine_options *options) {
 	return made;
 }
 
-static int engine_setup(void **state) {
+static inline int engine_setup(void **state) {
 	(void)state;
 	engine = engine_make(NULL);
 	return engine != NULL ? 0 : -1;
 }
 
-static int engine_teardown(void **state) {
+static inline int engine_teardown(void **state) {
 	(void)state;
 	engine_destroy(engine);
 	return 0;

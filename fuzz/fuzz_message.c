@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that comes over MQTT: the first byte chooses the decoder. What was decoded must also
+ * be encodable, and decodable again. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct bytes text_bytes(const char *text) {
+	return (struct bytes){ (const uint8_t *)text, strlen(text) };
+}
+
+static void presences(struct bytes payload) {
+	struct error err;
+	struct presence presence, again;
+	if (!presence_decode(&presence, payload, &err)) {
+		return;
+	}
+	CLEANUP(mem_freep) char *text = presence_encode(&presence, true);
+	if (!presence_decode(&again, text_bytes(text), &err)) {
+		abort();
+	}
+	presence_finish(&again);
+	presence_finish(&presence);
+}
+
+static void commands(struct bytes payload) {
+	struct error err;
+	struct command command, again;
+	if (!command_decode(&command, payload, &err)) {
+		return;
+	}
+	CLEANUP(mem_freep) char *text = command_encode(&command);
+	if (!command_decode(&again, text_bytes(text), &err)) {
+		abort();
+	}
+	command_finish(&again);
+	command_finish(&command);
+}
+
+static void old_starts(struct bytes payload) {
+	struct error err;
+	struct command command;
+	if (command_decode_old(&command, COMMAND_START, payload, &err)) {
+		free(command_encode_old(&command, 0));
+		command_finish(&command);
+	}
+}
+
+static void old_stops(struct bytes payload) {
+	struct error err;
+	struct command command;
+	if (command_decode_old(&command, COMMAND_STOP, payload, &err)) {
+		free(command_encode_old(&command, 2));
+		command_finish(&command);
+	}
+}
+
+static void reports(struct bytes payload) {
+	struct error err;
+	struct report report, again;
+	if (!report_decode(&report, payload, &err)) {
+		return;
+	}
+	CLEANUP(mem_freep) char *text = report_encode(&report);
+	if (!report_decode(&again, text_bytes(text), &err)) {
+		abort();
+	}
+	report_finish(&again);
+	report_finish(&report);
+}
+
+static void notices(struct bytes payload) {
+	struct error err;
+	struct notice notice;
+	if (notice_decode(&notice, payload, &err)) {
+		free(notice_encode(&notice));
+		notice_finish(&notice);
+	}
+}
+
+static void requests(struct bytes payload) {
+	struct error err;
+	struct chunk_request request;
+	if (chunk_request_decode(&request, payload, &err)) {
+		free(chunk_request_encode(&request));
+		chunk_request_finish(&request);
+	}
+}
+
+static void chunks(struct bytes payload) {
+	struct error err;
+	struct chunk chunk;
+	uint8_t header[CHUNK_HEADER_BYTES];
+	if (!chunk_decode(&chunk, payload, &err)) {
+		return;
+	}
+	if (chunk.data.size > payload.size || (chunk.count != 0 && chunk.index >= chunk.count)) {
+		abort();
+	}
+	chunk_header_encode(&chunk, header);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	static void (*const decoders[])(struct bytes payload) = { presences, commands, old_starts,
+		old_stops, reports, notices, requests, chunks };
+	if (size > 0) {
+		decoders[data[0] % (sizeof(decoders) / sizeof(decoders[0]))](
+				(struct bytes){ data + 1, size - 1 });
+	}
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Modules from the manager, in chunks over a connection of their own. Safe from any thread; who
+ * fetches waits in its own thread, on a condition that the arrival of chunks signals.
+ */
+#include "base/buf.h"
+#include "bus/bus.h"
+#include "bus/topics.h"
+
+struct fetcher;
+struct fetcher *fetcher_create(const struct bus_options *options, const struct topics *topics,
+		const char *proplet_id, const char *boot, struct error *err) MUST_CHECK;
+void fetcher_destroy(struct fetcher *fetcher); /* accepts NULL; nobody fetches any more */
+/* Makes everybody who fetches give up with ERROR_INTERRUPTED. */
+void fetcher_close(struct fetcher *fetcher);
+/*
+ * Appends the verified module to `wasm`. ERROR_NOT_FOUND (the manager has none), ERROR_INTEGRITY,
+ * ERROR_UNAVAILABLE when nothing came for a minute. One digest is fetched by one thread at a time.
+ */
+bool fetch_module(struct fetcher *fetcher, const char *digest, uint64_t size, struct buf *wasm,
+		struct error *err) MUST_CHECK;

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes in over MQTT, decoded in the bus thread. What cannot be decoded is dropped with a
+ * line in the log, unless it names a task: then it is answered. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "proplet/worker.h"
+
+void inbox_subscribe(struct worker *worker) {
+	bus_subscribe(worker->bus, worker->command_topic);
+	bus_subscribe(worker->bus, worker->topics.start);
+	bus_subscribe(worker->bus, worker->topics.stop);
+	bus_subscribe(worker->bus, worker->topics.online);
+}
+
+static void put(struct worker *worker, enum event_kind kind) {
+	struct event *event = MEM_NEW(struct event);
+	event->kind = kind;
+	worker_put(worker, event);
+}
+
+void inbox_connected(void *context) {
+	put(context, EVENT_CONNECTED);
+}
+
+void inbox_disconnected(void *context, const char *reason) {
+	(void)context;
+	log_warn("no connection to the broker reason=\"%s\"", reason);
+}
+
+static void put_command(struct worker *worker, struct command *command) {
+	struct event *event = MEM_NEW(struct event);
+	event->kind = EVENT_COMMAND;
+	event->command = *command;
+	worker_put(worker, event);
+}
+
+/* A start that says for whom and for which task, but not soundly what: the task fails with that. */
+static void answer_bad_start(struct worker *worker, struct bytes payload, const struct error *err) {
+	json_t *object = json_loadb((const char *)payload.data, payload.size, 0, NULL);
+	const char *id = json_string_value(json_object_get(object, "id"));
+	const char *to = json_string_value(json_object_get(object, "proplet_id"));
+	struct report report = { .proplet_id = worker->settings->client_id };
+	struct error ignored;
+	if (id != NULL && strlen(id) < sizeof(report.task_id) && str_equal(to, worker->settings->client_id)) {
+		memcpy(report.task_id, id, strlen(id) + 1);
+		report.outcome.error = str_copy(err->message);
+		CLEANUP(mem_freep) char *text = report_encode(&report);
+		(void)!bus_publish(worker->bus, worker->topics.results, text, strlen(text), &ignored);
+		outcome_finish(&report.outcome);
+	}
+	json_decref(object);
+}
+
+void inbox_message(void *context, const char *topic, struct bytes payload) {
+	struct worker *worker = context;
+	struct command command;
+	struct error err;
+	bool ok;
+	if (str_equal(topic, worker->topics.online)) {
+		put(worker, EVENT_ASKED);
+		return;
+	}
+	if (str_equal(topic, worker->command_topic)) {
+		ok = command_decode(&command, payload, &err);
+	} else if (str_equal(topic, worker->topics.start)) {
+		ok = command_decode_old(&command, COMMAND_START, payload, &err);
+		if (!ok) {
+			answer_bad_start(worker, payload, &err);
+		}
+	} else {
+		ok = command_decode_old(&command, COMMAND_STOP, payload, &err);
+	}
+	if (ok) {
+		put_command(worker, &command);
+	} else {
+		log_warn("a command that says nothing, dropped topic=%s bytes=%zu error=\"%s\"", topic, payload.size,
+				err.message);
+	}
+}

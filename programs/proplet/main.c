@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proplet: only wires the parts; what happens is in the other files of this folder. */
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "proplet/system.h"
+#include "proplet/worker.h"
+
+enum { MESSAGE_MAX = 80 * 1024 * 1024, CHUNK_MESSAGE_MAX = CHUNK_HEADER_BYTES + CHUNK_BYTES };
+
+static void *wait_for_signal(void *context) {
+	struct worker *worker = context;
+	struct event *event = MEM_NEW(struct event);
+	sigset_t set;
+	int number;
+	event->kind = EVENT_SIGNAL;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigwait(&set, &number);
+	worker_put(worker, event);
+	(void)sigwait(&set, &number);
+	_exit(1); /* asked twice */
+}
+
+static void block_signals(void) {
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* The folder for the external runtime's files; a temporary one is removed at the end. */
+static char *open_folder(const struct proplet_settings *settings, bool *temporary, struct error *err) {
+	*temporary = settings->state_dir == NULL;
+	if (!*temporary) {
+		char *folder = str_format("%s/external", settings->state_dir);
+		if (!file_make_folder(folder, err)) {
+			(void)error_wrap(err, "setting PROPLET_STATE_DIR");
+			free(folder);
+			return NULL;
+		}
+		return folder;
+	}
+	char *folder = str_copy("/tmp/proplet-XXXXXX");
+	if (mkdtemp(folder) == NULL) {
+		error_set(err, ERROR_INTERNAL, "no temporary folder can be made; set PROPLET_STATE_DIR");
+		free(folder);
+		return NULL;
+	}
+	return folder;
+}
+
+static bool open_engine(struct worker *worker, const char *folder, struct error *err) {
+	const struct engine_options options = { .external = worker->settings->external, .folder = folder };
+	worker->engine = engine_create(&options, err);
+	if (worker->engine == NULL) {
+		return false;
+	}
+	worker->cache = module_cache_create(worker->engine, worker->settings->cache_bytes,
+			worker->settings->compile_ms);
+	return true;
+}
+
+static bool open_bus(struct worker *worker, struct error *err) {
+	const struct proplet_settings *settings = worker->settings;
+	const struct bus_handlers handlers = { inbox_connected, inbox_disconnected, inbox_message, worker };
+	CLEANUP(mem_freep) char *will = announce_will(worker);
+	CLEANUP(mem_freep) char *second = str_format("%s-bulk", settings->client_id);
+	struct bus_options options = {
+		.address = settings->mqtt_address,
+		.client_id = settings->client_id,
+		.username = settings->client_id,
+		.password = settings->client_key,
+		.keepalive_seconds = (unsigned)(settings->mqtt_keepalive_ms / 1000),
+		.qos = (int)settings->mqtt_qos,
+		.will_topic = worker->topics.alive,
+		.will_payload = will,
+		.message_max = MESSAGE_MAX,
+	};
+	worker->bus = bus_create(&options, &handlers, err);
+	if (worker->bus == NULL) {
+		return error_wrap(err, "setting PROPLET_MQTT_ADDRESS");
+	}
+	inbox_subscribe(worker);
+	options.client_id = second;
+	options.will_topic = options.will_payload = NULL;
+	options.message_max = CHUNK_MESSAGE_MAX;
+	worker->fetcher = fetcher_create(&options, &worker->topics, settings->client_id, worker->boot, err);
+	return worker->fetcher != NULL;
+}
+
+static void close_all(struct worker *worker, const char *folder, bool temporary) {
+	struct error ignored;
+	CLEANUP(mem_freep) char *will = announce_will(worker);
+	(void)!bus_publish(worker->bus, worker->topics.alive, will, strlen(will), &ignored);
+	bus_destroy(worker->bus, 1000);
+	fetcher_close(worker->fetcher);
+	queue_close(worker->queue);
+	if (temporary) {
+		(void)rmdir(folder);
+	}
+	log_info("ended");
+}
+
+int main(int argc, char **argv) {
+	struct proplet_settings settings = { 0 };
+	struct worker worker = { .settings = &settings };
+	struct error err;
+	bool temporary;
+	pthread_t signals;
+	block_signals();
+	switch (proplet_settings_load(&settings, argc, argv, &err)) {
+	case SETTINGS_DONE: return 0;
+	case SETTINGS_BAD: (void)fprintf(stderr, "proplet: %s\n", err.message); return 2;
+	case SETTINGS_RUN: break;
+	}
+	(void)mallopt(M_ARENA_MAX, 4); /* a thread per task must not mean an arena per task */
+	random_uuid(worker.boot);
+	worker.queue = queue_create(0);
+	worker.attempts = map_create();
+	worker.metadata = system_metadata(&settings);
+	CLEANUP(mem_freep) char *folder = open_folder(&settings, &temporary, &err);
+	if (folder == NULL || !topics_init(&worker.topics, settings.domain_id, settings.channel_id, &err) ||
+			!open_engine(&worker, folder, &err)) {
+		log_error("cannot start error=\"%s\"", err.message);
+		return error_exit_code(err.code);
+	}
+	worker.command_topic = topics_command(&worker.topics, settings.client_id);
+	if (!open_bus(&worker, &err)) {
+		log_error("cannot start error=\"%s\"", err.message);
+		return error_exit_code(err.code);
+	}
+	log_info("a worker begins proplet=%s boot=%s version=%s", settings.client_id, worker.boot, AIRSCREW_VERSION);
+	(void)pthread_create(&signals, NULL, wait_for_signal, &worker);
+	worker_run(&worker);
+	close_all(&worker, folder, temporary);
+	return 0;
+}

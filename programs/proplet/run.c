@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One attempt, in a thread of its own: the module, the run, the outcome. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "proplet/outcome.h"
+#include "proplet/worker.h"
+
+enum { STACK_BYTES = ENGINE_STACK_BYTES + 256 * 1024 };
+
+/* Where the module comes from, in the cache's own thread: it may outlive the attempt. */
+struct source {
+	struct worker *worker;
+	uint64_t size;
+	struct buf bytes; /* the old form: the module itself */
+};
+
+static bool fetch(void *context, const char *digest, struct buf *wasm, struct error *err) {
+	struct source *source = context;
+	wasm->limit = source->worker->settings->module_max;
+	if (source->bytes.size != 0) {
+		return buf_append(wasm, source->bytes.data, source->bytes.size, err);
+	}
+	if (source->size > wasm->limit) {
+		return error_set(err, ERROR_TOO_LARGE, "the module has %llu bytes, this worker takes up to %zu",
+				(unsigned long long)source->size, wasm->limit);
+	}
+	return fetch_module(source->worker->fetcher, digest, source->size, wasm, err);
+}
+
+static void release(void *context) {
+	struct source *source = context;
+	buf_finish(&source->bytes);
+	free(source);
+}
+
+/* The module of the old form, out of its base64. */
+static bool decode_inline(struct attempt *attempt, struct source *source, struct error *err) {
+	struct command *command = &attempt->command;
+	if (command->encrypted || command->file == NULL || command->file[0] == 0) {
+		return error_set(err, ERROR_UNSUPPORTED, command->encrypted
+				? "field \"encrypted\": this worker does not run encrypted workloads yet"
+				: command->image_url != NULL ? "field \"image_url\": this worker does not pull images yet"
+							     : "field \"file\" is missing: there is no module to run");
+	}
+	source->bytes = BUF_INIT(attempt->worker->settings->module_max);
+	if (!base64_decode(command->file, strlen(command->file), &source->bytes, err)) {
+		return error_wrap(err, "field \"file\"");
+	}
+	if (source->bytes.size == 0) {
+		return error_set(err, ERROR_MODULE, "field \"file\": the module is empty");
+	}
+	digest_hex(source->bytes.data, source->bytes.size, command->work.digest);
+	str_set(&command->file, NULL);
+	return true;
+}
+
+static bool choose_engine(const struct attempt *attempt, struct module_key *key, struct error *err) {
+	const struct workload *work = &attempt->command.work;
+	key->kind = ENGINE_MULTIPASS;
+	key->metered = work->limits.fuel != 0;
+	if (work->engine != NULL && !engine_kind_parse(work->engine, &key->kind)) {
+		return error_set(err, ERROR_INVALID, "field \"engine\": \"%.40s\" is unknown here", work->engine);
+	}
+	return engine_offers(attempt->worker->engine, key->kind) ||
+	       error_set(err, ERROR_UNSUPPORTED, "engine %s is not offered by this worker%s",
+			       engine_kind_name(key->kind),
+			       key->kind == ENGINE_EXTERNAL ? ": it has no PROPLET_EXTERNAL_WASM_RUNTIME" : "");
+}
+
+static struct module *acquire(struct attempt *attempt, struct error *err) {
+	struct source *source = MEM_NEW(struct source);
+	struct module_key key = { 0 };
+	source->worker = attempt->worker;
+	source->size = attempt->command.work.module_size;
+	if (!choose_engine(attempt, &key, err) ||
+			(attempt->command.number == 0 && !decode_inline(attempt, source, err))) {
+		release(source);
+		return NULL;
+	}
+	memcpy(key.digest, attempt->command.work.digest, sizeof(key.digest));
+	const struct module_source from = { fetch, release, source };
+	return module_cache_acquire(attempt->worker->cache, &key, &from, attempt->stop, err);
+}
+
+/* Tells the loop only if it has waited for this already (see announce.c). */
+static void on_started(void *context) {
+	struct attempt *attempt = context;
+	int fresh = RUN_FRESH;
+	atomic_store(&attempt->started_at, clock_wall_ns());
+	if (!atomic_compare_exchange_strong(&attempt->phase, &fresh, RUN_STARTED)) {
+		worker_put(attempt->worker, &attempt->started);
+	}
+}
+
+/* Propeller's way to name the export: "--invoke F" among the arguments. */
+static void take_invoke(struct workload *work, struct strings *args) {
+	for (size_t i = 0; i < work->cli_args.count; i++) {
+		const char *arg = work->cli_args.items[i];
+		const char *name = NULL;
+		if (str_equal(arg, "--invoke") && i + 1 < work->cli_args.count) {
+			name = work->cli_args.items[++i];
+		} else if (str_starts(arg, "--invoke=")) {
+			name = arg + strlen("--invoke=");
+		}
+		if (name == NULL) {
+			strings_add(args, arg);
+		} else if (work->invoke == NULL) {
+			work->invoke = str_copy(name);
+		}
+	}
+}
+
+static bool run(struct attempt *attempt, struct module *module, struct run_result *result, struct error *err) {
+	struct workload *work = &attempt->command.work;
+	struct strings args = { 0 }, env = { 0 };
+	take_invoke(work, &args);
+	strings_copy(&env, &work->env);
+	CLEANUP(mem_freep) char *id = str_format("PROPLET_ID=%s", attempt->worker->settings->client_id);
+	strings_add(&env, id);
+	const struct run_request request = {
+		.name = work->name,
+		.invoke = work->invoke,
+		.args = &args,
+		.inputs = &work->inputs,
+		.env = &env,
+		.input = { (const uint8_t *)work->input, work->input != NULL ? strlen(work->input) : 0 },
+		.limits = { work->limits.memory_bytes, work->limits.wall_ms, work->limits.fuel,
+			work->limits.output_bytes },
+		.started = on_started,
+		.context = attempt,
+	};
+	bool ok = module_run(module, &request, attempt->stop, result, err);
+	strings_finish(&args);
+	strings_finish(&env);
+	return ok;
+}
+
+static void *thread(void *context) {
+	struct attempt *attempt = context;
+	struct worker *worker = attempt->worker;
+	struct outcome *outcome = &attempt->report.outcome;
+	struct run_result result = { 0 };
+	struct error err;
+	struct module *module = acquire(attempt, &err);
+	if (module != NULL && run(attempt, module, &result, &err)) {
+		outcome_ended(outcome, &result);
+	} else {
+		outcome_failed(outcome, &result, &err);
+	}
+	outcome->started_at = atomic_load(&attempt->started_at);
+	outcome->finished_at = clock_wall_ns();
+	if (module != NULL) {
+		module_cache_release(worker->cache, module);
+	}
+	run_result_finish(&result);
+	worker_put(worker, &attempt->ended);
+	return NULL;
+}
+
+bool run_begin(struct attempt *attempt) {
+	pthread_attr_t attributes;
+	pthread_t id;
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	int code = pthread_create(&id, &attributes, thread, attempt);
+	(void)pthread_attr_destroy(&attributes);
+	return code == 0;
+}

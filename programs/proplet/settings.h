@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The worker's settings: one table (settings.c), filled once at the start. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/settings.h"
+
+struct proplet_settings {
+	char *log_level, *instance_id;
+	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
+	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;
+	char *space, *external, *state_dir, *description, *tags, *location;
+	uint64_t interval_ms, slots, cache_bytes, module_max, compile_ms;
+	bool system_info;
+};
+
+enum settings_outcome proplet_settings_load(struct proplet_settings *settings, int argc, char **argv,
+		struct error *err) MUST_CHECK;
+void proplet_settings_finish(struct proplet_settings *settings);
