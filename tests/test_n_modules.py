@@ -156,7 +156,7 @@ def test_the_manager_answers_only_what_makes_sense(stack):
 
 def test_compiled_modules_are_kept_within_a_limit(stack):
     """More modules than fit: all run, and the oldest are fetched again."""
-    stack.start(PROPLET_CACHE_BYTES="1MiB")
+    stack.start(PROPLET_MODULE_CACHE="1MiB")
     rest = stack.rest
     modules = [big_module(1, seed=100 + n) for n in range(4)]
     for _ in range(2):

@@ -127,6 +127,13 @@ static void test_too_large_without_a_size(void **state) {
 	assert_int_equal(err.code, ERROR_TOO_LARGE);
 	assert_string_equal(buf_text(&out), "a");
 	buf_finish(&out);
+	struct buf some = BUF_INIT(100000); /* several pieces fit before one does not */
+	assert_true(buf_append(&some, "a", 1, &err));
+	assert_false(file_read("/dev/zero", &some, &err));
+	assert_int_equal(err.code, ERROR_TOO_LARGE);
+	assert_int_equal(some.size, 1);
+	assert_string_equal(buf_text(&some), "a");
+	buf_finish(&some);
 	struct buf whole = BUF_INIT(1 << 20);
 	assert_true(file_read("/proc/self/status", &whole, &err));
 	assert_true(whole.size > 100);

@@ -40,9 +40,7 @@ static void test_every_byte_returns(void **state) {
 static void test_refused(void **state) {
 	(void)state;
 	static const char *const bad[] = { "", "0", "00", "000", "00000", "000000", "0g00", "g000",
-		" 000", "00 0", "0x00", "000-", "/0:0", "@`@`",
-		"00\xff"
-		"0" };
+		" 000", "00 0", "0x00", "000-", "/0:0", "@`@`", "00\xffz" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		uint8_t bytes[2];
 		assert_false(hex_decode(bad[i], bytes, sizeof(bytes)));

@@ -67,7 +67,8 @@ static void set(const char *name, const char *value) {
 /* Loads with up to two arguments (NULL: fewer). */
 static enum settings_outcome load(const struct settings *settings, struct options *options,
 		const char *one, const char *two, struct error *err) {
-	char *argv[] = { "program", (char *)(uintptr_t)one, (char *)(uintptr_t)two, NULL };
+	char program[] = "program";
+	char *argv[] = { program, (char *)(uintptr_t)one, (char *)(uintptr_t)two, NULL };
 	int argc = one == NULL ? 1 : two == NULL ? 2 : 3;
 	*options = (struct options){ 0 };
 	*err = (struct error){ 0 };
@@ -312,10 +313,17 @@ static void test_secret_file_missing(void **state) {
 /* A secret never comes with a flag, and what was tried is not repeated. */
 static void test_secret_is_no_flag(void **state) {
 	(void)state;
+	static const struct setting one[] = { { ROW("T_TOKEN", "token", SECRET, token),
+			.help = "Whatever its row says" } };
+	static const struct settings secret = {
+		.program = "p", .summary = "", .usage = "", .rows = one, .count = 1
+	};
 	struct options options;
 	struct error err;
-	assert_int_equal(load(&table, &options, "--token=hush", NULL, &err), SETTINGS_BAD);
+	assert_int_equal(load(&secret, &options, "--token=hush", NULL, &err), SETTINGS_BAD);
 	assert_non_null(strstr(err.message, "unknown flag --token"));
+	assert_null(strstr(err.message, "hush"));
+	assert_int_equal(load(&secret, &options, "--token", "hush", &err), SETTINGS_BAD);
 	assert_null(strstr(err.message, "hush"));
 }
 

@@ -62,9 +62,9 @@ static void test_u64(void **state) {
 	assert_true(value == 7);
 	assert_true(str_to_u64("18446744073709551615", &value, &err));
 	assert_true(value == UINT64_MAX);
-	static const char *const bad[] = { "", " ", " 5", "5 ", "5abc", "+5", "-0", "-1", "0x10",
-		"1e3", "1.0", "18446744073709551616", "99999999999999999999999", "\xd9\xa5",
-		"5\n" };
+	static const char *const bad[] = { "", " ", "-", ".", "/", ":", " 5", "5 ", "5abc", "+5",
+		"-0", "-1", "0x10", "1e3", "1.0", "18446744073709551616", "99999999999999999999999",
+		"\xd9\xa5", "5\n" };
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		value = 42;
 		assert_false(str_to_u64(bad[i], &value, &err));

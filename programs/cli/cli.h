@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * propeller-cli: a table of verbs, each with a handler. A handler returns the exit code, or -1
+ * with err set; main.c then prints the error and a hint and chooses the code (spec/errors.def).
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "http/client.h"
+
+enum flag {
+#define FLAG(code, name, short_name, value, who, help) FLAG_##code,
+#include "cli/flags.def"
+#undef FLAG
+	FLAGS
+};
+
+enum { OWN_FAILURE = 125, STOPPED = 130, ARGUMENTS_MAX = 1024 };
+
+struct arguments {
+	const char *flags[FLAGS]; /* the value, "" for a flag without one; NULL: not given */
+	const char *items[ARGUMENTS_MAX + 1]; /* what is not a flag, NULL-ended */
+	int count;
+};
+
+struct verb {
+	const char *noun, *name; /* name "" for nouns without verbs */
+	int (*handler)(const struct arguments *arguments, struct error *err);
+	const char *usage, *help;
+	unsigned flags; /* groups of flags.def */
+	int min, max;   /* how many items */
+	bool runs;      /* its own failures are 125 */
+};
+
+/* args.c */
+bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv,
+		struct error *err) MUST_CHECK;
+void arguments_help(const struct verb *verb);
+/* The nearest of the words, if it is near: " - did you mean X?", else "". */
+const char *nearest(const char *word, const char *const *words, size_t count, char text[80]);
+
+/* manager.c: talking to the manager. One client per process, made at the first call. */
+struct manager {
+	struct http_client *client;
+	char *url, *token;
+};
+bool manager_open(struct manager *manager, const struct arguments *arguments, struct error *err) MUST_CHECK;
+void manager_close(struct manager *manager);
+/* The answer's JSON (NULL for an empty one); an answer >= 400 is an error. */
+bool manager_call(struct manager *manager, const char *method, const char *path, json_t *body,
+		json_t **answer, struct error *err) MUST_CHECK;
+/* The same; it may take `seconds` longer. */
+bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer,
+		struct error *err) MUST_CHECK;
+bool manager_upload(struct manager *manager, const char *id, const char *file, struct error *err) MUST_CHECK;
+char *task_path(const char *id, const char *rest) MUST_CHECK;
+
+/* output.c */
+bool wants_json(const struct arguments *arguments);
+void print_json(json_t *value);
+/* Text from elsewhere without control characters, cut to `width` (0: not). Freed by the caller. */
+char *printable(const char *text, size_t width) MUST_CHECK;
+void print_task(const json_t *task);
+void print_tasks(const json_t *page);
+void print_proplets(const json_t *page);
+void print_bytes(const json_t *object, const char *name, const char *whole, FILE *out);
+const char *state_name(const json_t *task);
+
+/* workload.c: from flags to a task's JSON; NULL with err. */
+json_t *task_from_flags(const struct arguments *arguments, const char *name, struct error *err);
+
+/* wait.c: until the task is final; NULL with err. */
+json_t *wait_final(struct manager *manager, const char *id, const char *timeout, struct error *err);
+/* The exit code that a final task stands for, its output and error printed on the way. */
+int finish_with(const json_t *task, bool show_output);
+
+int tasks_create(const struct arguments *arguments, struct error *err);
+int tasks_view(const struct arguments *arguments, struct error *err);
+int tasks_list(const struct arguments *arguments, struct error *err);
+int tasks_update(const struct arguments *arguments, struct error *err);
+int tasks_delete(const struct arguments *arguments, struct error *err);
+int tasks_start(const struct arguments *arguments, struct error *err);
+int tasks_stop(const struct arguments *arguments, struct error *err);
+int tasks_upload(const struct arguments *arguments, struct error *err);
+int tasks_results(const struct arguments *arguments, struct error *err);
+int tasks_logs(const struct arguments *arguments, struct error *err);
+int tasks_wait(const struct arguments *arguments, struct error *err);
+int tasks_run(const struct arguments *arguments, struct error *err);
+int proplets_list(const struct arguments *arguments, struct error *err);
+int proplets_view(const struct arguments *arguments, struct error *err);
+int proplets_delete(const struct arguments *arguments, struct error *err);
+int health(const struct arguments *arguments, struct error *err);
+int up(const struct arguments *arguments, struct error *err);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
+
+static bool read_token(struct manager *manager, const char *path, struct error *err) {
+	struct buf text = BUF_INIT(TOKEN_MAX);
+	bool ok = file_read(path, &text, err) || error_wrap(err, "flag --token-file");
+	if (ok) {
+		size_t size = strcspn(buf_text(&text), "\r\n");
+		manager->token = mem_copy(buf_text(&text), size);
+	}
+	if (text.data != NULL) {
+		explicit_bzero(text.data, text.capacity);
+	}
+	buf_finish(&text);
+	return ok;
+}
+
+bool manager_open(struct manager *manager, const struct arguments *arguments, struct error *err) {
+	const char *url = arguments->flags[FLAG_MANAGER];
+	const char *token = getenv("PROPELLER_TOKEN");
+	*manager = (struct manager){ 0 };
+	if (url == NULL) {
+		url = getenv("PROPELLER_MANAGER_URL");
+	}
+	manager->url = str_copy(url != NULL && url[0] != 0 ? url : "http://localhost:7070");
+	if (arguments->flags[FLAG_TOKEN_FILE] != NULL) {
+		if (!read_token(manager, arguments->flags[FLAG_TOKEN_FILE], err)) {
+			return false;
+		}
+	} else if (token != NULL && token[0] != 0) {
+		manager->token = str_copy(token);
+	}
+	const struct http_client_options options = { .base_url = manager->url, .token = manager->token };
+	manager->client = http_client_create(&options, err);
+	return manager->client != NULL;
+}
+
+void manager_close(struct manager *manager) {
+	http_client_destroy(manager->client);
+	if (manager->token != NULL) {
+		explicit_bzero(manager->token, strlen(manager->token));
+	}
+	free(manager->token);
+	free(manager->url);
+}
+
+static bool take_answer(const struct http_answer *answer, json_t **value, struct error *err) {
+	if (answer->status >= 400) {
+		return http_answer_error(answer, err);
+	}
+	json_t *parsed = NULL;
+	if (answer->body.size != 0) {
+		parsed = json_loadb(buf_text(&answer->body), answer->body.size, JSON_ALLOW_NUL, NULL);
+		if (parsed == NULL) {
+			return error_set(err, ERROR_INTERNAL, "the manager's answer is not JSON; is this its address?");
+		}
+	}
+	if (value != NULL) {
+		*value = parsed;
+	} else {
+		json_decref(parsed);
+	}
+	return true;
+}
+
+static bool send_call(struct manager *manager, const struct http_call *call, json_t **value, struct error *err) {
+	struct http_answer answer = { .body = BUF_INIT(ANSWER_MAX) };
+	bool ok = http_client_send(manager->client, call, &answer, err);
+	if (!ok && err->code == ERROR_UNAVAILABLE) {
+		(void)error_wrap(err, "cannot reach the manager at");
+	}
+	ok = ok && take_answer(&answer, value, err);
+	buf_finish(&answer.body);
+	return ok;
+}
+
+bool manager_call(struct manager *manager, const char *method, const char *path, json_t *body, json_t **answer,
+		struct error *err) {
+	CLEANUP(mem_freep) char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+	const struct http_call call = { .method = method, .path = path,
+		.type = text != NULL ? "application/json" : NULL,
+		.body = { (const uint8_t *)text, text != NULL ? strlen(text) : 0 },
+		.timeout_ms = CALL_SECONDS * 1000 };
+	json_decref(body);
+	return send_call(manager, &call, answer, err);
+}
+
+bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer, struct error *err) {
+	const struct http_call call = { .method = "GET", .path = path, .timeout_ms = (CALL_SECONDS + seconds) * 1000 };
+	return send_call(manager, &call, answer, err);
+}
+
+/* A line that goes on while a long upload does; only where somebody watches. */
+static void show_progress(void *context, uint64_t sent, uint64_t total) {
+	unsigned *shown = context;
+	unsigned percent = total != 0 ? (unsigned)(sent * 100 / total) : 100;
+	if (percent != *shown && total > 4 * 1024 * 1024 && isatty(STDERR_FILENO)) {
+		(void)fprintf(stderr, "\ruploading %u %%%s", percent, percent == 100 ? "\r\033[K" : "");
+		*shown = percent;
+	}
+}
+
+bool manager_upload(struct manager *manager, const char *id, const char *file, struct error *err) {
+	struct stat info;
+	unsigned shown = 0;
+	CLEANUP(file_closep) int fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &info) != 0) {
+		return error_set(err, ERROR_NOT_FOUND, "%s: %s", file, strerror(errno));
+	}
+	if (!S_ISREG(info.st_mode) || info.st_size == 0) {
+		return error_set(err, ERROR_INVALID, "%s is not a module: it is %s", file,
+				S_ISREG(info.st_mode) ? "empty" : "no regular file");
+	}
+	CLEANUP(mem_freep) char *path = task_path(id, "/upload");
+	const struct http_call call = { .method = "PUT", .path = path, .type = "application/wasm", .file = fd,
+		.file_size = (uint64_t)info.st_size, .timeout_ms = UPLOAD_SECONDS * 1000u, .progress = show_progress,
+		.context = &shown };
+	return send_call(manager, &call, NULL, err);
+}
+
+char *task_path(const char *id, const char *rest) {
+	CLEANUP(mem_freep) char *escaped = http_escape(id);
+	return str_format("/tasks/%s%s", escaped, rest);
+}

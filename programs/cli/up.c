@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `up`: broker, manager and workers on this machine, ready when it says so, gone when it ends. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "cli/children.h"
+#include "cli/cli.h"
+#include "cli/samples.h"
+
+enum { CHILDREN_MAX = 66, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20 };
+
+struct stack {
+	char *folder, *programs, *url, *examples;
+	uint16_t http_port, mqtt_port;
+	uint64_t proplets;
+	int lock;
+	struct child children[CHILDREN_MAX];
+	size_t count;
+};
+
+/* --- what is chosen ---------------------------------------------------------------------------- */
+
+static bool bind_port(uint16_t *port) {
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(*port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 1) != 0 ||
+			getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+		return false;
+	}
+	*port = ntohs(address.sin_port);
+	return true;
+}
+
+static bool number_flag(const struct arguments *arguments, enum flag flag, const char *name, uint64_t min,
+		uint64_t max, uint64_t *number, struct error *err) {
+	const char *text = arguments->flags[flag];
+	if (text == NULL) {
+		return true;
+	}
+	if (!str_to_u64(text, number, err) || *number < min || *number > max) {
+		return error_set(err, ERROR_INVALID, "flag --%s: a number from %llu to %llu", name,
+				(unsigned long long)min, (unsigned long long)max);
+	}
+	return true;
+}
+
+/* The wanted port, or a free one if it is taken. */
+static bool choose_port(const struct arguments *arguments, enum flag flag, const char *name, uint64_t fallback,
+		uint16_t *port, struct error *err) {
+	uint64_t wanted = fallback;
+	if (!number_flag(arguments, flag, name, 0, 65535, &wanted, err)) {
+		return false;
+	}
+	*port = (uint16_t)wanted;
+	if (bind_port(port)) {
+		return true;
+	}
+	uint16_t taken = *port;
+	*port = 0;
+	if (!bind_port(port)) {
+		return error_set(err, ERROR_UNAVAILABLE, "no free port on 127.0.0.1");
+	}
+	(void)fprintf(stderr, "port %u is taken, using %u\n", taken, *port);
+	return true;
+}
+
+static char *default_folder(void) {
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	if (state != NULL && state[0] == '/') {
+		return str_format("%s/propeller/up", state);
+	}
+	return str_format("%s/.local/state/propeller/up", home != NULL ? home : "/tmp");
+}
+
+static char *own_folder(void) {
+	char path[PATH_MAX];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	while (size > 0 && path[size - 1] != '/') {
+		size--;
+	}
+	return size > 1 ? mem_copy(path, (size_t)size - 1) : str_copy(".");
+}
+
+static char *find_examples(const struct stack *stack, const struct arguments *arguments) {
+	char *tree = str_format("%s/../../examples", stack->programs);
+	if (arguments->flags[FLAG_EXAMPLES] != NULL || access(tree, F_OK) != 0) {
+		free(tree);
+		const char *given = arguments->flags[FLAG_EXAMPLES];
+		return given != NULL ? str_copy(given) : str_format("%s/../share/airscrew/samples", stack->programs);
+	}
+	char real[PATH_MAX];
+	char *found = str_copy(realpath(tree, real) != NULL ? real : tree);
+	free(tree);
+	return found;
+}
+
+static bool lock_folder(struct stack *stack, struct error *err) {
+	CLEANUP(mem_freep) char *path = str_format("%s/lock", stack->folder);
+	stack->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (stack->lock < 0) {
+		return error_errno(err, errno, "making %s", path);
+	}
+	if (flock(stack->lock, LOCK_EX | LOCK_NB) != 0) {
+		return error_set(err, ERROR_CONFLICT,
+				"another `propeller-cli up` uses %s: end it, or choose another folder with --state",
+				stack->folder);
+	}
+	return true;
+}
+
+static bool choose(struct stack *stack, const struct arguments *arguments, struct error *err) {
+	const char *given = arguments->flags[FLAG_STATE];
+	CLEANUP(mem_freep) char *folder = given != NULL ? str_copy(given) : default_folder();
+	char real[PATH_MAX];
+	if (!file_make_folder(folder, err)) {
+		return error_wrap(err, "flag --state");
+	}
+	stack->folder = str_copy(realpath(folder, real) != NULL ? real : folder);
+	stack->programs = own_folder();
+	stack->examples = find_examples(stack, arguments);
+	stack->proplets = 1;
+	if (!lock_folder(stack, err) ||
+			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX, &stack->proplets, err) ||
+			!choose_port(arguments, FLAG_MQTT_PORT, "mqtt-port", 1883, &stack->mqtt_port, err) ||
+			!choose_port(arguments, FLAG_HTTP_PORT, "http-port", 7070, &stack->http_port, err)) {
+		return false;
+	}
+	stack->url = str_format("http://127.0.0.1:%u", stack->http_port);
+	return true;
+}
+
+/* --- the programs ------------------------------------------------------------------------------ */
+
+static char *find_in_path(const char *name) {
+	struct strings folders = { 0 };
+	const char *path = getenv("PATH");
+	char *found = NULL;
+	strings_split(&folders, path != NULL ? path : "", ':');
+	strings_add(&folders, "/usr/sbin");
+	strings_add(&folders, "/usr/local/sbin");
+	for (size_t i = 0; found == NULL && i < folders.count; i++) {
+		found = str_format("%s/%s", folders.items[i], name);
+		if (access(found, X_OK) != 0) {
+			free(found);
+			found = NULL;
+		}
+	}
+	strings_finish(&folders);
+	return found;
+}
+
+static char *find_program(const struct stack *stack, const char *name, const char *hint, struct error *err) {
+	char *beside = str_format("%s/%s", stack->programs, name);
+	if (access(beside, X_OK) == 0) {
+		return beside;
+	}
+	free(beside);
+	char *found = find_in_path(name);
+	if (found == NULL) {
+		error_set(err, ERROR_NOT_FOUND, "%s is not installed: %s", name, hint);
+	}
+	return found;
+}
+
+static struct child *add_child(struct stack *stack, const char *name, const char *program) {
+	struct child *child = &stack->children[stack->count++];
+	child->name = str_copy(name);
+	child->log = str_format("%s/%s.log", stack->folder, name);
+	strings_add(&child->argv, program);
+	return child;
+}
+
+static void add_env(struct child *child, const char *name, const char *value) {
+	CLEANUP(mem_freep) char *pair = str_format("%s=%s", name, value);
+	strings_add(&child->env, pair);
+}
+
+static void add_bus_env(struct child *child, const struct stack *stack, const char *prefix, const char *id) {
+	CLEANUP(mem_freep) char *broker = str_format("tcp://127.0.0.1:%u", stack->mqtt_port);
+	const char *const values[][2] = { { "DOMAIN_ID", "local" }, { "CHANNEL_ID", "main" }, { "CLIENT_ID", id },
+		{ "MQTT_ADDRESS", broker } };
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		CLEANUP(mem_freep) char *name = str_format("%s_%s", prefix, values[i][0]);
+		add_env(child, name, values[i][1]);
+	}
+}
+
+/* The user's own environment counts for the log level and the external runtime, and nothing else. */
+static void pass_env(struct child *child, const char *name) {
+	const char *value = getenv(name);
+	if (value != NULL) {
+		add_env(child, name, value);
+	}
+}
+
+static bool add_broker(struct stack *stack, struct error *err) {
+	CLEANUP(mem_freep) char *path = str_format("%s/mosquitto.conf", stack->folder);
+	CLEANUP(mem_freep) char *text = str_format("listener %u 127.0.0.1\nallow_anonymous true\n"
+			"set_tcp_nodelay true\nmax_inflight_messages 1000\nmax_queued_messages 100000\n"
+			"persistence false\nconnection_messages false\n%s", stack->mqtt_port,
+			getuid() == 0 ? "user root\n" : "");
+	CLEANUP(mem_freep) char *program = find_program(stack, "mosquitto", "apt-get install mosquitto", err);
+	if (program == NULL || !file_write(path, text, strlen(text), 0600, err)) {
+		return false;
+	}
+	struct child *child = add_child(stack, "mosquitto", program);
+	strings_add(&child->argv, "-c");
+	strings_add(&child->argv, path);
+	return true;
+}
+
+static bool add_manager(struct stack *stack, struct error *err) {
+	CLEANUP(mem_freep) char *folder = str_format("%s/manager", stack->folder);
+	CLEANUP(mem_freep) char *port = str_format("%u", stack->http_port);
+	CLEANUP(mem_freep) char *program = find_program(stack, "propeller-manager", "build it with `make`", err);
+	if (program == NULL) {
+		return false;
+	}
+	struct child *child = add_child(stack, "manager", program);
+	add_bus_env(child, stack, "MANAGER", "manager");
+	add_env(child, "MANAGER_HTTP_HOST", "127.0.0.1");
+	add_env(child, "MANAGER_HTTP_PORT", port);
+	add_env(child, "MANAGER_STATE_DIR", folder);
+	pass_env(child, "MANAGER_LOG_LEVEL");
+	return true;
+}
+
+static bool add_proplet(struct stack *stack, unsigned number, struct error *err) {
+	CLEANUP(mem_freep) char *id = str_format("proplet-%u", number);
+	CLEANUP(mem_freep) char *folder = str_format("%s/%s", stack->folder, id);
+	CLEANUP(mem_freep) char *program = find_program(stack, "proplet", "build it with `make`", err);
+	if (program == NULL || !file_make_folder(folder, err)) {
+		return false;
+	}
+	struct child *child = add_child(stack, id, program);
+	add_bus_env(child, stack, "PROPLET", id);
+	add_env(child, "PROPLET_STATE_DIR", folder);
+	add_env(child, "PROPLET_MQTT_TIMEOUT", "3");
+	pass_env(child, "PROPLET_LOG_LEVEL");
+	pass_env(child, "PROPLET_EXTERNAL_WASM_RUNTIME");
+	return true;
+}
+
+static bool add_all(struct stack *stack, struct error *err) {
+	if (!add_broker(stack, err) || !add_manager(stack, err)) {
+		return false;
+	}
+	for (unsigned i = 1; i <= stack->proplets; i++) {
+		if (!add_proplet(stack, i, err)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* --- readiness --------------------------------------------------------------------------------- */
+
+static bool broker_answers(struct stack *stack, struct manager *manager) {
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(stack->mqtt_port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)manager;
+	return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+static bool manager_answers(struct stack *stack, struct manager *manager) {
+	struct error ignored;
+	(void)stack;
+	return manager_call(manager, "GET", "/health", NULL, NULL, &ignored);
+}
+
+static bool proplets_alive(struct stack *stack, struct manager *manager) {
+	struct error ignored;
+	json_t *page = NULL;
+	bool all = manager_call(manager, "GET", "/proplets?status=active&limit=1", NULL, &page, &ignored) &&
+			json_integer_value(json_object_get(page, "total")) >= (json_int_t)stack->proplets;
+	json_decref(page);
+	return all;
+}
+
+/* False when we are asked to end meanwhile, or with err at the deadline. */
+static bool wait_for(struct stack *stack, struct manager *manager, const char *what,
+		bool (*ready)(struct stack *stack, struct manager *manager), bool *asked, struct error *err) {
+	uint64_t deadline = clock_ms() + READY_MS;
+	(void)fprintf(stderr, "  %-10s ", what);
+	while (!ready(stack, manager)) {
+		(void)children_tend(stack->children, stack->count);
+		if (clock_ms() >= deadline) {
+			return error_set(err, ERROR_TIMEOUT, "%s is not ready after %d s; see the logs in %s", what,
+					READY_MS / 1000, stack->folder);
+		}
+		if (signals_wait(LOOK_MS)) {
+			*asked = true;
+			return false;
+		}
+	}
+	(void)fputs("ready\n", stderr);
+	return true;
+}
+
+static bool start_range(struct stack *stack, size_t from, size_t to, struct error *err) {
+	for (size_t i = from; i < to; i++) {
+		if (!child_start(&stack->children[i], err)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool start_all(struct stack *stack, struct manager *manager, bool *asked, struct error *err) {
+	return start_range(stack, 0, 1, err) && wait_for(stack, manager, "broker", broker_answers, asked, err) &&
+	       start_range(stack, 1, 2, err) && wait_for(stack, manager, "manager", manager_answers, asked, err) &&
+	       start_range(stack, 2, stack->count, err) &&
+	       wait_for(stack, manager, "workers", proplets_alive, asked, err);
+}
+
+/* --- what people see --------------------------------------------------------------------------- */
+
+static bool write_choice(const struct stack *stack, struct error *err) {
+	CLEANUP(mem_freep) char *path = str_format("%s/up.json", stack->folder);
+	json_t *children = json_object();
+	for (size_t i = 0; i < stack->count; i++) {
+		json_object_set_new(children, stack->children[i].name, json_integer(stack->children[i].pid));
+	}
+	json_t *choice = json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:s,s:o}", "version", AIRSCREW_VERSION, "manager_url",
+			stack->url, "http_port", (int)stack->http_port, "mqtt_port", (int)stack->mqtt_port, "proplets",
+			(json_int_t)stack->proplets, "pid", (int)getpid(), "state", stack->folder, "children", children);
+	CLEANUP(mem_freep) char *text = json_dumps(choice, JSON_INDENT(2));
+	json_decref(choice);
+	return file_write(path, text, strlen(text), 0600, err);
+}
+
+static void welcome(const struct stack *stack) {
+	const char *cli = "propeller-cli";
+	(void)printf("\nThe manager listens on %s (broker on port %u, logs in %s).\n\nTry:\n", stack->url,
+			stack->mqtt_port, stack->folder);
+	(void)printf("  %s/%s -m %s tasks run %s/hello-world/build/hello.wasm\n", stack->programs, cli, stack->url,
+			stack->examples);
+	(void)printf("  %s/%s -m %s tasks run %s/add/build/add.wasm --invoke add 10 20\n", stack->programs, cli,
+			stack->url, stack->examples);
+	(void)printf("  %s/%s -m %s tasks list\n\n", stack->programs, cli, stack->url);
+	(void)fflush(stdout);
+}
+
+static void tend_until_asked(struct stack *stack) {
+	(void)fputs("Ctrl-C ends everything.\n", stderr);
+	for (;;) {
+		uint64_t next = children_tend(stack->children, stack->count);
+		uint64_t now = clock_ms();
+		uint64_t wait = next == UINT64_MAX ? 60000 : next > now ? next - now : 0;
+		if (signals_wait(wait)) {
+			return;
+		}
+	}
+}
+
+static int use(struct stack *stack, struct manager *manager, const struct arguments *arguments,
+		struct error *err) {
+	bool asked = false, right = true;
+	if (!start_all(stack, manager, &asked, err)) {
+		return asked ? 0 : -1;
+	}
+	if (!write_choice(stack, err)) {
+		return -1;
+	}
+	if (arguments->flags[FLAG_SAMPLES] != NULL) {
+		right = samples_run(manager, stack->examples);
+	}
+	welcome(stack);
+	if (arguments->flags[FLAG_EXIT] == NULL) {
+		tend_until_asked(stack);
+		return 0;
+	}
+	return right ? 0 : 1;
+}
+
+static void finish(struct stack *stack) {
+	CLEANUP(mem_freep) char *path = str_format("%s/up.json", stack->folder != NULL ? stack->folder : ".");
+	(void)fputs("\nending ...\n", stderr);
+	children_end(stack->children, stack->count);
+	if (stack->lock >= 0 && stack->count != 0) {
+		(void)unlink(path);
+	}
+	for (size_t i = 0; i < stack->count; i++) {
+		child_finish(&stack->children[i]);
+	}
+	file_closep(&stack->lock);
+	free(stack->folder);
+	free(stack->programs);
+	free(stack->url);
+	free(stack->examples);
+}
+
+int up(const struct arguments *arguments, struct error *err) {
+	struct stack stack = { .lock = -1 };
+	struct manager manager = { 0 };
+	struct arguments local = { 0 };
+	int code = -1;
+	signals_block();
+	if (choose(&stack, arguments, err) && add_all(&stack, err)) {
+		local.flags[FLAG_MANAGER] = stack.url;
+		(void)fprintf(stderr, "starting in %s\n", stack.folder);
+		if (manager_open(&manager, &local, err)) {
+			code = use(&stack, &manager, arguments, err);
+		}
+		manager_close(&manager);
+	}
+	finish(&stack);
+	return code;
+}
