@@ -33,7 +33,10 @@ bool str_to_bytes(const char *text, uint64_t *bytes, struct error *err) MUST_CHE
 size_t str_utf8_next(const char *bytes, size_t size);
 /* True for well-formed UTF-8 (no surrogates, no overlong forms). */
 bool str_is_utf8(const char *bytes, size_t size);
-/* A copy in which each malformed byte is U+FFFD; *copied is its size, a zero byte follows. Never NULL. */
+/*
+ * A copy in which each malformed byte is U+FFFD; *copied is its size, a zero byte follows. Never
+ * NULL.
+ */
 char *str_utf8(const char *bytes, size_t size, size_t *copied) MUST_CHECK;
 
 /* A list of strings that it owns. {0} is empty. */
