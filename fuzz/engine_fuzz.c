@@ -28,7 +28,8 @@ static void run(struct engine *engine, struct module *module) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-	static struct engine *engine; /* one for the process; wasmtime's signal handlers stay anyway */
+	static struct engine
+			*engine; /* one for the process; wasmtime's signal handlers stay anyway */
 	struct error err = { 0 };
 	if (engine == NULL && (engine = engine_create(NULL, &err)) == NULL) {
 		abort();

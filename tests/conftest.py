@@ -56,8 +56,8 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if not report.failed:
         return
-    for value in list(item.funcargs.values()):
-        if isinstance(value, Stack):
-            for process in value.processes.values():
-                if process.name != "broker":
-                    report.sections.append((f"log of {process.name}", process.text()[-LOG_TAIL:]))
+    stacks = {id(value): value for value in item.funcargs.values() if isinstance(value, Stack)}
+    for value in stacks.values():
+        for process in value.processes.values():
+            if process.name != "broker":
+                report.sections.append((f"log of {process.name}", process.text()[-LOG_TAIL:]))

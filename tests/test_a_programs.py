@@ -57,9 +57,7 @@ def test_a_bad_setting_is_named(program, settings, bad, value, tmp_path):
     done = run(program, **{**settings, state: str(tmp_path), bad: value})
     assert done.returncode != 0
     said = done.stderr + done.stdout
-    assert bad in said or bad.replace("DOMAIN", "TENANT") in said or "channel" in said.lower() or \
-        "domain" in said.lower(), said
-    assert value in said, said
+    assert bad in said, said
     assert "the-secret-key" not in said
 
 

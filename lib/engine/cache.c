@@ -20,10 +20,10 @@ struct entry {
 	struct module_key key;
 	struct module_source source;
 	enum entry_state state;
-	struct error error;      /* if it failed */
-	struct module *module;   /* if it is ready */
-	uint64_t late_ms;        /* while it compiles: when waiting for it ends */
-	size_t users;            /* waiters, runs, and the thread that loads it */
+	struct error error;    /* if it failed */
+	struct module *module; /* if it is ready */
+	uint64_t late_ms;      /* while it compiles: when waiting for it ends */
+	size_t users;          /* waiters, runs, and the thread that loads it */
 	struct entry *next;
 };
 
@@ -40,8 +40,8 @@ struct module_cache {
 	unsigned loading, compiling;
 };
 
-struct module_cache *module_cache_create(struct engine *engine, size_t limit_bytes,
-		uint64_t compile_ms) {
+struct module_cache *module_cache_create(
+		struct engine *engine, size_t limit_bytes, uint64_t compile_ms) {
 	struct module_cache *cache = MEM_NEW(struct module_cache);
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	cache->engine = engine;
@@ -160,7 +160,8 @@ static void begin_compiling(struct entry *entry) {
 	cache->compiling++;
 	entry->state = ENTRY_COMPILES;
 	uint64_t now = clock_ms();
-	entry->late_ms = cache->compile_ms > UINT64_MAX - now ? UINT64_MAX : now + cache->compile_ms;
+	entry->late_ms =
+			cache->compile_ms > UINT64_MAX - now ? UINT64_MAX : now + cache->compile_ms;
 	pthread_cond_broadcast(&cache->changed);
 	pthread_mutex_unlock(&cache->lock);
 }
@@ -175,7 +176,8 @@ static struct module *load(struct entry *entry, struct error *err) {
 	}
 	begin_compiling(entry);
 	struct bytes bytes = { wasm.data, wasm.size };
-	return engine_compile(entry->cache->engine, entry->key.kind, entry->key.metered, bytes, err);
+	return engine_compile(
+			entry->cache->engine, entry->key.kind, entry->key.metered, bytes, err);
 }
 
 /* Tells everyone how it went. */
@@ -261,11 +263,13 @@ static bool wait_ready(struct module_cache *cache, const struct entry *entry,
 		const struct run_stop *stop, struct error *err) {
 	while (entry->state == ENTRY_FETCHES || entry->state == ENTRY_COMPILES) {
 		if (run_stop_requested(stop)) {
-			return error_set(err, ERROR_INTERRUPTED, "stopped while the module was prepared");
+			return error_set(err, ERROR_INTERRUPTED,
+					"stopped while the module was prepared");
 		}
 		if (entry->state == ENTRY_COMPILES && clock_ms() >= entry->late_ms) {
 			return error_set(err, ERROR_TIMEOUT,
-					"compiling the module takes longer than %llu ms: engine singlepass compiles "
+					"compiling the module takes longer than %llu ms: engine "
+					"singlepass compiles "
 					"faster",
 					(unsigned long long)cache->compile_ms);
 		}

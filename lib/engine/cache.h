@@ -20,13 +20,14 @@ struct module_key {
 /* Where bytes come from: fills `wasm` (an empty buffer with its limit set by the source). */
 struct module_source {
 	bool (*fetch)(void *context, const char *digest, struct buf *wasm, struct error *err);
-	void (*release)(void *context); /* once, when the cache is done with the source; may be NULL */
+	void (*release)(void *context); /* once, when the cache is done with the source; may be NULL
+					 */
 	void *context;
 };
 
 struct module_cache;
-struct module_cache *module_cache_create(struct engine *engine, size_t limit_bytes,
-		uint64_t compile_ms); /* never NULL */
+struct module_cache *module_cache_create(
+		struct engine *engine, size_t limit_bytes, uint64_t compile_ms); /* never NULL */
 void module_cache_destroy(struct module_cache *cache); /* waits for its threads */
 /*
  * The compiled module, borrowed until module_cache_release(). Waits, at most compile_ms after its
@@ -36,7 +37,8 @@ void module_cache_destroy(struct module_cache *cache); /* waits for its threads 
  * all who wait and is not remembered.
  */
 struct module *module_cache_acquire(struct module_cache *cache, const struct module_key *key,
-		const struct module_source *source, struct run_stop *stop, struct error *err) MUST_CHECK;
+		const struct module_source *source, struct run_stop *stop,
+		struct error *err) MUST_CHECK;
 void module_cache_release(struct module_cache *cache, struct module *module);
 bool module_cache_holds(struct module_cache *cache, const struct module_key *key);
 size_t module_cache_bytes(struct module_cache *cache);

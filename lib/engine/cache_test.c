@@ -18,8 +18,9 @@ struct origin {
 };
 
 static void origin_init(struct origin *origin, const char *text) {
-	*origin = (struct origin){ .lock = PTHREAD_MUTEX_INITIALIZER,
-		.changed = PTHREAD_COND_INITIALIZER, .text = text };
+	*origin = (struct origin){
+		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .text = text
+	};
 }
 
 static void origin_hold(struct origin *origin, bool held) {
@@ -85,15 +86,16 @@ struct taker {
 };
 
 static struct taker taker_of(struct module_cache *cache, struct origin *origin, char c) {
-	return (struct taker){ .cache = cache, .origin = origin, .key = key_of(c),
-		.stop = run_stop_create(engine) };
+	return (struct taker){
+		.cache = cache, .origin = origin, .key = key_of(c), .stop = run_stop_create(engine)
+	};
 }
 
 static void *take(void *argument) {
 	struct taker *taker = argument;
 	struct module_source source = { fetch, release, taker->origin };
-	taker->module =
-			module_cache_acquire(taker->cache, &taker->key, &source, taker->stop, &taker->err);
+	taker->module = module_cache_acquire(
+			taker->cache, &taker->key, &source, taker->stop, &taker->err);
 	return NULL;
 }
 
@@ -299,8 +301,11 @@ static char *large_text(void) {
 	assert_true(buf_printf(&text, &err, "(module "));
 	for (int i = 0; i < 3000; i++) {
 		assert_true(buf_printf(&text, &err,
-				"(func (param i64 i64) (result i64) (i64.xor (i64.mul (local.get 0) (i64.const %d))"
-				" (i64.div_u (local.get 1) (i64.rotl (local.get 0) (local.get 1)))))", i));
+				"(func (param i64 i64) (result i64) (i64.xor (i64.mul (local.get "
+				"0) (i64.const %d))"
+				" (i64.div_u (local.get 1) (i64.rotl (local.get 0) (local.get "
+				"1)))))",
+				i));
 	}
 	assert_true(buf_printf(&text, &err, "(func (export \"run\")))"));
 	return (char *)buf_take(&text, &size);

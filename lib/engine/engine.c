@@ -84,7 +84,8 @@ bool wasm_header_check(struct bytes wasm, struct error *err) {
 	}
 	if (wasm.size < 8 || memcmp(wasm.data, magic, sizeof(magic)) != 0) {
 		return error_set(err, ERROR_MODULE,
-				"this is not a WebAssembly module: it does not begin with \\0asm and a version "
+				"this is not a WebAssembly module: it does not begin with \\0asm "
+				"and a version "
 				"(it has %zu bytes; text format is not accepted)",
 				wasm.size);
 	}
@@ -100,7 +101,8 @@ struct module *engine_compile(struct engine *engine, enum engine_kind kind, bool
 		return wasmtime_compile(engine, kind, metered, wasm, err);
 	}
 	if (metered) {
-		error_set(err, ERROR_INVALID, "kind external cannot meter fuel: use another engine");
+		error_set(err, ERROR_INVALID,
+				"kind external cannot meter fuel: use another engine");
 		return NULL;
 	}
 	return external_compile(engine, wasm, err);

@@ -12,7 +12,12 @@
  * them). Fork without exec is not allowed after the first compilation.
  *
  * Guests get WASI preview 1 (args, env, stdin, stdout, stderr, clocks, random, exit code) and
- * nothing else: no files, no sockets.
+ * nothing else: no files, no sockets, no shared memories. It is our own (wasi.h says why).
+ *
+ * Text of values: integers in decimal or 0x hexadecimal, an i32 from -2147483648 to 4294967295;
+ * results are the shortest decimal that reads back the same, "3" and "1e+21" as ECMAScript, with
+ * "-0", "inf", "-inf" and "nan". Fuel is counted at loops and calls only, and a trap or a bulk
+ * operation may count differently in another kind.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,8 +43,8 @@ bool engine_kind_parse(const char *name, enum engine_kind *kind) MUST_CHECK;
 const char *engine_kind_name(enum engine_kind kind);
 
 struct engine_options {
-	const char *external; /* path or name (PATH) of the external runtime; NULL: kind external is refused */
-	const char *folder;   /* where module files for it are kept, mode 0700; needed with external */
+	const char *external; /* the external runtime, a path or a name in PATH; NULL: there is none */
+	const char *folder;   /* with external: where module files for it are kept, mode 0600 */
 };
 
 struct engine;
@@ -58,7 +63,7 @@ bool engine_offers(const struct engine *engine, enum engine_kind kind);
 struct module;
 struct module *engine_compile(struct engine *engine, enum engine_kind kind, bool metered,
 		struct bytes wasm, struct error *err) MUST_CHECK;
-void module_destroy(struct module *module); /* accepts NULL */
+void module_destroy(struct module *module);      /* accepts NULL */
 size_t module_size(const struct module *module); /* bytes of code kept, for caches */
 
 struct run_limits {
@@ -70,12 +75,12 @@ struct run_limits {
 
 /* Everything is borrowed for the length of the run. */
 struct run_request {
-	const char *name;            /* argv[0] and the first choice of export */
-	const char *invoke;          /* an export that must exist; NULL: name, main, run, _start in turn */
-	const struct strings *args;  /* argv[1..] (an --invoke in Propeller's cli_args is taken out before) */
+	const char *name;   /* argv[0] and the first choice of export */
+	const char *invoke; /* an export that must exist; NULL: name, main, run, _start in turn */
+	const struct strings *args;   /* argv[1..]; without the --invoke of Propeller's cli_args */
 	const struct strings *inputs; /* the export's arguments as text; for _start more argv */
-	const struct strings *env;   /* "NAME=value" */
-	struct bytes input;          /* stdin */
+	const struct strings *env;    /* "NAME=value" */
+	struct bytes input;           /* stdin */
 	struct run_limits limits;
 	/* Called in the running thread just before the guest's first instruction; may be NULL. */
 	void (*started)(void *context);
@@ -85,7 +90,7 @@ struct run_request {
 /* What came of a run that took place. All of it belongs to the caller: run_result_finish(). */
 struct run_result {
 	bool has_values;
-	char *values; /* the results of the export joined by ",", shortest round-trip decimal; "" if none */
+	char *values; /* the export's results as text, joined by ","; "" if none, NULL if it failed */
 	struct buf stdout_bytes, stderr_bytes;
 	bool truncated; /* some output was cut */
 	bool exited;    /* it ended by itself with... */

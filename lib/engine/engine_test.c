@@ -3,12 +3,11 @@
 
 #include "engine/fixture.h"
 
-static const char add[] =
-		"(module (func (export \"add\") (param i32 i32) (result i32)"
-		"  (i32.add (local.get 0) (local.get 1)))"
-		" (func (export \"all\") (param i32 i64 f32 f64) (result i32 i64 f32 f64)"
-		"  (local.get 0) (local.get 1) (local.get 2) (local.get 3))"
-		" (func (export \"nothing\")))";
+static const char add[] = "(module (func (export \"add\") (param i32 i32) (result i32)"
+			  "  (i32.add (local.get 0) (local.get 1)))"
+			  " (func (export \"all\") (param i32 i64 f32 f64) (result i32 i64 f32 f64)"
+			  "  (local.get 0) (local.get 1) (local.get 2) (local.get 3))"
+			  " (func (export \"nothing\")))";
 
 static void kinds_have_names(void **state) {
 	(void)state;
@@ -56,8 +55,8 @@ static void values_go_in_and_out(void **state) {
 	}
 }
 
-static void expect_refused(struct module *module, const struct run_request *request,
-		const char *message) {
+static void expect_refused(
+		struct module *module, const struct run_request *request, const char *message) {
 	struct trial trial = trial_new();
 	const struct run_limits limits = trial.request.limits;
 	trial.request = *request;
@@ -71,7 +70,8 @@ static void wrong_inputs_are_named(void **state) {
 	(void)state;
 	struct module *module = compile(ENGINE_MULTIPASS, add);
 	expect_refused(module, &(struct run_request){ .name = "add", .inputs = TEXTS("1", "5abc") },
-			"argument 2, \"5abc\", is not an i32: only a decimal or 0x hexadecimal number is");
+			"argument 2, \"5abc\", is not an i32: only a decimal or 0x hexadecimal "
+			"number is");
 	expect_refused(module, &(struct run_request){ .name = "add", .inputs = TEXTS("1") },
 			"\"add\" takes 2 inputs (i32, i32), 1 were given");
 	expect_refused(module, &(struct run_request){ .name = "add" },
@@ -79,15 +79,18 @@ static void wrong_inputs_are_named(void **state) {
 	expect_refused(module, &(struct run_request){ .invoke = "nothing", .inputs = TEXTS("1") },
 			"\"nothing\" takes 0 inputs (nothing), 1 were given");
 	expect_refused(module, &(struct run_request){ .name = "add", .invoke = "sub" },
-			"there is no exported function \"sub\"; the functions that the module exports: add, all, "
+			"there is no exported function \"sub\"; the functions that the module "
+			"exports: add, all, "
 			"nothing");
 	expect_refused(module, &(struct run_request){ .name = "task" },
-			"nothing to call: the module exports none of \"task\", main, run and _start; the "
+			"nothing to call: the module exports none of \"task\", main, run and "
+			"_start; the "
 			"functions that the module exports: add, all, nothing");
 	module_destroy(module);
 	module = compile(ENGINE_MULTIPASS, "(module (memory (export \"main\") 1))");
 	expect_refused(module, &(struct run_request){ .name = "main" },
-			"nothing to call: the module exports none of \"main\", main, run and _start; the "
+			"nothing to call: the module exports none of \"main\", main, run and "
+			"_start; the "
 			"functions that the module exports: none");
 	module_destroy(module);
 }
@@ -95,17 +98,21 @@ static void wrong_inputs_are_named(void **state) {
 static void what_has_no_text_is_refused(void **state) {
 	(void)state;
 	struct module *module = compile(ENGINE_MULTIPASS,
-			"(module (func (export \"v\") (param v128)) (func (export \"r\") (param externref anyref))"
+			"(module (func (export \"v\") (param v128)) (func (export \"r\") (param "
+			"externref anyref))"
 			" (func (export \"out\") (result i32 v128) unreachable)"
 			" (func (export \"ref\") (result (ref func)) unreachable))");
 	expect_refused(module, &(struct run_request){ .name = "v", .inputs = TEXTS("1") },
 			"\"v\" takes v128: only i32, i64, f32 and f64 can be given as inputs");
 	expect_refused(module, &(struct run_request){ .name = "r", .inputs = TEXTS("1", "2") },
-			"\"r\" takes reference, reference: only i32, i64, f32 and f64 can be given as inputs");
+			"\"r\" takes reference, reference: only i32, i64, f32 and f64 can be given "
+			"as inputs");
 	expect_refused(module, &(struct run_request){ .name = "out" },
-			"\"out\" returns i32, v128: only i32, i64, f32 and f64 can be told as results");
+			"\"out\" returns i32, v128: only i32, i64, f32 and f64 can be told as "
+			"results");
 	expect_refused(module, &(struct run_request){ .name = "ref" },
-			"\"ref\" returns reference: only i32, i64, f32 and f64 can be told as results");
+			"\"ref\" returns reference: only i32, i64, f32 and f64 can be told as "
+			"results");
 	module_destroy(module);
 }
 
@@ -134,14 +141,18 @@ static void the_entry_is_chosen_in_turn(void **state) {
 		const char *text, *name, *values;
 	} cases[] = {
 		{ "(module (func (export \"task\") (result i32) (i32.const 1))"
-		  " (func (export \"main\") (result i32) (i32.const 2)))", "task", "1" },
+		  " (func (export \"main\") (result i32) (i32.const 2)))",
+				"task", "1" },
 		{ "(module (func (export \"run\") (result i32) (i32.const 3))"
-		  " (func (export \"main\") (result i32) (i32.const 2)))", "task", "2" },
+		  " (func (export \"main\") (result i32) (i32.const 2)))",
+				"task", "2" },
 		{ "(module (func (export \"run\") (result i32) (i32.const 3))"
-		  " (func (export \"_start\")))", NULL, "3" },
+		  " (func (export \"_start\")))",
+				NULL, "3" },
 		{ "(module (global $g (mut i32) (i32.const 0)) (func (export \"_start\"))"
 		  " (func (export \"_initialize\") (global.set $g (i32.const 7)))"
-		  " (func (export \"task\") (result i32) (global.get $g)))", "task", "7" },
+		  " (func (export \"task\") (result i32) (global.get $g)))",
+				"task", "7" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct module *module = compile(ENGINE_MULTIPASS, cases[i].text);
@@ -186,7 +197,8 @@ static void singlepass_says_what_it_lacks(void **state) {
 		const char *text, *feature;
 	} cases[] = {
 		{ "(module (tag $t) (func (export \"run\") (throw $t)))", "exceptions" },
-		{ "(module (tag $t) (func (export \"run\") (block (try_table (catch_all 0)))))", "exceptions" },
+		{ "(module (tag $t) (func (export \"run\") (block (try_table (catch_all 0)))))",
+				"exceptions" },
 		{ "(module (func $f (export \"run\") (return_call $f)))", "tail calls" },
 		{ "(module (type $s (struct)) (func (export \"run\") (drop (struct.new $s))))",
 				"garbage collection types" },
@@ -194,13 +206,15 @@ static void singlepass_says_what_it_lacks(void **state) {
 		{ "(module (func (export \"run\") (param i32) (drop (ref.i31 (local.get 0)))))",
 				"garbage collection types" },
 		{ "(module (func (export \"run\") (param v128) (result v128)"
-		  " (i8x16.relaxed_swizzle (local.get 0) (local.get 0))))", "relaxed SIMD" },
+		  " (i8x16.relaxed_swizzle (local.get 0) (local.get 0))))",
+				"relaxed SIMD" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct error err = { 0 };
 		char begin[128];
 		(void)snprintf(begin, sizeof(begin),
-				"engine singlepass does not have %s, which this module uses: use engine multipass",
+				"engine singlepass does not have %s, which this module uses: use "
+				"engine multipass",
 				cases[i].feature);
 		assert_null(compile_metered(ENGINE_SINGLEPASS, false, cases[i].text, &err));
 		assert_says(&err, ERROR_MODULE, begin);
@@ -223,8 +237,10 @@ static void unknown_imports_are_all_listed(void **state) {
 		struct trial trial = trial_new();
 		trial_run(&trial, module);
 		assert_failed(&trial, ERROR_MODULE,
-				"nobody offers what the module imports: env.foo (function of i32, f64 giving i64), "
-				"env.mem (memory), wasi_snapshot_preview1.path_fly (function of nothing giving "
+				"nobody offers what the module imports: env.foo (function of i32, "
+				"f64 giving i64), "
+				"env.mem (memory), wasi_snapshot_preview1.path_fly (function of "
+				"nothing giving "
 				"nothing), a.v (function of v128, f32 giving nothing); guests get "
 				"wasi_snapshot_preview1 only");
 		trial_finish(&trial);
@@ -245,7 +261,8 @@ static void many_imports_are_cut(void **state) {
 	struct trial trial = trial_new();
 	trial_run(&trial, module);
 	assert_false(trial.ok);
-	assert_says(&trial.err, ERROR_MODULE, "env.f0 (function of nothing giving nothing), env.f1");
+	assert_says(&trial.err, ERROR_MODULE,
+			"env.f0 (function of nothing giving nothing), env.f1");
 	assert_says(&trial.err, ERROR_MODULE, " more; guests get wasi_snapshot_preview1 only");
 	trial_finish(&trial);
 	module_destroy(module);
@@ -253,8 +270,9 @@ static void many_imports_are_cut(void **state) {
 
 static void an_import_of_the_wrong_type_is_told(void **state) {
 	(void)state;
-	struct module *module = compile(ENGINE_INTERP,
-			"(module (import \"wasi_snapshot_preview1\" \"fd_write\" (func)) (func (export \"run\")))");
+	struct module *module =
+			compile(ENGINE_INTERP, "(module (import \"wasi_snapshot_preview1\" "
+					       "\"fd_write\" (func)) (func (export \"run\")))");
 	struct trial trial = trial_new();
 	trial_run(&trial, module);
 	assert_false(trial.ok);
@@ -268,9 +286,11 @@ static void an_external_runtime_has_to_be_there(void **state) {
 	struct error err = { 0 };
 	assert_null(compile_metered(ENGINE_EXTERNAL, false, add, &err));
 	assert_says(&err, ERROR_UNAVAILABLE, "there is no external runtime here");
-	struct engine_options options = { .external = "no-such-runtime-anywhere", .folder = "/tmp" };
+	struct engine_options options = { .external = "no-such-runtime-anywhere",
+		.folder = "/tmp" };
 	assert_null(engine_create(&options, &err));
-	assert_says(&err, ERROR_NOT_FOUND, "the external runtime \"no-such-runtime-anywhere\" is not");
+	assert_says(&err, ERROR_NOT_FOUND,
+			"the external runtime \"no-such-runtime-anywhere\" is not");
 	options = (struct engine_options){ .external = "/bin/true" };
 	assert_null(engine_create(&options, &err));
 	assert_says(&err, ERROR_INVALID, "needs a folder");

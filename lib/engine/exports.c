@@ -61,7 +61,8 @@ static void tell(const struct wasm_module *module, char *text, size_t size) {
 				module->functions[i].name);
 	}
 	if (i < module->function_count) {
-		(void)snprintf(text + used, size - used, " and %zu more", module->function_count - i);
+		(void)snprintf(text + used, size - used, " and %zu more",
+				module->function_count - i);
 	}
 }
 
@@ -89,7 +90,8 @@ bool exports_entry(const struct wasm_module *module, const struct run_request *r
 		}
 	}
 	(void)snprintf(what, sizeof(what),
-			"nothing to call: the module exports none of \"%.96s\", main, run and _start",
+			"nothing to call: the module exports none of \"%.96s\", main, run and "
+			"_start",
 			request->name != NULL ? request->name : "");
 	return refuse(module, what, err);
 }

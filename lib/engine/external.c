@@ -50,12 +50,14 @@ bool external_check(const struct engine *engine, struct error *err) {
 	CLEANUP(mem_freep) char *runtime = find_runtime(engine->external);
 	if (runtime == NULL) {
 		return error_set(err, ERROR_NOT_FOUND,
-				"the external runtime \"%s\" is not there or not executable: install it, or give "
+				"the external runtime \"%s\" is not there or not executable: "
+				"install it, or give "
 				"its path",
 				engine->external);
 	}
 	if (engine->folder == NULL) {
-		return error_set(err, ERROR_INVALID, "an external runtime needs a folder for modules");
+		return error_set(err, ERROR_INVALID,
+				"an external runtime needs a folder for modules");
 	}
 	return file_make_folder(engine->folder, err);
 }
@@ -106,7 +108,8 @@ static bool choose(const struct external_module *module, const struct run_reques
 	}
 	if (*invoke != NULL) {
 		return strings_has(&module->exports, *invoke) ||
-		       error_set(err, ERROR_INVALID, "there is no exported function \"%.200s\"", *invoke);
+		       error_set(err, ERROR_INVALID, "there is no exported function \"%.200s\"",
+				       *invoke);
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (names[i] != NULL && strings_has(&module->exports, names[i])) {
@@ -116,7 +119,8 @@ static bool choose(const struct external_module *module, const struct run_reques
 	}
 	return strings_has(&module->exports, "_start") ||
 	       error_set(err, ERROR_INVALID,
-			       "nothing to call: the module exports none of \"%.96s\", main, run and _start",
+			       "nothing to call: the module exports none of \"%.96s\", main, run "
+			       "and _start",
 			       request->name != NULL ? request->name : "");
 }
 
@@ -156,7 +160,8 @@ static bool conclude(const struct process_outcome *outcome, const struct run_lim
 		return error_set(err, ERROR_INTERRUPTED, "the run was stopped");
 	}
 	if (outcome->end == PROCESS_LATE) {
-		return error_set(err, ERROR_TIMEOUT, "the run took longer than its limit of %llu ms",
+		return error_set(err, ERROR_TIMEOUT,
+				"the run took longer than its limit of %llu ms",
 				(unsigned long long)limits->wall_ms);
 	}
 	if (!WIFEXITED(outcome->status)) {
@@ -175,7 +180,8 @@ static bool run(struct module *base, const struct run_request *request, struct r
 	const char *invoke;
 	if (request->limits.fuel != 0) {
 		return error_set(err, ERROR_INVALID,
-				"kind external cannot limit fuel: use another engine, or no fuel limit");
+				"kind external cannot limit fuel: use another engine, or no fuel "
+				"limit");
 	}
 	if (!choose(module, request, &invoke, err)) {
 		return false;
@@ -183,10 +189,12 @@ static bool run(struct module *base, const struct run_request *request, struct r
 	CLEANUP(strings_finish) struct strings words = { 0 };
 	command_line(module, request, invoke, &words);
 	CLEANUP(mem_freep) char **argv = argv_of(&words);
-	struct process_request process = {
-		.argv = argv, .input = request->input, .wall_ms = request->limits.wall_ms, .stop = stop
-	};
-	struct process_outcome outcome = { .out = result->stdout_bytes, .err = result->stderr_bytes };
+	struct process_request process = { .argv = argv,
+		.input = request->input,
+		.wall_ms = request->limits.wall_ms,
+		.stop = stop };
+	struct process_outcome outcome = { .out = result->stdout_bytes,
+		.err = result->stderr_bytes };
 	if (request->started != NULL) {
 		request->started(request->context);
 	}
@@ -201,13 +209,16 @@ static bool run(struct module *base, const struct run_request *request, struct r
 struct module *external_compile(struct engine *engine, struct bytes wasm, struct error *err) {
 	if (engine->external == NULL) {
 		error_set(err, ERROR_UNAVAILABLE,
-				"there is no external runtime here: set one, or use another engine");
+				"there is no external runtime here: set one, or use another "
+				"engine");
 		return NULL;
 	}
 	struct external_module *module = MEM_NEW(struct external_module);
-	module->module = (struct module){
-		.engine = engine, .kind = ENGINE_EXTERNAL, .size = wasm.size, .run = run, .destroy = destroy
-	};
+	module->module = (struct module){ .engine = engine,
+		.kind = ENGINE_EXTERNAL,
+		.size = wasm.size,
+		.run = run,
+		.destroy = destroy };
 	module->known = sections_exports(wasm, &module->exports);
 	if (!put_file(module, wasm, err)) {
 		destroy(&module->module);

@@ -42,7 +42,8 @@ static int teardown(void **state) {
 
 static void the_command_line_is_propellers(void **state) {
 	(void)state;
-	use_runtime("for word; do case $word in */*.wasm) echo FILE;; *) echo \"[$word]\";; esac; done");
+	use_runtime("for word; do case $word in */*.wasm) echo FILE;; *) echo \"[$word]\";; esac; "
+		    "done");
 	struct module *module = compile(ENGINE_EXTERNAL, add);
 	struct trial trial = trial_new();
 	trial.request.name = "add";
@@ -52,7 +53,8 @@ static void the_command_line_is_propellers(void **state) {
 	trial_run(&trial, module);
 	assert_true(trial.ok && trial.result.exited && !trial.result.has_values);
 	assert_string_equal(buf_text(&trial.result.stdout_bytes),
-			"[run]\n[--invoke]\n[add]\n[--dir]\n[a b]\n[--env]\n[X=1]\n[--env]\n[Y=]\nFILE\n[10]\n"
+			"[run]\n[--invoke]\n[add]\n[--dir]\n[a "
+			"b]\n[--env]\n[X=1]\n[--env]\n[Y=]\nFILE\n[10]\n"
 			"[20]\n");
 	assert_string_equal(trial.result.values, "");
 	run_result_finish(&trial.result);
@@ -183,8 +185,9 @@ static void *stop_thread(void *argument) {
 static void a_stop_ends_the_whole_group(void **state) {
 	(void)state;
 	CLEANUP(mem_freep) char *mark = str_format("%s/mark", folder);
-	CLEANUP(mem_freep) char *script =
-			str_format("trap '' TERM; sleep 100 & echo $!; : > %s; wait; sleep 100", mark);
+	CLEANUP(mem_freep)
+	char *script = str_format(
+			"trap '' TERM; sleep 100 & echo $!; : > %s; wait; sleep 100", mark);
 	use_runtime(script);
 	struct module *module = compile(ENGINE_EXTERNAL, add);
 	struct trial trial = trial_new();

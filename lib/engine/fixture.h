@@ -21,8 +21,8 @@
 
 /* A list of literals as the engine takes one. */
 #define TEXTS(...)                                                                                 \
-	(&(struct strings){ (char **)(uintptr_t)(const char *[]){ __VA_ARGS__ },                        \
-		sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *) })
+	(&(struct strings){ (char **)(uintptr_t)(const char *[]){ __VA_ARGS__ },                   \
+			sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *) })
 
 static const enum engine_kind kinds[] = { ENGINE_MULTIPASS, ENGINE_SINGLEPASS, ENGINE_INTERP };
 enum { KINDS = 3 };
@@ -83,8 +83,8 @@ static inline wasm_byte_vec_t wasm_of(const char *text) {
 	return wasm;
 }
 
-static inline struct module *compile_metered(enum engine_kind kind, bool metered, const char *text,
-		struct error *err) {
+static inline struct module *compile_metered(
+		enum engine_kind kind, bool metered, const char *text, struct error *err) {
 	wasm_byte_vec_t wasm = wasm_of(text);
 	struct bytes bytes = { (const uint8_t *)wasm.data, wasm.size };
 	struct module *module = engine_compile(engine, kind, metered, bytes, err);
@@ -104,7 +104,9 @@ static inline struct module *compile(enum engine_kind kind, const char *text) {
 static inline struct trial trial_new(void) {
 	return (struct trial){
 		.request = { .name = "task",
-				.limits = { .memory_bytes = 16 << 20, .wall_ms = 20000, .output_bytes = 4096 } },
+				.limits = { .memory_bytes = 16 << 20,
+						.wall_ms = 20000,
+						.output_bytes = 4096 } },
 		.stop = run_stop_create(engine),
 	};
 }
@@ -120,8 +122,8 @@ static inline void trial_finish(struct trial *trial) {
 }
 
 /* The message is exactly this. */
-static inline void assert_failed(const struct trial *trial, enum error_code code,
-		const char *message) {
+static inline void assert_failed(
+		const struct trial *trial, enum error_code code, const char *message) {
 	assert_false(trial->ok);
 	assert_string_equal(trial->err.message, message);
 	assert_int_equal(trial->err.code, code);

@@ -22,8 +22,8 @@ enum { TIER_KINDS = ENGINE_INTERP + 1 };
 struct engine {
 	char *external, *folder; /* as in struct engine_options */
 	struct epochs epochs;
-	pthread_mutex_t lock;               /* guards what follows */
-	struct tier tiers[TIER_KINDS][2];   /* by kind and metered; made when first used */
+	pthread_mutex_t lock;             /* guards what follows */
+	struct tier tiers[TIER_KINDS][2]; /* by kind and metered; made when first used */
 };
 
 /* One way of running: fills the result, see module_run(). */
@@ -53,5 +53,5 @@ struct module *wasmtime_compile(struct engine *engine, enum engine_kind kind, bo
 
 /* external.c */
 bool external_check(const struct engine *engine, struct error *err) MUST_CHECK;
-struct module *external_compile(struct engine *engine, struct bytes wasm, struct error *err)
-		MUST_CHECK;
+struct module *external_compile(
+		struct engine *engine, struct bytes wasm, struct error *err) MUST_CHECK;

@@ -62,8 +62,8 @@ static bool open_all(struct process *process, struct error *err) {
 	process->child_in = input_open(process->request->input);
 	process->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	bool ok = process->child_in >= 0 && process->wake >= 0 &&
-	          output_open(&process->out, &process->child_out) &&
-	          output_open(&process->err, &process->child_err);
+		  output_open(&process->out, &process->child_out) &&
+		  output_open(&process->err, &process->child_err);
 	return ok || error_errno(err, errno, "making pipes for the external runtime");
 }
 
@@ -248,8 +248,13 @@ bool process_run(const struct process_request *request, struct process_outcome *
 	struct process process = {
 		.request = request,
 		.outcome = outcome,
-		.pidfd = -1, .out = -1, .err = -1, .wake = -1,
-		.child_in = -1, .child_out = -1, .child_err = -1,
+		.pidfd = -1,
+		.out = -1,
+		.err = -1,
+		.wake = -1,
+		.child_in = -1,
+		.child_out = -1,
+		.child_err = -1,
 		.late_ms = limited ? clock_ms() + request->wall_ms : UINT64_MAX,
 		.kill_ms = UINT64_MAX,
 	};

@@ -21,7 +21,7 @@ enum process_end { PROCESS_ENDED, PROCESS_STOPPED, PROCESS_LATE };
 /* What came of it; the buffers are set by the caller, with their limits. */
 struct process_outcome {
 	enum process_end end;
-	int status; /* as wait() tells it */
+	int status;            /* as wait() tells it */
 	uint64_t memory_bytes; /* the most that it had resident */
 	struct buf out, err;
 	bool truncated;

@@ -17,8 +17,9 @@ static bool scan(const char *bytes, size_t size, struct strings *names) {
 static void exported_functions_are_found(void **state) {
 	(void)state;
 	struct strings names = { 0 };
-	wasm_byte_vec_t wasm = wasm_of("(module (memory (export \"memory\") 1) (func (export \"a\"))"
-	                               " (func (export \"\")) (func (export \"long name\")))");
+	wasm_byte_vec_t wasm =
+			wasm_of("(module (memory (export \"memory\") 1) (func (export \"a\"))"
+				" (func (export \"\")) (func (export \"long name\")))");
 	assert_true(scan(wasm.data, wasm.size, &names));
 	assert_int_equal(names.count, 3);
 	assert_true(strings_has(&names, "a") && strings_has(&names, "long name"));
@@ -36,7 +37,7 @@ static void bad_bytes_are_survived(void **state) {
 	(void)state;
 	struct strings names = { 0 };
 	wasm_byte_vec_t wasm = wasm_of("(module (func (export \"a\")) (func (export \"b\"))"
-	                               " (memory (export \"m\") 1))");
+				       " (memory (export \"m\") 1))");
 	for (size_t size = 0; size < 8; size++) {
 		assert_false(scan(wasm.data, size, &names));
 	}

@@ -37,8 +37,8 @@ static void unknown_flag(wasm_config_t *config) {
 
 static void bad_configurations_are_errors(void **state) {
 	(void)state;
-	void (*const bad[])(wasm_config_t *config) = { no_stack, too_much_stack, winch_with_tail_calls,
-		winch_for_pulley, winch_without_signals, unknown_flag };
+	void (*const bad[])(wasm_config_t * config) = { no_stack, too_much_stack,
+		winch_with_tail_calls, winch_for_pulley, winch_without_signals, unknown_flag };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		wasm_config_t *config = wasm_config_new();
 		wasm_engine_t *made = NULL;
@@ -62,7 +62,8 @@ static void good_configurations_are_engines(void **state) {
 	wasm_engine_delete(made);
 }
 
-static void grow(wasmtime_context_t *context, wasmtime_memory_t *memory, uint64_t pages, bool fits) {
+static void grow(
+		wasmtime_context_t *context, wasmtime_memory_t *memory, uint64_t pages, bool fits) {
 	uint64_t before;
 	wasmtime_error_t *error = wasmtime_memory_grow(context, memory, pages, &before);
 	assert_true((error == NULL) == fits);
@@ -117,8 +118,10 @@ static void guest_sockets_are_off(void **state) {
 	(void)state;
 	struct module *module = compile(ENGINE_MULTIPASS,
 			"(module (import \"wasi_snapshot_preview1\" \"sock_accept\""
-			" (func $accept (param i32 i32 i32) (result i32))) (memory (export \"memory\") 1)"
-			" (func (export \"run\") (result i32) (call $accept (i32.const 3) (i32.const 0)"
+			" (func $accept (param i32 i32 i32) (result i32))) (memory (export "
+			"\"memory\") 1)"
+			" (func (export \"run\") (result i32) (call $accept (i32.const 3) "
+			"(i32.const 0)"
 			" (i32.const 0))))");
 	struct trial trial = trial_new();
 	trial_run(&trial, module);

@@ -34,8 +34,8 @@ static bool crash(volatile const char *forbidden) {
 }
 
 static bool trap(struct engine *engine, enum engine_kind kind) {
-	const char text[] =
-			"(module (memory 1) (func (export \"run\") (drop (i32.load (i32.const -4)))))";
+	const char text[] = "(module (memory 1) (func (export \"run\") (drop (i32.load (i32.const "
+			    "-4)))))";
 	struct error err;
 	wasm_byte_vec_t wasm;
 	if (wasmtime_wat2wasm(text, strlen(text), &wasm) != NULL) {
@@ -48,7 +48,7 @@ static bool trap(struct engine *engine, enum engine_kind kind) {
 	struct run_stop *stop = run_stop_create(engine);
 	struct run_result result;
 	bool trapped = module != NULL && !module_run(module, &request, stop, &result, &err) &&
-	               strstr(err.message, "out of bounds memory access") != NULL;
+		       strstr(err.message, "out of bounds memory access") != NULL;
 	run_result_finish(&result);
 	run_stop_destroy(stop);
 	module_destroy(module);
@@ -63,7 +63,8 @@ int main(void) {
 	struct engine *engine = engine_create(NULL, &err);
 	bool ok = engine != NULL && crash(forbidden) && crashes == 1;
 	for (int kind = 0; ok && kind <= ENGINE_INTERP; kind++) {
-		ok = trap(engine, (enum engine_kind)kind) && crashes == kind + 1 && crash(forbidden);
+		ok = trap(engine, (enum engine_kind)kind) && crashes == kind + 1 &&
+		     crash(forbidden);
 	}
 	engine_destroy(engine);
 	if (!ok) {

@@ -14,14 +14,14 @@
 enum { STOP_MS = 100, TRIES = 3 };
 
 static const char busy[] = "(module (func (export \"run\") (loop (br 0))))";
-static const char calls[] =
-		"(module (func $f (param i32)) (func (export \"run\") (loop (call $f (i32.const 1)) (br 0))))";
+static const char calls[] = "(module (func $f (param i32)) (func (export \"run\") (loop (call $f "
+			    "(i32.const 1)) (br 0))))";
 #define POLL_IMPORT                                                                                \
-	"(import \"wasi_snapshot_preview1\" \"poll_oneoff\""                                            \
+	"(import \"wasi_snapshot_preview1\" \"poll_oneoff\""                                       \
 	" (func $poll (param i32 i32 i32 i32) (result i32))) (memory (export \"memory\") 1)"
 /* A clock of id 1 and a timeout of `ns`. */
 #define SLEEP(ns)                                                                                  \
-	"(i32.store (i32.const 16) (i32.const 1)) (i64.store (i32.const 24) (i64.const " ns "))"        \
+	"(i32.store (i32.const 16) (i32.const 1)) (i64.store (i32.const 24) (i64.const " ns "))"   \
 	" (drop (call $poll (i32.const 0) (i32.const 128) (i32.const 1) (i32.const 256)))"
 static const char asleep[] =
 		"(module " POLL_IMPORT "(func (export \"run\") " SLEEP("3600000000000") "))";
@@ -30,7 +30,8 @@ static const char naps[] =
 static const char dice[] =
 		"(module (import \"wasi_snapshot_preview1\" \"random_get\""
 		" (func $random (param i32 i32) (result i32))) (memory (export \"memory\") 250)"
-		" (func (export \"run\") (loop (drop (call $random (i32.const 0) (i32.const 16384000)))"
+		" (func (export \"run\") (loop (drop (call $random (i32.const 0) (i32.const "
+		"16384000)))"
 		" (br 0))))";
 static const char starts[] =
 		"(module (func $begin (loop (br 0))) (start $begin) (func (export \"run\")))";
@@ -62,8 +63,10 @@ static void *run_thread(void *argument) {
 }
 
 static void runner_start(struct runner *runner, struct module *module) {
-	*runner = (struct runner){ .module = module, .trial = trial_new(),
-		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	*runner = (struct runner){ .module = module,
+		.trial = trial_new(),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER };
 	runner->trial.request.started = begin;
 	runner->trial.request.context = runner;
 	pthread_attr_t attributes;
@@ -137,7 +140,8 @@ static void a_stop_before_keeps_it_from_beginning(void **state) {
 		run_stop_request(runner.trial.stop);
 		assert_true(run_stop_requested(runner.trial.stop));
 		trial_run(&runner.trial, module);
-		assert_failed(&runner.trial, ERROR_INTERRUPTED, "the run was stopped before it began");
+		assert_failed(&runner.trial, ERROR_INTERRUPTED,
+				"the run was stopped before it began");
 		trial_finish(&runner.trial);
 		module_destroy(module);
 	}
@@ -191,7 +195,8 @@ static void the_wall_limit_ends_every_guest(void **state) {
 			uint64_t began = clock_ms();
 			trial_run(&trial, module);
 			uint64_t took = clock_ms() - began;
-			assert_failed(&trial, ERROR_TIMEOUT, "the run took longer than its limit of 20 ms");
+			assert_failed(&trial, ERROR_TIMEOUT,
+					"the run took longer than its limit of 20 ms");
 			assert_true(took >= 20 && took < 1000);
 			trial_finish(&trial);
 			module_destroy(module);
@@ -226,9 +231,8 @@ struct crowd {
 	struct module *add, *trap, *nap;
 };
 
-static const char crowd_add[] =
-		"(module (func (export \"run\") (param i32) (result i32)"
-		" (i32.add (local.get 0) (i32.const 1))))";
+static const char crowd_add[] = "(module (func (export \"run\") (param i32) (result i32)"
+				" (i32.add (local.get 0) (i32.const 1))))";
 
 static void crowd_turn(const struct crowd *crowd, int number) {
 	char text[12], expected[12];
@@ -262,13 +266,14 @@ static void ten_threads_run_at_once(void **state) {
 		struct crowd crowd = {
 			.add = compile(kinds[k], crowd_add),
 			.trap = compile(kinds[k], "(module (memory 1) (func (export \"run\")"
-			                          " (drop (i32.load (i32.const -4)))))"),
-			.nap = compile(kinds[k], "(module " POLL_IMPORT "(func (export \"run\") "
-			                         SLEEP("100000") "))"),
+						  " (drop (i32.load (i32.const -4)))))"),
+			.nap = compile(kinds[k], "(module " POLL_IMPORT
+						 "(func (export \"run\") " SLEEP("100000") "))"),
 		};
 		pthread_t threads[10];
 		for (int i = 0; i < 10; i++) {
-			assert_int_equal(pthread_create(&threads[i], NULL, crowd_thread, &crowd), 0);
+			assert_int_equal(
+					pthread_create(&threads[i], NULL, crowd_thread, &crowd), 0);
 		}
 		for (int i = 0; i < 10; i++) {
 			pthread_join(threads[i], NULL);

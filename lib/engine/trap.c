@@ -29,8 +29,9 @@ static char *error_text(wasmtime_error_t *error) {
 static const char *after_number(const char *line) {
 	line += strspn(line, " ");
 	size_t digits = strspn(line, "0123456789");
-	return digits > 0 && line[digits] == ':' ? line + digits + 1 + strspn(line + digits + 1, " ")
-	                                         : line;
+	return digits > 0 && line[digits] == ':'
+			       ? line + digits + 1 + strspn(line + digits + 1, " ")
+			       : line;
 }
 
 /* The last reason of a chain, one line; it is what a person can act on. */
@@ -76,9 +77,10 @@ struct backtrace {
 	unsigned repeats;
 };
 
-static void backtrace_add(struct backtrace *trace, const char *format, const char *text,
-		unsigned number) {
-	int more = snprintf(trace->text + trace->used, trace->size - trace->used, format, text, number);
+static void backtrace_add(
+		struct backtrace *trace, const char *format, const char *text, unsigned number) {
+	int more = snprintf(
+			trace->text + trace->used, trace->size - trace->used, format, text, number);
 	trace->used += more > 0 ? (size_t)more : 0;
 }
 
@@ -105,9 +107,11 @@ static void backtrace_of(const char *chain, char *out, size_t size) {
 	const char *line = strstr(chain, "wasm backtrace:\n");
 	out[0] = '\0';
 	line = line != NULL ? strchr(line, '\n') : NULL;
-	for (; line != NULL && line[1] == ' ' && trace.used + 160 < size; line = strchr(line, '\n')) {
+	for (; line != NULL && line[1] == ' ' && trace.used + 160 < size;
+			line = strchr(line, '\n')) {
 		char frame[112];
-		/* Lines in between are places in a source file, for modules with debug information. */
+		/* Lines in between are places in a source file, for modules with debug information.
+		 */
 		if (frame_of(++line, frame, sizeof(frame))) {
 			backtrace_frame(&trace, frame);
 		}
@@ -117,11 +121,13 @@ static void backtrace_of(const char *chain, char *out, size_t size) {
 
 static const char *trap_words(wasmtime_trap_code_t code) {
 	static const char *const words[] = {
-		[WASMTIME_TRAP_CODE_STACK_OVERFLOW] = "stack overflow: the calls are nested too deeply",
+		[WASMTIME_TRAP_CODE_STACK_OVERFLOW] =
+				"stack overflow: the calls are nested too deeply",
 		[WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS] = "out of bounds memory access",
 		[WASMTIME_TRAP_CODE_HEAP_MISALIGNED] = "misaligned atomic memory access",
 		[WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS] = "out of bounds table access",
-		[WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL] = "indirect call of an empty table element",
+		[WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL] =
+				"indirect call of an empty table element",
 		[WASMTIME_TRAP_CODE_BAD_SIGNATURE] = "indirect call of a function of another type",
 		[WASMTIME_TRAP_CODE_INTEGER_OVERFLOW] = "integer overflow",
 		[WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO] = "integer division by zero",
@@ -142,13 +148,15 @@ static void memory_words(const struct guest *guest, char *out, size_t size) {
 	out[0] = '\0';
 	if (limits->memory_refused != 0) {
 		(void)snprintf(out, size,
-				"; before that it was refused memory: it asked for %llu bytes in all, its limit is "
+				"; before that it was refused memory: it asked for %llu bytes in "
+				"all, its limit is "
 				"%llu",
 				(unsigned long long)limits->memory_refused,
 				(unsigned long long)limits->memory_limit);
 	} else if (limits->table_refused != 0) {
 		(void)snprintf(out, size,
-				"; before that it was refused table space: it asked for %llu elements in all, the "
+				"; before that it was refused table space: it asked for %llu "
+				"elements in all, the "
 				"limit is %llu",
 				(unsigned long long)limits->table_refused,
 				(unsigned long long)limits->table_limit);
@@ -160,7 +168,8 @@ static bool tell(const struct guest *guest, const char *words, const char *chain
 	char backtrace[640], memory[192];
 	backtrace_of(chain, backtrace, sizeof(backtrace));
 	memory_words(guest, memory, sizeof(memory));
-	return error_set(err, ERROR_FAILED, "the guest trapped: %.180s%s%s", words, backtrace, memory);
+	return error_set(err, ERROR_FAILED, "the guest trapped: %.180s%s%s", words, backtrace,
+			memory);
 }
 
 bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err) {
@@ -189,7 +198,8 @@ static bool begins_too_large(const struct guest *guest, struct error *err) {
 	const struct airscrew_limiter *limits = &guest->limits;
 	bool memory = limits->memory_refused != 0;
 	return error_set(err, ERROR_FAILED, "the module begins with %llu %s, the limit is %llu",
-			(unsigned long long)(memory ? limits->memory_refused : limits->table_refused),
+			(unsigned long long)(memory ? limits->memory_refused
+						    : limits->table_refused),
 			memory ? "bytes of memory" : "table elements",
 			(unsigned long long)(memory ? limits->memory_limit : limits->table_limit));
 }
@@ -202,7 +212,8 @@ bool trap_set_error(const struct guest *guest, wasmtime_error_t *error, struct e
 	}
 	if (strstr(chain, "shared memory support is disabled") != NULL) {
 		return error_set(err, ERROR_MODULE,
-				"the module has a shared memory, which guests do not get: build it without threads");
+				"the module has a shared memory, which guests do not get: build it "
+				"without threads");
 	}
 	char reason[200];
 	last_reason(chain, reason, sizeof(reason));
@@ -286,5 +297,6 @@ char *imports_tell(const struct wasm_module *module, wasmtime_error_t *error) {
 		(void)snprintf(more, sizeof(more), " and %zu more", unknown - shown);
 	}
 	return str_format("nobody offers what the module imports: %s%s; guests get "
-	                  "wasi_snapshot_preview1 only", buf_text(&text), more);
+			  "wasi_snapshot_preview1 only",
+			buf_text(&text), more);
 }

@@ -31,11 +31,13 @@ static void traps_are_told_in_words(void **state) {
 		for (int k = 0; k < KINDS; k++) {
 			char text[512], begin[128];
 			(void)snprintf(text, sizeof(text),
-					"(module (memory 1) (table 2 funcref) (elem (i32.const 1) $inner)"
-					" (func $inner %s) (func $outer (call $inner)) (export \"run\" (func $outer)))",
+					"(module (memory 1) (table 2 funcref) (elem (i32.const 1) "
+					"$inner)"
+					" (func $inner %s) (func $outer (call $inner)) (export "
+					"\"run\" (func $outer)))",
 					cases[i].body);
-			(void)snprintf(begin, sizeof(begin), "the guest trapped: %s; in inner at 0x",
-					cases[i].words);
+			(void)snprintf(begin, sizeof(begin),
+					"the guest trapped: %s; in inner at 0x", cases[i].words);
 			struct trial trial = run_text(kinds[k], text);
 			assert_false(trial.ok);
 			assert_says(&trial.err, ERROR_FAILED, begin);
@@ -47,12 +49,14 @@ static void traps_are_told_in_words(void **state) {
 
 static void an_exception_that_nobody_catches_is_told(void **state) {
 	(void)state;
-	const char text[] = "(module (tag $t (param i32)) (func (export \"run\") (throw $t (i32.const 1))))";
+	const char text[] = "(module (tag $t (param i32)) (func (export \"run\") (throw $t "
+			    "(i32.const 1))))";
 	const enum engine_kind with[] = { ENGINE_MULTIPASS, ENGINE_INTERP };
 	for (int i = 0; i < 2; i++) {
 		struct trial trial = run_text(with[i], text);
 		assert_false(trial.ok);
-		assert_says(&trial.err, ERROR_FAILED, "the guest trapped: an exception that nobody caught");
+		assert_says(&trial.err, ERROR_FAILED,
+				"the guest trapped: an exception that nobody caught");
 		trial_finish(&trial);
 	}
 }
@@ -61,17 +65,19 @@ static void an_exception_that_nobody_catches_is_told(void **state) {
 static void a_start_function_may_trap(void **state) {
 	(void)state;
 	for (int k = 0; k < KINDS; k++) {
-		struct trial trial = run_text(kinds[k],
-				"(module (func $begin unreachable) (start $begin) (func (export \"run\")))");
+		struct trial trial = run_text(kinds[k], "(module (func $begin unreachable) (start "
+							"$begin) (func (export \"run\")))");
 		assert_false(trial.ok);
-		assert_says(&trial.err, ERROR_FAILED, "unreachable code was reached; in begin at 0x");
+		assert_says(&trial.err, ERROR_FAILED,
+				"unreachable code was reached; in begin at 0x");
 		trial_finish(&trial);
 	}
 }
 
 static const char deep[] =
 		"(module (import \"wasi_snapshot_preview1\" \"fd_write\""
-		"  (func $write (param i32 i32 i32 i32) (result i32))) (memory (export \"memory\") 1)"
+		"  (func $write (param i32 i32 i32 i32) (result i32))) (memory (export \"memory\") "
+		"1)"
 		" (data (i32.const 0) \"\\08\\00\\00\\00\\01\\00\\00\\00x\")"
 		" (func $down (export \"run\") (result i64) (local i64 i64 i64 i64 i64 i64 i64 i64)"
 		"  (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))"
@@ -83,7 +89,8 @@ static void recurse(void) {
 		struct trial trial = run_text(kinds[k], deep);
 		assert_false(trial.ok);
 		assert_says(&trial.err, ERROR_FAILED,
-				"the guest trapped: stack overflow: the calls are nested too deeply; in down");
+				"the guest trapped: stack overflow: the calls are nested too "
+				"deeply; in down");
 		assert_true(trial.result.stdout_bytes.size > 100);
 		trial_finish(&trial);
 	}
@@ -113,7 +120,8 @@ static void large_frames_are_a_trap(void **state) {
 	(void)state;
 	CLEANUP(buf_finish) struct buf text = BUF_INIT(1 << 20);
 	struct error err;
-	assert_true(buf_printf(&text, &err, "(module (func $f (export \"run\") (result i64) (local"));
+	assert_true(buf_printf(
+			&text, &err, "(module (func $f (export \"run\") (result i64) (local"));
 	for (int i = 0; i < 20000; i++) {
 		assert_true(buf_append(&text, " i64", 4, &err));
 	}
@@ -136,12 +144,14 @@ static void large_frames_are_a_trap(void **state) {
 static void growth_over_the_limit_is_told_when_it_kills(void **state) {
 	(void)state;
 	for (int k = 0; k < KINDS; k++) {
-		struct trial trial = run_text(kinds[k],
-				"(module (memory 1) (func (export \"run\")"
-				" (if (i32.eq (memory.grow (i32.const 256)) (i32.const -1)) (then unreachable))))");
+		struct trial trial =
+				run_text(kinds[k], "(module (memory 1) (func (export \"run\")"
+						   " (if (i32.eq (memory.grow (i32.const 256)) "
+						   "(i32.const -1)) (then unreachable))))");
 		assert_false(trial.ok);
 		assert_says(&trial.err, ERROR_FAILED,
-				"; before that it was refused memory: it asked for 16842752 bytes in all, its limit "
+				"; before that it was refused memory: it asked for 16842752 bytes "
+				"in all, its limit "
 				"is 16777216");
 		trial_finish(&trial);
 	}
@@ -151,7 +161,8 @@ static void growth_up_to_the_limit_is_fine(void **state) {
 	(void)state;
 	for (int k = 0; k < KINDS; k++) {
 		struct trial trial = run_text(kinds[k],
-				"(module (memory 1) (memory 1) (func (export \"run\") (result i32 i32 i32)"
+				"(module (memory 1) (memory 1) (func (export \"run\") (result i32 "
+				"i32 i32)"
 				" (memory.grow 0 (i32.const 200)) (memory.grow 1 (i32.const 54))"
 				" (memory.grow 0 (i32.const 1))))");
 		assert_true(trial.ok);
@@ -164,10 +175,11 @@ static void growth_up_to_the_limit_is_fine(void **state) {
 static void a_bomb_of_memory_ends(void **state) {
 	(void)state;
 	for (int k = 0; k < KINDS; k++) {
-		struct trial trial = run_text(kinds[k],
-				"(module (memory 1) (func (export \"run\")"
-				" (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))"
-				" unreachable))");
+		struct trial trial =
+				run_text(kinds[k], "(module (memory 1) (func (export \"run\")"
+						   " (loop $more (br_if $more (i32.ne (memory.grow "
+						   "(i32.const 1)) (i32.const -1))))"
+						   " unreachable))");
 		assert_says(&trial.err, ERROR_FAILED, "refused memory");
 		assert_int_equal(trial.result.memory_bytes, 16 << 20);
 		trial_finish(&trial);
@@ -177,19 +189,22 @@ static void a_bomb_of_memory_ends(void **state) {
 static void modules_that_begin_too_large_are_told(void **state) {
 	(void)state;
 	for (int k = 0; k < KINDS; k++) {
-		struct trial trial =
-				run_text(kinds[k], "(module (memory 65536) (func (export \"run\")))");
+		struct trial trial = run_text(
+				kinds[k], "(module (memory 65536) (func (export \"run\")))");
 		assert_failed(&trial, ERROR_FAILED,
-				"the module begins with 4294967296 bytes of memory, the limit is 16777216");
+				"the module begins with 4294967296 bytes of memory, the limit is "
+				"16777216");
 		trial_finish(&trial);
 		trial = run_text(kinds[k],
 				"(module (memory i64 0x1000000000000) (func (export \"run\")))");
 		assert_false(trial.ok);
 		assert_says(&trial.err, ERROR_FAILED, "the module begins with ");
 		trial_finish(&trial);
-		trial = run_text(kinds[k], "(module (table 4000000000 funcref) (func (export \"run\")))");
+		trial = run_text(kinds[k],
+				"(module (table 4000000000 funcref) (func (export \"run\")))");
 		assert_failed(&trial, ERROR_FAILED,
-				"the module begins with 4000000000 table elements, the limit is 1048576");
+				"the module begins with 4000000000 table elements, the limit is "
+				"1048576");
 		trial_finish(&trial);
 	}
 }
@@ -197,10 +212,11 @@ static void modules_that_begin_too_large_are_told(void **state) {
 static void many_memories_count_together(void **state) {
 	(void)state;
 	for (int k = 0; k < KINDS; k++) {
-		struct trial trial = run_text(kinds[k],
-				"(module (memory 100) (memory 100) (memory 100) (func (export \"run\")))");
+		struct trial trial = run_text(kinds[k], "(module (memory 100) (memory 100) (memory "
+							"100) (func (export \"run\")))");
 		assert_failed(&trial, ERROR_FAILED,
-				"the module begins with 19660800 bytes of memory, the limit is 16777216");
+				"the module begins with 19660800 bytes of memory, the limit is "
+				"16777216");
 		trial_finish(&trial);
 	}
 }
@@ -208,12 +224,14 @@ static void many_memories_count_together(void **state) {
 static void a_bomb_of_tables_ends(void **state) {
 	(void)state;
 	for (int k = 0; k < KINDS; k++) {
-		struct trial trial = run_text(kinds[k],
-				"(module (table 1 funcref) (func (export \"run\") (loop $more (br_if $more (i32.ne"
-				" (table.grow (ref.null func) (i32.const 100000)) (i32.const -1)))) unreachable))");
+		struct trial trial = run_text(kinds[k], "(module (table 1 funcref) (func (export "
+							"\"run\") (loop $more (br_if $more (i32.ne"
+							" (table.grow (ref.null func) (i32.const "
+							"100000)) (i32.const -1)))) unreachable))");
 		assert_false(trial.ok);
 		assert_says(&trial.err, ERROR_FAILED,
-				"refused table space: it asked for 1100001 elements in all, the limit is 1048576");
+				"refused table space: it asked for 1100001 elements in all, the "
+				"limit is 1048576");
 		trial_finish(&trial);
 	}
 }
@@ -223,7 +241,8 @@ static void a_bomb_of_objects_ends(void **state) {
 	(void)state;
 	const char text[] =
 			"(module (type $n (struct (field (ref null $n)) (field i64)))"
-			" (global $g (mut (ref null $n)) (ref.null $n)) (func (export \"run\") (loop"
+			" (global $g (mut (ref null $n)) (ref.null $n)) (func (export \"run\") "
+			"(loop"
 			" (global.set $g (struct.new $n (global.get $g) (i64.const 1))) (br 0))))";
 	const enum engine_kind with[] = { ENGINE_MULTIPASS, ENGINE_INTERP };
 	for (int i = 0; i < 2; i++) {
@@ -243,9 +262,9 @@ static void a_bomb_of_objects_ends(void **state) {
 
 static void shared_memories_are_refused(void **state) {
 	(void)state;
-	const char text[] =
-			"(module (memory 1 1 shared) (func (export \"run\") (drop (memory.atomic.wait32"
-			" (i32.const 0) (i32.const 0) (i64.const -1)))))";
+	const char text[] = "(module (memory 1 1 shared) (func (export \"run\") (drop "
+			    "(memory.atomic.wait32"
+			    " (i32.const 0) (i32.const 0) (i64.const -1)))))";
 	for (int k = 0; k < KINDS; k++) {
 		struct error err = { 0 };
 		struct module *module = compile_metered(kinds[k], false, text, &err);
@@ -256,7 +275,8 @@ static void shared_memories_are_refused(void **state) {
 		struct trial trial = trial_new();
 		trial_run(&trial, module);
 		assert_failed(&trial, ERROR_MODULE,
-				"the module has a shared memory, which guests do not get: build it without threads");
+				"the module has a shared memory, which guests do not get: build it "
+				"without threads");
 		trial_finish(&trial);
 		module_destroy(module);
 	}
@@ -294,12 +314,12 @@ static void fuel_ends_a_loop(void **state) {
 
 static void fuel_is_counted_alike(void **state) {
 	(void)state;
-	const char fib[] =
-			"(module (func $fib (param i32) (result i32) (if (result i32)"
-			" (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0)) (else (i32.add"
-			" (call $fib (i32.sub (local.get 0) (i32.const 1)))"
-			" (call $fib (i32.sub (local.get 0) (i32.const 2)))))))"
-			" (func (export \"run\") (result i32) (call $fib (i32.const 15))))";
+	const char fib[] = "(module (func $fib (param i32) (result i32) (if (result i32)"
+			   " (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0)) (else "
+			   "(i32.add"
+			   " (call $fib (i32.sub (local.get 0) (i32.const 1)))"
+			   " (call $fib (i32.sub (local.get 0) (i32.const 2)))))))"
+			   " (func (export \"run\") (result i32) (call $fib (i32.const 15))))";
 	uint64_t used[KINDS];
 	for (int k = 0; k < KINDS; k++) {
 		struct trial trial = run_metered(kinds[k], fib, 0);
@@ -315,19 +335,21 @@ static void fuel_is_counted_alike(void **state) {
 /* Not-a-numbers are the same bits in each kind: outputs do not depend on where a task runs. */
 static void nan_is_canonical(void **state) {
 	(void)state;
-	const char text[] =
-			"(module (func $z (result f32) (f32.const 0)) (func $z64 (result f64) (f64.const 0))"
-			" (func (export \"run\") (result i32 i64 i32 i32 i64)"
-			" (i32.reinterpret_f32 (f32.div (call $z) (call $z)))"
-			" (i64.reinterpret_f64 (f64.div (call $z64) (call $z64)))"
-			" (i32.reinterpret_f32 (f32.add (f32.const nan:0x200001) (call $z)))"
-			" (i32x4.extract_lane 2 (f32x4.div (f32x4.splat (call $z)) (f32x4.splat (call $z))))"
-			" (i64.reinterpret_f64 (f64.promote_f32 (f32.sqrt (f32.const -1))))))";
+	const char text[] = "(module (func $z (result f32) (f32.const 0)) (func $z64 (result f64) "
+			    "(f64.const 0))"
+			    " (func (export \"run\") (result i32 i64 i32 i32 i64)"
+			    " (i32.reinterpret_f32 (f32.div (call $z) (call $z)))"
+			    " (i64.reinterpret_f64 (f64.div (call $z64) (call $z64)))"
+			    " (i32.reinterpret_f32 (f32.add (f32.const nan:0x200001) (call $z)))"
+			    " (i32x4.extract_lane 2 (f32x4.div (f32x4.splat (call $z)) "
+			    "(f32x4.splat (call $z))))"
+			    " (i64.reinterpret_f64 (f64.promote_f32 (f32.sqrt (f32.const -1))))))";
 	for (int k = 0; k < KINDS; k++) {
 		struct trial trial = run_text(kinds[k], text);
 		assert_true(trial.ok);
-		assert_string_equal(trial.result.values,
-				"2143289344,9221120237041090560,2143289344,2143289344,9221120237041090560");
+		assert_string_equal(
+				trial.result.values, "2143289344,9221120237041090560,2143289344,"
+						     "2143289344,9221120237041090560");
 		trial_finish(&trial);
 	}
 }

@@ -39,7 +39,8 @@ void value_types_text(const struct value_types *types, char *text, size_t size) 
 	size_t used = (size_t)snprintf(text, size, "%s", types->count == 0 ? "nothing" : "");
 	for (size_t i = 0; i < types->count && used < size; i++) {
 		const char *comma = i == 0 ? "" : ", ";
-		int more = snprintf(text + used, size - used, "%s%s", comma, type_names[types->kinds[i]]);
+		int more = snprintf(text + used, size - used, "%s%s", comma,
+				type_names[types->kinds[i]]);
 		used += (size_t)more;
 	}
 }
@@ -55,8 +56,8 @@ bool value_types_plain(const struct value_types *types) {
 
 static bool refuse(const char *text, wasmtime_valtype_kind_t kind, size_t number, const char *why,
 		struct error *err) {
-	return error_set(err, ERROR_INVALID, "argument %zu, \"%.64s\", is not an %s: %s", number, text,
-			type_names[kind], why);
+	return error_set(err, ERROR_INVALID, "argument %zu, \"%.64s\", is not an %s: %s", number,
+			text, type_names[kind], why);
 }
 
 static int digit_of(char c) {
@@ -131,7 +132,8 @@ bool value_parse(const char *text, wasmtime_valtype_kind_t kind, size_t number,
 	switch (kind) {
 	case WASMTIME_VALTYPE_KIND_I32:
 		why = read_integer(text, 32, &bits);
-		*value = (wasmtime_val_t){ .kind = WASMTIME_I32, .of.i32 = (int32_t)(uint32_t)bits };
+		*value = (wasmtime_val_t){ .kind = WASMTIME_I32,
+			.of.i32 = (int32_t)(uint32_t)bits };
 		break;
 	case WASMTIME_VALTYPE_KIND_I64:
 		why = read_integer(text, 64, &bits);
@@ -172,8 +174,8 @@ static struct decimal decimal_of(const char *scientific) {
 static void layout(const struct decimal *d, char *text, size_t size) {
 	if (d->point > 21 || d->point <= -6) {
 		bool fraction = d->count > 1;
-		(void)snprintf(text, size, "%c%s%.*se%+d", d->digits[0], fraction ? "." : "", d->count - 1,
-				d->digits + 1, d->point - 1);
+		(void)snprintf(text, size, "%c%s%.*se%+d", d->digits[0], fraction ? "." : "",
+				d->count - 1, d->digits + 1, d->point - 1);
 	} else if (d->point <= 0) {
 		(void)snprintf(text, size, "0.%.*s%s", -d->point, "000000", d->digits);
 	} else if (d->point >= d->count) {
@@ -189,7 +191,8 @@ static void shortest(double value, bool single, char text[32]) {
 	int most = single ? 9 : 17;
 	for (int digits = 1; digits <= most; digits++) {
 		(void)snprintf(text, 32, "%.*e", digits - 1, value);
-		bool same = single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+		bool same = single ? strtof(text, NULL) == (float)value
+				   : strtod(text, NULL) == value;
 		if (same) {
 			return;
 		}

@@ -84,7 +84,8 @@ static enum wasi_errno tell_texts(const struct wasi_call *call, text_fn text) {
 	for (size_t i = 0; (one = text(call->guest, i)) != NULL; i++, pointer += 4) {
 		uint32_t place = (uint32_t)bytes;
 		size_t size = strlen(one) + 1;
-		if (!wasi_put(call, pointer, &place, sizeof(place)) || !wasi_put(call, bytes, one, size)) {
+		if (!wasi_put(call, pointer, &place, sizeof(place)) ||
+				!wasi_put(call, bytes, one, size)) {
 			return WASI_FAULT;
 		}
 		bytes += size;
@@ -110,8 +111,8 @@ static enum wasi_errno environ_sizes_get(const struct wasi_call *call) {
 
 bool wasi_clock(uint32_t id, clockid_t *clock) {
 	/* A run is one thread, so the time of its process is the time of that thread. */
-	static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID,
-		CLOCK_THREAD_CPUTIME_ID };
+	static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC,
+		CLOCK_THREAD_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID };
 	if (id >= sizeof(clocks) / sizeof(clocks[0])) {
 		return false;
 	}
@@ -175,8 +176,8 @@ static enum wasi_errno fd_fdstat_set_flags(const struct wasi_call *call) {
 }
 
 /* The next piece of a scatter list: *place and *size, or an error. */
-static enum wasi_errno iovec_at(const struct wasi_call *call, uint32_t index, uint8_t **place,
-		uint32_t *size) {
+static enum wasi_errno iovec_at(
+		const struct wasi_call *call, uint32_t index, uint8_t **place, uint32_t *size) {
 	uint32_t iovec[2];
 	uint64_t pointer = wasi_u32(call, 1) + (uint64_t)index * sizeof(iovec);
 	if (!wasi_get(call, pointer, iovec, sizeof(iovec))) {
@@ -345,7 +346,8 @@ static const char wasi_module[] = "wasi_snapshot_preview1";
 
 bool wasi_has(const char *name, size_t size) {
 	for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-		if (strlen(functions[i].name) == size && memcmp(functions[i].name, name, size) == 0) {
+		if (strlen(functions[i].name) == size &&
+				memcmp(functions[i].name, name, size) == 0) {
 			return true;
 		}
 	}
@@ -374,8 +376,8 @@ static enum wasi_errno answer(const struct wasi_function *function, const struct
 }
 
 /* Every host function comes in here; a run that is over does not go back into its guest. */
-static wasm_trap_t *enter(void *data, wasmtime_caller_t *caller, wasmtime_val_raw_t *values,
-		size_t count) {
+static wasm_trap_t *enter(
+		void *data, wasmtime_caller_t *caller, wasmtime_val_raw_t *values, size_t count) {
 	(void)count;
 	struct wasi_call call = {
 		.guest = wasmtime_context_get_data(wasmtime_caller_context(caller)), .args = values
@@ -411,8 +413,8 @@ bool wasi_define(wasmtime_linker_t *linker, struct error *err) {
 		const struct wasi_function *function = &functions[i];
 		wasm_functype_t *type = type_of(function);
 		wasmtime_error_t *error = wasmtime_linker_define_func_unchecked(linker, wasi_module,
-				strlen(wasi_module), function->name, strlen(function->name), type, enter,
-				(void *)(uintptr_t)function, NULL);
+				strlen(wasi_module), function->name, strlen(function->name), type,
+				enter, (void *)(uintptr_t)function, NULL);
 		wasm_functype_delete(type);
 		if (error != NULL) {
 			module_set_error(error, err, "offering WASI to guests");

@@ -71,8 +71,8 @@ static struct outcome stream_outcome(const struct wasi_call *call, const struct 
 	return (struct outcome){ .bytes = left, .flags = left == 0 ? FLAG_HANGUP : 0 };
 }
 
-static struct outcome outcome_of(const struct wasi_call *call, const struct subscription *sub,
-		uint64_t now) {
+static struct outcome outcome_of(
+		const struct wasi_call *call, const struct subscription *sub, uint64_t now) {
 	switch (sub->type) {
 	case POLL_CLOCK: return clock_outcome(sub, now);
 	case POLL_READ:
@@ -124,7 +124,8 @@ static enum wasi_errno put_events(const struct wasi_call *call, const struct sub
 		}
 		events++;
 	}
-	return wasi_put(call, wasi_u32(call, 3), &events, sizeof(events)) ? WASI_SUCCESS : WASI_FAULT;
+	return wasi_put(call, wasi_u32(call, 3), &events, sizeof(events)) ? WASI_SUCCESS
+									  : WASI_FAULT;
 }
 
 /* poll_oneoff with room for everything at hand: all is read before anything is written. */

@@ -9,7 +9,8 @@
 /* Half of what a running thread has to have; the rest is for the host functions. */
 enum { GUEST_STACK_BYTES = ENGINE_STACK_BYTES / 2 };
 
-_Static_assert((int)TIER_KINDS == (int)ENGINE_EXTERNAL, "spec/engines.def lists wasmtime's kinds first");
+_Static_assert((int)TIER_KINDS == (int)ENGINE_EXTERNAL,
+		"spec/engines.def lists wasmtime's kinds first");
 
 static wasmtime_error_t *configure_kind(wasm_config_t *config, enum engine_kind kind) {
 	/* Winch compiles none of these, and an engine of it that has them on is refused. */
@@ -131,22 +132,24 @@ static void explain_singlepass(struct engine *engine, struct bytes wasm, struct 
 	(void)snprintf(told, sizeof(told), "%s", err->message);
 	const char *feature = lacking(told);
 	error_set(err, ERROR_MODULE,
-			"engine singlepass does not have %s, which this module uses: use engine multipass (%s)",
+			"engine singlepass does not have %s, which this module uses: use engine "
+			"multipass (%s)",
 			feature != NULL ? feature : "a feature", told);
 }
 
 static bool core_check(struct bytes wasm, struct error *err) {
 	if (wasm.data[4] == 0x0d) {
 		return error_set(err, ERROR_MODULE,
-				"this is a WebAssembly component; what runs here is core modules (build it for "
+				"this is a WebAssembly component; what runs here is core modules "
+				"(build it for "
 				"wasm32-wasip1)");
 	}
 	return true;
 }
 
 static void link_imports(struct wasm_module *module) {
-	wasmtime_error_t *error =
-			wasmtime_linker_instantiate_pre(module->tier.linker, module->code, &module->linked);
+	wasmtime_error_t *error = wasmtime_linker_instantiate_pre(
+			module->tier.linker, module->code, &module->linked);
 	if (error != NULL) {
 		module->linked = NULL;
 		module->imports_error = imports_tell(module, error);
@@ -159,8 +162,8 @@ static size_t code_size(const wasmtime_module_t *code) {
 	return (size_t)((char *)end - (char *)start);
 }
 
-static struct wasm_module *module_make(struct engine *engine, const struct tier *tier,
-		wasmtime_module_t *code) {
+static struct wasm_module *module_make(
+		struct engine *engine, const struct tier *tier, wasmtime_module_t *code) {
 	struct wasm_module *module = MEM_NEW(struct wasm_module);
 	module->module = (struct module){
 		.engine = engine, .size = code_size(code), .run = wasmtime_run, .destroy = destroy

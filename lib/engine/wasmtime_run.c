@@ -53,11 +53,13 @@ static bool read_inputs(const struct guest *guest, wasmtime_val_t *values, struc
 	value_types_text(params, types, sizeof(types));
 	if (!value_types_plain(params)) {
 		return error_set(err, ERROR_INVALID,
-				"\"%.96s\" takes %s: only i32, i64, f32 and f64 can be given as inputs",
+				"\"%.96s\" takes %s: only i32, i64, f32 and f64 can be given as "
+				"inputs",
 				guest->entry->name, types);
 	}
 	if (count != params->count) {
-		return error_set(err, ERROR_INVALID, "\"%.96s\" takes %zu inputs (%s), %zu were given",
+		return error_set(err, ERROR_INVALID,
+				"\"%.96s\" takes %zu inputs (%s), %zu were given",
 				guest->entry->name, params->count, types, count);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -73,7 +75,8 @@ static bool check_results(const struct export_function *entry, struct error *err
 	value_types_text(&entry->results, types, sizeof(types));
 	return value_types_plain(&entry->results) ||
 	       error_set(err, ERROR_INVALID,
-			       "\"%.96s\" returns %s: only i32, i64, f32 and f64 can be told as results",
+			       "\"%.96s\" returns %s: only i32, i64, f32 and f64 can be told as "
+			       "results",
 			       entry->name, types);
 }
 
@@ -158,8 +161,8 @@ static bool call(struct guest *guest, const struct export_function *function,
 		const wasmtime_val_t *params, wasmtime_val_t *results, struct error *err) {
 	wasmtime_extern_t item;
 	const char *name = function->name;
-	if (!wasmtime_instance_export_get(guest->context, &guest->instance, name, strlen(name),
-			    &item)) {
+	if (!wasmtime_instance_export_get(
+			    guest->context, &guest->instance, name, strlen(name), &item)) {
 		return error_set(err, ERROR_INTERNAL, "the export \"%.96s\" has gone", name);
 	}
 	wasm_trap_t *trap = NULL;
@@ -224,7 +227,8 @@ static bool conclude(struct guest *guest, bool returned, const wasmtime_val_t *r
 	switch (guest->end) {
 	case GUEST_STOPPED: return error_set(err, ERROR_INTERRUPTED, "the run was stopped");
 	case GUEST_LATE:
-		return error_set(err, ERROR_TIMEOUT, "the run took longer than its limit of %llu ms",
+		return error_set(err, ERROR_TIMEOUT,
+				"the run took longer than its limit of %llu ms",
 				(unsigned long long)guest->request->limits.wall_ms);
 	case GUEST_EXITED: returned = true; break;
 	case GUEST_RUNS:

@@ -2,6 +2,7 @@
 #include "manager/settings.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -91,7 +92,8 @@ enum settings_outcome manager_settings_load(struct manager_settings *settings, i
 		settings_finish(&table, settings);
 		return SETTINGS_BAD;
 	}
-	if (settings->sqlite_path == NULL) {
+	if (settings->sqlite_path == NULL || settings->sqlite_path[0] == 0) {
+		free(settings->sqlite_path);
 		settings->sqlite_path = str_format("%s/manager.db", settings->state_dir);
 	}
 	return SETTINGS_RUN;
