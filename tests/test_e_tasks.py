@@ -147,9 +147,11 @@ def test_delete_while_it_runs(rest):
     rest.expect(204, "DELETE", f"/tasks/{task['id']}")
 
 
+RAW = {"Content-Type": "application/wasm"}
+
+
 def upload_raw(rest, task_id, data, status=200):
-    return rest.expect(status, "PUT", f"/tasks/{task_id}/upload", data,
-                       headers={"Content-Type": "application/wasm"})
+    return rest.expect(status, "PUT", f"/tasks/{task_id}/upload", data, headers=RAW)
 
 
 def test_upload_raw(rest):
@@ -190,19 +192,21 @@ def test_upload_replaces(rest):
                               "truncated", "half"])
 def test_upload_of_what_is_no_module(rest, data):
     task = rest.create("add")
-    assert upload_raw(rest, task["id"], data, 422).error
+    status = 422 if data else 400
+    assert upload_raw(rest, task["id"], data, status).error
     body, headers = multipart(data)
-    assert rest.expect(422, "PUT", f"/tasks/{task['id']}/upload", body, headers=headers).error
-    body = {"name": "x", "file": base64.b64encode(data).decode()}
+    assert rest.expect(status, "PUT", f"/tasks/{task['id']}/upload", body, headers=headers).error
     if data:
+        body = {"name": "x", "file": base64.b64encode(data).decode()}
         assert rest.expect(422, "POST", "/tasks", body).error
+    assert "file" not in rest.task(task["id"])
 
 
 @pytest.mark.parametrize("text", ["***", "AGFzbQ=", "AGFzbQEAAAA==", 7, ["AGFz"], {}])
 def test_file_that_is_no_base64(rest, text):
     answer = rest.call("POST", "/tasks", {"name": "x", "file": text})
     assert answer.status in (400, 422), answer
-    assert "file" in answer.error
+    assert answer.error and answer.json["field"] == "file"
 
 
 @pytest.mark.parametrize("body,headers", [
@@ -249,11 +253,8 @@ def test_over_the_cap_is_413(stack):
                                    headers=multipart(b"")[1]),
                  lambda: rest.call("POST", "/tasks", {
                      "name": "x", "file": base64.b64encode(large).decode()})):
-        try:
-            answer = send()
-        except (BrokenPipeError, ConnectionResetError):
-            continue  # refused before it was all sent
-        assert answer.status in (413, 400), answer
+        answer = send()
+        assert answer.status == 413 and answer.error, answer
     assert rest.get("/health").status == 200
 
 
@@ -266,12 +267,8 @@ def test_the_default_cap(up, rest):
         yield b"\0asm\1\0\0\0"
         for _ in range(101):
             yield piece
-    try:
-        answer = rest.call("PUT", f"/tasks/{task['id']}/upload", body(),
-                           headers={"Content-Type": "application/wasm"})
-        assert answer.status == 413 and answer.error
-    except (BrokenPipeError, ConnectionResetError):
-        pass
+    answer = rest.call("PUT", f"/tasks/{task['id']}/upload", body(), headers=RAW)
+    assert answer.status == 413 and answer.error
     assert up.manager.rss_bytes() < 100 << 20
 
 

@@ -97,14 +97,14 @@ def test_external_runtime(stack):
 
 def test_external_exit_code(stack):
     rest = external(stack, "#!/bin/sh\necho out; echo err >&2; exit 7\n")
-    done = rest.run("x", example("add"), engine="external")
+    done = rest.run("add", example("add"), engine="external")
     assert (done["state"], done["exit_code"]) == (FAILED, 7)
     assert (done["stdout"], done["stderr"]) == ("out\n", "err\n")
 
 
 def test_external_output_is_drained_and_cut(stack):
     rest = external(stack, "#!/bin/sh\nhead -c 50000000 /dev/zero | tr '\\0' x\necho end >&2\n")
-    done = rest.run("x", example("add"), engine="external")
+    done = rest.run("add", example("add"), engine="external")
     assert done["state"] == COMPLETED and done["truncated"] is True
     assert len(done["stdout"]) == 1 << 20 and done["stderr"] == "end\n"
 
@@ -113,7 +113,7 @@ def test_external_is_killed_with_all_its_children(stack):
     rest = external(stack, "#!/bin/sh\nsleep 1000 & echo $! >$STARTED_FILE.child; "
                            "echo $$ >$STARTED_FILE; wait\n"
                            .replace("$STARTED_FILE", str(stack.folder / "started")))
-    task = rest.create("x", example("add"), engine="external")
+    task = rest.create("add", example("add"), engine="external")
     rest.start(task["id"])
     started = stack.folder / "started"
     wait_until(lambda: started.exists() and started.read_text().strip(), 10, "the runtime")
@@ -133,15 +133,15 @@ def is_alive(pid):
 
 def test_external_wall_limit(stack):
     rest = external(stack, "#!/bin/sh\nexec sleep 1000\n")
-    done, seconds = measure(lambda: rest.run("x", example("add"), engine="external",
+    done, seconds = measure(lambda: rest.run("add", example("add"), engine="external",
                                              limits={"wall_seconds": 1}))
     assert done["state"] == FAILED and seconds < 10
-    assert "wall" in done["error"] or "second" in done["error"] or "time" in done["error"]
+    assert "limit of 1" in done["error"]
 
 
 def test_external_killed_by_a_signal(stack):
     rest = external(stack, "#!/bin/sh\nkill -SEGV $$\n")
-    done = rest.run("x", example("add"), engine="external")
+    done = rest.run("add", example("add"), engine="external")
     assert done["state"] == FAILED and ("11" in done["error"] or "signal" in done["error"].lower())
 
 
@@ -156,20 +156,20 @@ def test_a_runtime_that_is_not_there(stack):
         stack.proplet().ended_by_test = True
         assert "/nowhere/runtime" in stack.proplet().text()
         return
-    task = stack.rest.create("x", example("add"), engine="external")
+    task = stack.rest.create("add", example("add"), engine="external")
     assert stack.rest.call("POST", f"/tasks/{task['id']}/start").status == 503
 
 
 def test_external_sees_no_secrets(stack):
     """The runtime gets the task's environment, not the worker's."""
     rest = external(stack, "#!/bin/sh\ntr '\\0' '\\n' </proc/self/environ\n")
-    done = rest.run("x", example("add"), engine="external", env={"MINE": "yes"})
+    done = rest.run("add", example("add"), engine="external", env={"MINE": "yes"})
     assert "key-of-" not in done["stdout"] and "CLIENT_KEY" not in done["stdout"]
 
 
 def test_many_external_at_once(stack):
     rest = external(stack, "#!/bin/sh\necho ran\n")
-    ids = [rest.create("x", example("add"), engine="external")["id"] for _ in range(30)]
+    ids = [rest.create("add", example("add"), engine="external")["id"] for _ in range(30)]
     for task_id in ids:
         rest.start(task_id)
     assert [rest.wait(i)["results"] for i in ids] == ["ran\n"] * 30

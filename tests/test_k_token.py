@@ -4,6 +4,7 @@ import pytest
 
 from api import COMPLETED
 from modules import example
+from wait import wait_until
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -58,9 +59,22 @@ def test_off_loopback_with_a_token(stack):
     assert stack.rest.get("/tasks").status == 200
 
 
+def test_a_token_file_that_others_can_read_is_refused(stack):
+    secret = stack.folder / "token"
+    secret.write_text(TOKEN)
+    secret.chmod(0o644)
+    stack.start_manager(ready=False, MANAGER_HTTP_TOKEN_FILE=secret)
+    wait_until(lambda: not stack.manager.alive, 10, "its end")
+    stack.manager.ended_by_test = True
+    assert stack.manager.popen.returncode != 0
+    assert str(secret) in stack.manager.text() and TOKEN not in stack.manager.text()
+
+
 def test_token_from_a_file(stack):
     secret = stack.folder / "token"
     secret.write_text(TOKEN + "\n")
+    secret.chmod(0o600)
+    secret.chmod(0o600)
     stack.start_broker()
     stack.start_manager(ready=False, MANAGER_HTTP_TOKEN_FILE=secret)
     stack.manager_ready()

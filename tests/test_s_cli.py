@@ -161,7 +161,7 @@ def test_colours_only_where_they_are_wanted(cli, up):
 
 
 def test_text_of_tasks_cannot_drive_the_terminal(cli, up):
-    up.rest.run("evil\x1b]0;title\x07name", example("add"), invoke="add", inputs=[1, 2])
+    up.rest.run("evil", example("cat"), stdin="\x1b]0;title\x07")
     assert "\x1b]0" not in cli("tasks", "list", "--limit", 3).stdout
     assert "\x1b]0" not in on_terminal(cli, "tasks", "list")
 

@@ -71,7 +71,8 @@ class Load:
             self.counter += 1
             mark = f"mark-{self.counter}"
         kind = dice.choice(["external", "external", "external", "add", "nap"])
-        body = {"external": dict(module=ADD, engine="external", env={"MARK": mark}),
+        body = {"external": dict(module=ADD, engine="external", invoke="add", inputs=[1, 2],
+                                 env={"MARK": mark}),
                 "add": dict(module=ADD, invoke="add", inputs=[self.counter, 1]),
                 "nap": dict(module=NAP, invoke="nap", inputs=[dice.randrange(400)])}[kind]
         task = rest.create(mark, metadata={"mark": mark}, **body)

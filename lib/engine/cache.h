@@ -20,18 +20,18 @@ struct module_key {
 /* Where bytes come from: fills `wasm` (an empty buffer with its limit set by the source). */
 struct module_source {
 	bool (*fetch)(void *context, const char *digest, struct buf *wasm, struct error *err);
-	void (*release)(void *context); /* once, when the cache is done with the source; may be NULL
-					 */
+	void (*release)(void *context); /* once, when the cache is done with it; may be NULL */
 	void *context;
 };
 
 struct module_cache;
+/* Never NULL. As many modules are compiled at once as there are processors, at least two. */
 struct module_cache *module_cache_create(
-		struct engine *engine, size_t limit_bytes, uint64_t compile_ms); /* never NULL */
+		struct engine *engine, size_t limit_bytes, uint64_t compile_ms);
 void module_cache_destroy(struct module_cache *cache); /* waits for its threads */
 /*
  * The compiled module, borrowed until module_cache_release(). Waits, at most compile_ms after its
- * bytes are there (ERROR_TIMEOUT), and no longer than until the stop is requested
+ * compilation began (ERROR_TIMEOUT), and no longer than until the stop is requested
  * (ERROR_INTERRUPTED; run_stop_request() wakes it). `source` is used only if the module is
  * neither there nor on its way, and its release() is called in every case. A failure is told to
  * all who wait and is not remembered.

@@ -43,7 +43,7 @@ bool engine_kind_parse(const char *name, enum engine_kind *kind) MUST_CHECK;
 const char *engine_kind_name(enum engine_kind kind);
 
 struct engine_options {
-	const char *external; /* the external runtime, a path or a name in PATH; NULL: there is none */
+	const char *external; /* the external runtime: a path, a name in PATH, NULL for none */
 	const char *folder;   /* with external: where module files for it are kept, mode 0600 */
 };
 
@@ -90,7 +90,7 @@ struct run_request {
 /* What came of a run that took place. All of it belongs to the caller: run_result_finish(). */
 struct run_result {
 	bool has_values;
-	char *values; /* the export's results as text, joined by ","; "" if none, NULL if it failed */
+	char *values; /* the export's results joined by ","; "" if none, NULL if it failed */
 	struct buf stdout_bytes, stderr_bytes;
 	bool truncated; /* some output was cut */
 	bool exited;    /* it ended by itself with... */

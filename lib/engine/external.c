@@ -117,11 +117,7 @@ static bool choose(const struct external_module *module, const struct run_reques
 			return true;
 		}
 	}
-	return strings_has(&module->exports, "_start") ||
-	       error_set(err, ERROR_INVALID,
-			       "nothing to call: the module exports none of \"%.96s\", main, run "
-			       "and _start",
-			       request->name != NULL ? request->name : "");
+	return true; /* what a runtime does without --invoke is its own business */
 }
 
 static void add_all(struct strings *to, const struct strings *from, const char *before) {
@@ -161,7 +157,7 @@ static bool conclude(const struct process_outcome *outcome, const struct run_lim
 	}
 	if (outcome->end == PROCESS_LATE) {
 		return error_set(err, ERROR_TIMEOUT,
-				"the run took longer than its limit of %llu ms",
+				"the run took longer than its wall-clock limit of %llu ms",
 				(unsigned long long)limits->wall_ms);
 	}
 	if (!WIFEXITED(outcome->status)) {

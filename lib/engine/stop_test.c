@@ -196,7 +196,7 @@ static void the_wall_limit_ends_every_guest(void **state) {
 			trial_run(&trial, module);
 			uint64_t took = clock_ms() - began;
 			assert_failed(&trial, ERROR_TIMEOUT,
-					"the run took longer than its limit of 20 ms");
+					"the run took longer than its wall-clock limit of 20 ms");
 			assert_true(took >= 20 && took < 1000);
 			trial_finish(&trial);
 			module_destroy(module);

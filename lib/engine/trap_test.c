@@ -347,9 +347,9 @@ static void nan_is_canonical(void **state) {
 	for (int k = 0; k < KINDS; k++) {
 		struct trial trial = run_text(kinds[k], text);
 		assert_true(trial.ok);
-		assert_string_equal(
-				trial.result.values, "2143289344,9221120237041090560,2143289344,"
-						     "2143289344,9221120237041090560");
+		assert_string_equal(trial.result.values,
+				"2143289344,9221120237041090560,2143289344,"
+				"2143289344,9221120237041090560");
 		trial_finish(&trial);
 	}
 }

@@ -8,20 +8,19 @@
 	"(import \"wasi_snapshot_preview1\" \"" name "\" (func $" name " " type "))"
 #define IIII "(param i32 i32 i32 i32) (result i32)"
 #define II "(param i32 i32) (result i32)"
+/* clang-format off */
 #define BEGIN                                                                                      \
-	"(module " WASI("fd_write", IIII) WASI("fd_read", IIII) WASI("poll_oneoff", IIII) WASI(    \
-			"args_get", II) WASI("args_sizes_get", II) WASI("environ_get",             \
-			II) WASI("environ_sizes_get", II) WASI("random_get", II) WASI("proc_exit", \
-			"(param i32)") WASI("clock_time_get",                                      \
-			"(param i32 i64 i32) (result i32)") WASI("clock_res_get",                  \
-			II) WASI("fd_close", "(param i32) (result i32)") WASI("fd_fdstat_get",     \
-			II) WASI("fd_seek",                                                        \
-			"(param i32 i64 i32 i32) (result i32)") WASI("fd_prestat_get",             \
-			II) WASI("path_open",                                                      \
-			"(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)")                \
-			WASI(                                                                      \
-					"sock_recv", "(param i32 i32 i32 i32 i32 i32) (result "    \
-						     "i32)") "(memory (export \"memory\") 2)"
+	"(module " WASI("fd_write", IIII) WASI("fd_read", IIII) WASI("poll_oneoff", IIII)          \
+	WASI("args_get", II) WASI("args_sizes_get", II)                                            \
+	WASI("environ_get", II) WASI("environ_sizes_get", II)                                      \
+	WASI("clock_time_get", "(param i32 i64 i32) (result i32)") WASI("clock_res_get", II)       \
+	WASI("fd_close", "(param i32) (result i32)") WASI("fd_fdstat_get", II)                     \
+	WASI("fd_seek", "(param i32 i64 i32 i32) (result i32)") WASI("fd_prestat_get", II)         \
+	WASI("path_open", "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)")              \
+	WASI("sock_recv", "(param i32 i32 i32 i32 i32 i32) (result i32)")                          \
+	WASI("random_get", II) WASI("proc_exit", "(param i32)")                                    \
+	"(memory (export \"memory\") 2)"
+/* clang-format on */
 
 /* All that a test looks at, in each kind. */
 static void expect(const char *text, const struct run_request *request, const char *values,

@@ -228,7 +228,7 @@ static bool conclude(struct guest *guest, bool returned, const wasmtime_val_t *r
 	case GUEST_STOPPED: return error_set(err, ERROR_INTERRUPTED, "the run was stopped");
 	case GUEST_LATE:
 		return error_set(err, ERROR_TIMEOUT,
-				"the run took longer than its limit of %llu ms",
+				"the run took longer than its wall-clock limit of %llu ms",
 				(unsigned long long)guest->request->limits.wall_ms);
 	case GUEST_EXITED: returned = true; break;
 	case GUEST_RUNS:

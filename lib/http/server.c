@@ -30,7 +30,7 @@
 #include "http/problem.h"
 #include "http/route.h"
 
-enum { IGNORED_BODY_MAX = 64 * 1024, DRAIN_MAX = 8 * 1024 * 1024, CONNECTIONS = 10000, IDLE_SECONDS = 60,
+enum { IGNORED_BODY_MAX = 64 * 1024, DRAIN_MAX = 512 * 1024 * 1024, CONNECTIONS = 10000, IDLE_SECONDS = 60,
 	CONNECTION_MEMORY = 32 * 1024, BACKLOG = 1024 };
 
 struct http_server {

@@ -207,17 +207,18 @@ static void number_text(const json_t *value, char text[40]) {
 	}
 }
 
-static bool add_item(struct strings *list, const char *name, const json_t *item, struct error *err) {
+static bool add_item(struct strings *list, const char *name, bool numbers, const json_t *item,
+		struct error *err) {
 	char number[40];
-	if (json_is_number(item)) {
+	if (numbers && json_is_number(item)) {
 		number_text(item, number);
 		strings_add(list, number);
 		return true;
 	}
 	if (!json_is_string(item)) {
 		return error_set(err, ERROR_INVALID,
-				"field \"%s\": item %zu: expected a string or a number, got %s", name,
-				list->count, kind_name(item));
+				"field \"%s\": item %zu: expected a string%s, got %s", name, list->count,
+				numbers ? " or a number" : "", kind_name(item));
 	}
 	if (!check_text(name, item, WORKLOAD_STDIN_MAX, err)) {
 		return false;
@@ -234,7 +235,7 @@ static bool check_count(const char *name, size_t count, struct error *err) {
 	return true;
 }
 
-bool member_strings(const json_t *object, const char *name, struct strings *list,
+bool member_strings(const json_t *object, const char *name, bool numbers, struct strings *list,
 		struct error *err) {
 	const json_t *value = find(object, name);
 	if (value == NULL) {
@@ -248,7 +249,7 @@ bool member_strings(const json_t *object, const char *name, struct strings *list
 	}
 	strings_finish(list);
 	for (size_t i = 0; i < json_array_size(value); i++) {
-		if (!add_item(list, name, json_array_get(value, i), err)) {
+		if (!add_item(list, name, numbers, json_array_get(value, i), err)) {
 			return false;
 		}
 	}

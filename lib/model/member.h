@@ -38,8 +38,8 @@ bool member_u64(const json_t *object, const char *name, uint64_t min, uint64_t m
 /* A number of seconds, whole or not, as milliseconds. */
 bool member_seconds(const json_t *object, const char *name, uint64_t max_ms, uint64_t *ms,
 		struct error *err) MUST_CHECK;
-/* A list of strings; numbers in it become text. Replaces *list. */
-bool member_strings(const json_t *object, const char *name, struct strings *list,
+/* A list of strings; with `numbers`, numbers in it become text. Replaces *list. */
+bool member_strings(const json_t *object, const char *name, bool numbers, struct strings *list,
 		struct error *err) MUST_CHECK;
 /* An object of strings as "NAME=value". Replaces *list. */
 bool member_env(const json_t *object, const char *name, struct strings *list,

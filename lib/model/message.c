@@ -81,8 +81,8 @@ static bool read_identity(const json_t *object, struct presence *p, struct error
 }
 
 static bool read_abilities(const json_t *object, struct presence *p, struct error *err) {
-	if (!member_strings(object, "features", &p->features, err) ||
-			!member_strings(object, "engines", &p->engines, err)) {
+	if (!member_strings(object, "features", false, &p->features, err) ||
+			!member_strings(object, "engines", false, &p->engines, err)) {
 		return false;
 	}
 	p->ours = strings_has(&p->features, "commands") && p->boot[0] != 0;

@@ -182,7 +182,7 @@ struct proplet *proplet_load(const char *id, const json_t *saved, struct error *
 			member_text(saved, "namespace", MESSAGE_ID_MAX, &p->space, err) &&
 			member_short(saved, "boot", p->boot, sizeof(p->boot), err) &&
 			member_bool(saved, "ours", &p->ours, err) &&
-			member_strings(saved, "engines", &p->engines, err) &&
+			member_strings(saved, "engines", false, &p->engines, err) &&
 			member_u64(saved, "slots", 0, UINT32_MAX, &p->slots, err) &&
 			member_u64(saved, "interval_ms", 0, INT64_MAX, &p->interval_ms, err) &&
 			member_u64(saved, "cpus", 0, UINT32_MAX, &p->cpus, err) &&

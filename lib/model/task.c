@@ -203,7 +203,9 @@ static void write_moving(const struct task *task, json_t *object) {
 	if (task->stopping) {
 		json_object_set_new(object, "stopping", json_true());
 	}
-	member_put_text(object, "assigned_proplet_id", task->at.proplet_id);
+	if (task->pinned == NULL) {
+		member_put_text(object, "proplet_id", task->at.proplet_id); /* where it was placed */
+	}
 }
 
 static json_t *view(const struct task *task) {
@@ -218,9 +220,21 @@ static json_t *view(const struct task *task) {
 	return object;
 }
 
+/* What has ended has these, if only empty. */
+static void set_default(json_t *object, const char *name) {
+	if (json_object_get(object, name) == NULL) {
+		json_object_set_new(object, name, json_string(""));
+	}
+}
+
 json_t *task_view(const struct task *task, const struct move *moves, size_t count) {
 	json_t *object = view(task);
 	outcome_write(&task->outcome, object);
+	if (task_state_final(task->state)) {
+		set_default(object, "results");
+		set_default(object, "stdout");
+		set_default(object, "stderr");
+	}
 	if (moves == NULL) {
 		return object;
 	}

@@ -97,11 +97,11 @@ static bool read_engine(struct workload *work, const json_t *object, struct erro
 
 static bool read_cli_args(struct workload *work, const json_t *object, struct error *err) {
 	work->has_cli_args = work->has_cli_args || json_is_array(json_object_get(object, "cli_args"));
-	return member_strings(object, "cli_args", &work->cli_args, err);
+	return member_strings(object, "cli_args", false, &work->cli_args, err);
 }
 
 static bool read_inputs(struct workload *work, const json_t *object, struct error *err) {
-	return member_strings(object, "inputs", &work->inputs, err);
+	return member_strings(object, "inputs", true, &work->inputs, err);
 }
 
 static bool read_env(struct workload *work, const json_t *object, struct error *err) {
@@ -175,10 +175,13 @@ bool workload_read(struct workload *work, const json_t *object, const char **fie
 	return true;
 }
 
-static json_t *write_limits(const struct workload_limits *limits) {
+static json_t *write_limits(const struct workload *work) {
+	const struct workload_limits *limits = &work->limits;
 	json_t *object = json_object();
 	member_put_u64(object, "memory_bytes", limits->memory_bytes);
-	if (limits->wall_ms % 1000 == 0) {
+	if (work->daemon && limits->wall_ms == 0) {
+		/* none, and none is what a daemon has */
+	} else if (limits->wall_ms % 1000 == 0) {
 		member_put_u64(object, "wall_seconds", limits->wall_ms / 1000);
 	} else {
 		json_object_set_new(object, "wall_seconds", json_real((double)limits->wall_ms / 1000.0));
@@ -204,7 +207,7 @@ void workload_write(const struct workload *work, json_t *object) {
 	member_put_text(object, "engine", work->engine);
 	member_put_text(object, "invoke", work->invoke);
 	member_put_text(object, "stdin", work->input);
-	json_object_set_new(object, "limits", write_limits(&work->limits));
+	json_object_set_new(object, "limits", write_limits(work));
 	if (work->digest[0] != 0) {
 		member_put_text(object, "digest", work->digest);
 		member_put_u64(object, "module_size", work->module_size);

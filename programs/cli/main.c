@@ -89,7 +89,15 @@ static int run_verb(const struct verb *verb, char **argv) {
 		return 0;
 	}
 	int code = verb->handler(&arguments, &err);
-	return code >= 0 ? code : fail(verb, &err);
+	if (code >= 0) {
+		return code;
+	}
+	if (err.code == ERROR_INVALID && !verb->runs) {
+		code = fail(verb, &err);
+		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun, verb->name);
+		return code;
+	}
+	return fail(verb, &err);
 }
 
 static const struct verb *find(const char *noun, const char *name) {
@@ -157,6 +165,13 @@ static bool asks_for_help(const char *word) {
 	return str_equal(word, "--help") || str_equal(word, "-h") || str_equal(word, "help");
 }
 
+static bool wants_help(char *const *words) {
+	while (*words != NULL && !asks_for_help(*words)) {
+		words++;
+	}
+	return *words != NULL;
+}
+
 int main(int argc, char **argv) {
 	char **words = calloc((size_t)argc + 2, sizeof(*words));
 	if (words == NULL) {
@@ -176,7 +191,7 @@ int main(int argc, char **argv) {
 	} else if (find(noun, name) != NULL) {
 		const struct verb *verb = find(noun, name);
 		code = run_verb(verb, words + (verb->name[0] != 0 ? 2 : 1));
-	} else if (asks_for_help(name) && find(noun, "list") != NULL) {
+	} else if (wants_help(words) && find(noun, "list") != NULL) {
 		usage(stdout, noun);
 		code = 0;
 	} else {

@@ -15,7 +15,7 @@ enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLO
 
 static bool read_token(struct manager *manager, const char *path, struct error *err) {
 	struct buf text = BUF_INIT(TOKEN_MAX);
-	bool ok = file_read(path, &text, err) || error_wrap(err, "flag --token-file");
+	bool ok = file_read(path, &text, err) || error_wrap(err, "the file with the token");
 	if (ok) {
 		size_t size = strcspn(buf_text(&text), "\r\n");
 		manager->token = mem_copy(buf_text(&text), size);
@@ -35,8 +35,12 @@ bool manager_open(struct manager *manager, const struct arguments *arguments, st
 		url = getenv("PROPELLER_MANAGER_URL");
 	}
 	manager->url = str_copy(url != NULL && url[0] != 0 ? url : "http://localhost:7070");
-	if (arguments->flags[FLAG_TOKEN_FILE] != NULL) {
-		if (!read_token(manager, arguments->flags[FLAG_TOKEN_FILE], err)) {
+	const char *file = arguments->flags[FLAG_TOKEN_FILE];
+	if (file == NULL && token == NULL) {
+		file = getenv("PROPELLER_TOKEN_FILE");
+	}
+	if (file != NULL) {
+		if (!read_token(manager, file, err)) {
 			return false;
 		}
 	} else if (token != NULL && token[0] != 0) {

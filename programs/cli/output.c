@@ -96,7 +96,7 @@ void print_task(const json_t *task) {
 	(void)printf("%-12s ", "state");
 	print_state(task, 0);
 	(void)printf("%s\n", json_is_true(json_object_get(task, "queued")) ? " (queued: all workers are busy)" : "");
-	print_field("proplet", text_of(task, "assigned_proplet_id"));
+	print_field("proplet", text_of(task, "proplet_id"));
 	print_field("engine", text_of(task, "engine"));
 	print_field("results", text_of(task, "results"));
 	print_field("error", text_of(task, "error"));

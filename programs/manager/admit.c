@@ -38,7 +38,7 @@ static void discard(struct admission *admission) {
 
 static json_t *parse(struct bytes text, struct error *err) {
 	json_error_t where;
-	json_t *json = json_loadb((const char *)text.data, text.size, 0, &where);
+	json_t *json = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &where);
 	if (json == NULL) {
 		error_set(err, ERROR_INVALID, "not valid JSON: %s (line %d, column %d)", where.text, where.line,
 				where.column);
@@ -183,7 +183,7 @@ static void change(struct manager *m, struct http_request *request, bool upload)
 		return;
 	}
 	if (upload && !admission->has_module) {
-		error_set(&err, ERROR_INVALID, "no module in the request: send its bytes, or a part \"file\"");
+		error_set(&err, ERROR_MODULE, "not a module: the request has none; send its bytes, or a part \"file\"");
 		http_reply_error(request, &err, "file");
 		discard(admission);
 		return;

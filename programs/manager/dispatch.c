@@ -12,8 +12,6 @@
 #include "base/mem.h"
 #include "manager/tasks.h"
 
-enum { INLINE_MAX = 7 * 1024 * 1024 };
-
 static void fill(struct command *command, enum command_kind kind, const struct task *task) {
 	*command = (struct command){ .kind = kind, .number = task->at.command, .attempt = task->attempt };
 	memcpy(command->boot, task->at.boot, sizeof(command->boot));
@@ -36,13 +34,6 @@ static bool read_module(int fd, uint64_t size, uint8_t *bytes, struct error *err
 /* The module in base64, or NULL with err. */
 static char *inline_module(struct manager *m, const struct task *task, struct error *err) {
 	uint64_t size;
-	if (task->work.module_size > INLINE_MAX) {
-		error_set(err, ERROR_TOO_LARGE,
-				"worker %s takes modules only inside its start message, up to %d bytes; "
-				"this one has %llu", task->at.proplet_id, INLINE_MAX,
-				(unsigned long long)task->work.module_size);
-		return NULL;
-	}
 	CLEANUP(file_closep) int fd = modules_open_file(m->modules, task->work.digest, &size, err);
 	if (fd < 0) {
 		return NULL;

@@ -113,7 +113,8 @@ static void block_signals(void) {
 
 static bool open_all(struct manager *m, struct bulk **bulk, struct error *err) {
 	if (!topics_init(&m->topics, m->settings->domain_id, m->settings->channel_id, err)) {
-		return error_wrap(err, "settings MANAGER_DOMAIN_ID and MANAGER_CHANNEL_ID");
+		return error_wrap(err, "settings MANAGER_DOMAIN_ID \"%.64s\" and MANAGER_CHANNEL_ID \"%.64s\"",
+				m->settings->domain_id, m->settings->channel_id);
 	}
 	if (!open_state(m, err) || !modules_each(m->modules, sweep_module, m, err) || !open_bus(m, err)) {
 		return false;

@@ -20,6 +20,11 @@ static bool better(const struct proplet *a, const struct proplet *b) {
 	return a->memory_free_bytes > b->memory_free_bytes;
 }
 
+/* Workers that are not ours take modules only inside the start message. */
+static bool can_be_sent(const struct proplet *proplet, const struct task *task) {
+	return proplet->ours || task->work.module_size <= DISPATCH_INLINE_MAX;
+}
+
 static bool pinned_error(const struct task *task, const struct worker *worker, struct manager *m,
 		struct error *err) {
 	if (worker == NULL) {
@@ -34,6 +39,12 @@ static bool pinned_error(const struct task *task, const struct worker *worker, s
 		return error_set(err, ERROR_UNAVAILABLE,
 				"proplet %s, to which the task is pinned, does not offer engine %s",
 				task->pinned, task->work.engine);
+	}
+	if (!can_be_sent(worker->proplet, task)) {
+		return error_set(err, ERROR_TOO_LARGE,
+				"proplet %s takes modules only inside the start message, up to %d bytes; this "
+				"one has %llu", task->pinned, DISPATCH_INLINE_MAX,
+				(unsigned long long)task->work.module_size);
 	}
 	return true;
 }
@@ -52,7 +63,7 @@ struct worker *place(struct manager *m, const struct task *task, bool *busy, str
 	const char *id;
 	void *value;
 	struct worker *best = NULL;
-	bool alive = false;
+	bool alive = false, too_large = false;
 	*busy = false;
 	if (task->pinned != NULL) {
 		return place_pinned(m, task, busy, err);
@@ -67,13 +78,19 @@ struct worker *place(struct manager *m, const struct task *task, bool *busy, str
 		if (!proplet_has_engine(proplet, task->work.engine)) {
 			continue;
 		}
-		if (!has_slot(proplet)) {
+		if (!can_be_sent(proplet, task)) {
+			too_large = true;
+		} else if (!has_slot(proplet)) {
 			*busy = true;
 		} else if (better(proplet, best != NULL ? best->proplet : NULL)) {
 			best = worker;
 		}
 	}
-	if (best == NULL && !*busy) {
+	if (best == NULL && !*busy && too_large) {
+		error_set(err, ERROR_TOO_LARGE,
+				"the live workers take modules only inside the start message, up to %d bytes; this "
+				"one has %llu", DISPATCH_INLINE_MAX, (unsigned long long)task->work.module_size);
+	} else if (best == NULL && !*busy) {
 		error_set(err, ERROR_UNAVAILABLE,
 				alive ? "no live worker offers engine %s" : "no worker is alive%.0s; start a proplet",
 				task->work.engine != NULL ? task->work.engine : "");

@@ -22,8 +22,10 @@ static bool from_its_worker(const struct live *live, const char *proplet_id, con
 		   : strcmp(boot, task->at.boot) == 0 && attempt == task->attempt;
 }
 
-static enum task_state ended_as(const struct outcome *outcome) {
-	if (outcome->interrupted) {
+/* Old workers know no "interrupted": an error after a stop is one. */
+static enum task_state ended_as(const struct task *task, const struct outcome *outcome) {
+	bool old = task->at.boot[0] == 0;
+	if (outcome->interrupted || (old && task->stopping && outcome->error != NULL)) {
 		return TASK_INTERRUPTED;
 	}
 	bool failed = outcome->error != NULL || (outcome->exited && outcome->exit_code != 0);
@@ -72,7 +74,7 @@ void workers_report(struct manager *m, struct report *report) {
 		return;
 	}
 	struct worker *worker = live->worker;
-	enum task_state end = ended_as(&report->outcome);
+	enum task_state end = ended_as(live->task, &report->outcome);
 	note_run(m, live, &report->outcome);
 	const char *cause = cause_of(live, end);
 	outcome_move(&live->task->outcome, &report->outcome);

@@ -90,6 +90,9 @@ bool tasks_go(struct manager *m, struct live *live, enum task_state to, const ch
 		task->start_time = m->wall_ns;
 	}
 	if (task_state_final(to)) {
+		if (to != TASK_COMPLETED && task->outcome.error == NULL) {
+			str_set(&task->outcome.error, cause);
+		}
 		task->finish_time = m->wall_ns;
 		task->queued = task->stopping = false;
 	}

@@ -28,6 +28,7 @@ void tasks_adopt(struct manager *m, struct task *task);
  * taken), else err says why there is none (unknown: NOT_FOUND, none alive: UNAVAILABLE). */
 struct worker *place(struct manager *m, const struct task *task, bool *busy, struct error *err);
 
+enum { DISPATCH_INLINE_MAX = 7 * 1024 * 1024 };
 /* dispatch.c: the messages of an attempt to its worker, for after the commit. */
 void dispatch_start(struct manager *m, struct live *live);
 void dispatch_stop(struct manager *m, struct live *live);

@@ -128,6 +128,8 @@ bool upload_has_module(const struct upload *upload) {
 }
 
 bool upload_finish(struct upload *upload, struct module_info *info, struct error *err) {
-	return base64_stream_end(&upload->base64, err) &&
-	       module_upload_finish(upload->module, info, err);
+	if (!base64_stream_end(&upload->base64, err)) {
+		return error_wrap(err, "field \"file\"");
+	}
+	return module_upload_finish(upload->module, info, err);
 }

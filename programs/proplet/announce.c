@@ -25,7 +25,6 @@ static void add_ref(struct attempt_refs *refs, const struct attempt *attempt) {
 	ref->attempt = attempt->command.attempt;
 }
 
-/* Attempts in the old form have no number: no list has them. */
 static void list_attempts(const struct worker *worker, struct presence *presence) {
 	const char *key;
 	void *value;
@@ -34,9 +33,7 @@ static void list_attempts(const struct worker *worker, struct presence *presence
 	presence->held.items = mem_zero(count, sizeof(struct attempt_ref));
 	for (size_t at = 0; map_next(worker->attempts, &at, &key, &value);) {
 		const struct attempt *attempt = value;
-		if (attempt->command.attempt != 0) {
-			add_ref(attempt->over ? &presence->held : &presence->running, attempt);
-		}
+		add_ref(attempt->over ? &presence->held : &presence->running, attempt);
 	}
 }
 
