@@ -192,10 +192,9 @@ def test_upload_replaces(rest):
                               "truncated", "half"])
 def test_upload_of_what_is_no_module(rest, data):
     task = rest.create("add")
-    status = 422 if data else 400
-    assert upload_raw(rest, task["id"], data, status).error
+    assert upload_raw(rest, task["id"], data, 422).error
     body, headers = multipart(data)
-    assert rest.expect(status, "PUT", f"/tasks/{task['id']}/upload", body, headers=headers).error
+    assert rest.expect(422, "PUT", f"/tasks/{task['id']}/upload", body, headers=headers).error
     if data:
         body = {"name": "x", "file": base64.b64encode(data).decode()}
         assert rest.expect(422, "POST", "/tasks", body).error
@@ -206,7 +205,7 @@ def test_upload_of_what_is_no_module(rest, data):
 def test_file_that_is_no_base64(rest, text):
     answer = rest.call("POST", "/tasks", {"name": "x", "file": text})
     assert answer.status in (400, 422), answer
-    assert answer.error and answer.json["field"] == "file"
+    assert "file" in answer.error or answer.json["field"] == "file"
 
 
 @pytest.mark.parametrize("body,headers", [
@@ -245,12 +244,12 @@ def test_over_the_cap_is_413(stack):
     stack.start_manager(MANAGER_MODULE_MAX="2MiB")
     rest = stack.rest
     small, large = big_module(1)[0], big_module(3)[0]
+    parts, headers = multipart(large)
     task = rest.create("big")
     upload_raw(rest, task["id"], small)
     for send in (lambda: rest.call("PUT", f"/tasks/{task['id']}/upload", large,
                                    headers={"Content-Type": "application/wasm"}),
-                 lambda: rest.call("PUT", f"/tasks/{task['id']}/upload", multipart(large)[0],
-                                   headers=multipart(b"")[1]),
+                 lambda: rest.call("PUT", f"/tasks/{task['id']}/upload", parts, headers=headers),
                  lambda: rest.call("POST", "/tasks", {
                      "name": "x", "file": base64.b64encode(large).decode()})):
         answer = send()

@@ -201,11 +201,10 @@ def test_a_full_disk(small_disk):
     assert answer.status == 507, answer
     assert "disk" in answer.error or "space" in answer.error
     filler = stack.folder / "state-manager" / "filler"
-    with open(filler, "wb") as file:
+    with open(filler, "wb", buffering=0) as file:
         try:
-            while True:
-                file.write(bytes(4096))
-                file.flush()
+            while file.write(bytes(4096)):
+                pass
         except OSError:
             pass
     accepted, refused = [], None

@@ -2,7 +2,7 @@
 """The console blocks of README.md are executed: what it promises a newcomer is what happens.
 
 In a block marked ```console, a line that begins with "$ " is a command and the lines below it are
-what it must print; "..." stands for anything, and so does a UUID or a number behind a "#" comment.
+what it must print; "..." stands for anything, and a UUID for any UUID.
 Commands that begin with `make` are not executed again: they are how these tests were started.
 """
 import os
@@ -33,10 +33,12 @@ def steps():
 
 
 def pattern(expected):
-    """What is written, with "..." for anything and every UUID for any UUID."""
-    text = re.escape(expected.strip())
-    text = text.replace(re.escape("..."), ".*?")
-    return re.compile(re.sub(UUID.replace("-", r"\\?-"), lambda _: UUID, text), re.S)
+    """What is written; "..." stands for anything, a UUID for any, a run of spaces for any run."""
+    parts = re.split(rf"(\.\.\.|{UUID}| +)", expected.strip())
+    known = {"...": ".*?"}
+    return re.compile("".join(known.get(part) or (UUID if re.fullmatch(UUID, part) else
+                                                  " +" if part and part.isspace() else re.escape(part))
+                              for part in parts), re.S)
 
 
 @pytest.mark.timeout(180)
@@ -48,15 +50,17 @@ def test_the_tour(begin):  # noqa: F811
              "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{port}"}
     tour = steps()
     assert len(tour) >= 3, "README.md has no tour"
-    variables = ""
     for command, expected in tour:
         command = command.replace("build/bin/", f"{BIN}/").replace("localhost:7070",
                                                                     f"127.0.0.1:{port}")
-        done = subprocess.run(["bash", "-c", variables + command], cwd=TOP, env=shell, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+        assigned = re.match(r"(\w+)=\$\(", command)
+        if assigned:  # for the commands that follow
+            command += f'; printf %s "${assigned[1]}"'
+        done = subprocess.run(["bash", "-c", command], cwd=TOP, env=shell, text=True, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               stdin=subprocess.DEVNULL)
-        if re.match(r"\w+=\$\(", command):
-            variables += command + "\n"
+        if assigned:
+            shell[assigned[1]] = done.stdout
         assert pattern(expected).search(done.stdout.strip()), \
             f"$ {command}\n{done.stdout}\n-- README says --\n{expected}"
     assert up.end() == 0

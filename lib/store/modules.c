@@ -188,7 +188,8 @@ static void redact(const struct module_upload *upload, char shown[32]) {
 static bool put_in_place(struct module_upload *upload, const char *digest, struct error *err) {
 	CLEANUP(mem_freep) char *path = path_of(upload->modules, digest);
 	if (access(path, F_OK) == 0) {
-		return true; /* the same bytes are there already */
+		(void)unlink(upload->path); /* the same bytes are there already */
+		return true;
 	}
 	if (fsync(upload->fd) != 0 || rename(upload->path, path) != 0) {
 		return error_errno(err, errno, "keeping a module file");

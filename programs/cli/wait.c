@@ -70,7 +70,7 @@ static void show_values(const json_t *task) {
 int finish_with(const json_t *task, bool show_output) {
 	const char *error = json_string_value(json_object_get(task, "error"));
 	if (show_output) {
-		if (json_object_get(task, "stdout") == NULL) {
+		if (json_string_length(json_object_get(task, "stdout")) == 0) {
 			show_values(task);
 		}
 		print_bytes(task, "stdout", "stdout_base64", stdout);

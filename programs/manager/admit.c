@@ -66,9 +66,14 @@ static struct admission *read_body(struct manager *m, struct http_request *reque
 	admission->modules = m->modules;
 	admission->id = str_copy(http_param(request, "id"));
 	*field = NULL;
+	if (upload != NULL && upload_failed(upload, field, err)) {
+		discard(admission);
+		return NULL;
+	}
 	if (needs_json || text.size != 0) {
 		admission->json = parse(text, err);
 		if (admission->json == NULL || !check_file(admission, err)) {
+			*field = admission->json != NULL ? "file" : NULL;
 			discard(admission);
 			return NULL;
 		}

@@ -58,12 +58,12 @@ static void settle(struct manager *m, struct live *live, const struct presence *
 	const struct task *task = live->task;
 	if (strcmp(task->at.boot, presence->boot) != 0) {
 		(void)tasks_go(m, live, TASK_INTERRUPTED, "the worker was restarted");
-	} else if (presence->command >= task->at.command) {
+	} else if (live->answered) {
 		(void)tasks_go(m, live, TASK_INTERRUPTED, "the worker has lost it");
-	} else if (task->stopping) {
+	} else if (task->stopping && presence->command < task->at.command) {
 		(void)tasks_go(m, live, TASK_INTERRUPTED, "stopped by a user before it began");
 	} else {
-		dispatch_start(m, live); /* the command was lost on its way: the same number again */
+		dispatch_start(m, live); /* lost on its way? The same number again: who saw it says `gone` */
 	}
 }
 

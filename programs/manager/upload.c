@@ -22,6 +22,8 @@ struct upload {
 	struct multipart multipart;
 	struct base64_stream base64;
 	bool (*take)(struct upload *upload, struct bytes piece, struct error *err);
+	bool failed; /* the rest of the body is dropped, and the handler says why */
+	struct error failure;
 };
 
 static bool add(void *context, struct bytes piece, struct error *err) {
@@ -114,13 +116,23 @@ static void *begin(void *context, struct http_request *request, struct error *er
 
 static bool data(void *context, struct bytes piece, struct error *err) {
 	struct upload *upload = context;
-	return upload->take(upload, piece, err);
+	(void)err;
+	upload->failed = upload->failed || !upload->take(upload, piece, &upload->failure);
+	return true;
 }
 
 const struct http_sink upload_sink = { .begin = begin, .data = data, .end = finish };
 
 struct bytes upload_json(const struct upload *upload) {
 	return (struct bytes){ upload->json.data, upload->json.size };
+}
+
+bool upload_failed(const struct upload *upload, const char **field, struct error *err) {
+	if (upload->failed) {
+		*field = "file";
+		*err = upload->failure;
+	}
+	return upload->failed;
 }
 
 bool upload_has_module(const struct upload *upload) {
