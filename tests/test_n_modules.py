@@ -62,6 +62,17 @@ def test_a_module_is_fetched_once(stack):
         assert len(indices) == len(set(indices)) == -(-len(module) // CHUNK)
 
 
+def test_two_engines_want_one_module_at_once(stack):
+    """Each compiles it for itself; neither takes the chunks away from the other."""
+    stack.start()
+    module, last = big_module(4, seed=8)
+    ids = [stack.rest.create("answer", module, engine=engine)["id"]
+           for engine in ("multipass", "singlepass", "interp") for _ in range(3)]
+    for task_id in ids:
+        stack.rest.start(task_id)
+    assert {stack.rest.wait(i, 20).get("results") for i in ids} == {str(last)}
+
+
 @pytest.mark.timeout(300)
 def test_seventy_megabytes_delay_nothing(stack):
     """While they travel, heartbeats keep their pace and other tasks their speed."""

@@ -25,11 +25,13 @@ struct fetcher {
 	bool closed;
 };
 
-/* One module on its way; under the fetcher's lock. */
+/* One module on its way, for everybody who waits for it (two engines, say); under the fetcher's lock. */
 struct fetching {
+	struct fetching *same; /* who else fetches this digest now (for another engine) */
 	struct assembly *assembly;
+	unsigned users;
 	uint32_t next; /* the first chunk that was never asked for */
-	uint64_t progress_ms;
+	uint64_t progress_ms, asked_ms;
 	bool missing; /* the manager has no such module */
 };
 
@@ -85,10 +87,10 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 	}
 	(void)pthread_mutex_lock(&fetcher->lock);
 	struct fetching *fetching = map_get(fetcher->running, chunk.digest);
-	if (fetching != NULL) { /* else: nobody asked for it (any more) */
+	for (; fetching != NULL; fetching = fetching->same) {
 		take(fetcher, fetching, &chunk);
-		(void)pthread_cond_broadcast(&fetcher->changed);
 	}
+	(void)pthread_cond_broadcast(&fetcher->changed);
 	(void)pthread_mutex_unlock(&fetcher->lock);
 }
 
@@ -99,7 +101,9 @@ static void on_connected(void *context) {
 	void *value;
 	(void)pthread_mutex_lock(&fetcher->lock);
 	for (size_t at = 0; map_next(fetcher->running, &at, &digest, &value);) {
-		ask_again(fetcher, digest, value);
+		for (struct fetching *fetching = value; fetching != NULL; fetching = fetching->same) {
+			ask_again(fetcher, digest, fetching);
+		}
 	}
 	(void)pthread_mutex_unlock(&fetcher->lock);
 }
@@ -157,7 +161,6 @@ void fetcher_close(struct fetcher *fetcher) {
 /* Under the lock. */
 static bool wait_for_all(struct fetcher *fetcher, const char *digest, struct fetching *fetching,
 		struct error *err) {
-	uint64_t asked_ms = clock_ms();
 	while (!assembly_complete(fetching->assembly)) {
 		uint64_t now = clock_ms();
 		if (fetcher->closed) {
@@ -170,10 +173,11 @@ static bool wait_for_all(struct fetcher *fetcher, const char *digest, struct fet
 			return error_set(err, ERROR_UNAVAILABLE,
 					"the module did not come from the manager: nothing for %d s", GIVE_UP_MS / 1000);
 		}
-		uint64_t latest = fetching->progress_ms > asked_ms ? fetching->progress_ms : asked_ms;
+		uint64_t latest = fetching->progress_ms > fetching->asked_ms ? fetching->progress_ms
+									     : fetching->asked_ms;
 		if (now >= latest + AGAIN_MS) {
 			ask_again(fetcher, digest, fetching);
-			asked_ms = latest = now;
+			fetching->asked_ms = latest = now;
 		}
 		const struct timespec until = clock_timespec(latest + AGAIN_MS);
 		(void)pthread_cond_timedwait(&fetcher->changed, &fetcher->lock, &until);
@@ -181,21 +185,64 @@ static bool wait_for_all(struct fetcher *fetcher, const char *digest, struct fet
 	return true;
 }
 
+/* Under the lock: what is on its way already, or a new one, asked for. */
+static struct fetching *join(struct fetcher *fetcher, const char *digest, uint64_t size,
+		struct error *err) {
+	struct fetching *fetching = map_get(fetcher->running, digest);
+	if (fetching == NULL) {
+		struct assembly *assembly = assembly_create(digest, size, err);
+		if (assembly == NULL) {
+			return NULL;
+		}
+		fetching = MEM_NEW(struct fetching);
+		fetching->assembly = assembly;
+		fetching->progress_ms = fetching->asked_ms = clock_ms();
+		uint32_t count = assembly_count(assembly);
+		fetching->next = count < WINDOW ? count : WINDOW;
+		(void)map_put(fetcher->running, digest, fetching);
+		ask(fetcher, digest, 0, fetching->next);
+	}
+	fetching->users++;
+	return fetching;
+}
+
+/* Under the lock. */
+static void leave(struct fetcher *fetcher, const char *digest, struct fetching *fetching) {
+	if (--fetching->users == 0) {
+		(void)map_remove(fetcher->running, digest);
+		assembly_destroy(fetching->assembly);
+		free(fetching);
+	}
+}
+
+/* Under the lock. */
+static void enter(struct fetcher *fetcher, const char *digest, struct fetching *fetching) {
+	fetching->same = map_put(fetcher->running, digest, fetching);
+}
+
+static void leave(struct fetcher *fetcher, const char *digest, struct fetching *fetching) {
+	struct fetching *first = map_remove(fetcher->running, digest);
+	struct fetching **place = &first;
+	while (*place != fetching) {
+		place = &(*place)->same;
+	}
+	*place = fetching->same;
+	if (first != NULL) {
+		(void)map_put(fetcher->running, digest, first);
+	}
+}
+
 bool fetch_module(struct fetcher *fetcher, const char *digest, uint64_t size, struct buf *wasm,
 		struct error *err) {
-	struct fetching fetching = { .assembly = assembly_create(digest, size, err), .progress_ms = clock_ms() };
-	if (fetching.assembly == NULL) {
-		return false;
-	}
-	uint32_t count = assembly_count(fetching.assembly);
-	fetching.next = count < WINDOW ? count : WINDOW;
 	(void)pthread_mutex_lock(&fetcher->lock);
-	(void)map_put(fetcher->running, digest, &fetching);
-	ask(fetcher, digest, 0, fetching.next);
-	bool ok = wait_for_all(fetcher, digest, &fetching, err);
-	(void)map_remove(fetcher->running, digest);
+	struct fetching *fetching = join(fetcher, digest, size, err);
+	bool ok = fetching != NULL && wait_for_all(fetcher, digest, fetching, err);
 	(void)pthread_mutex_unlock(&fetcher->lock);
-	ok = ok && assembly_join(fetching.assembly, wasm, err);
-	assembly_destroy(fetching.assembly);
+	ok = ok && assembly_join(fetching->assembly, wasm, err); /* complete: nobody changes it any more */
+	if (fetching != NULL) {
+		(void)pthread_mutex_lock(&fetcher->lock);
+		leave(fetcher, digest, fetching);
+		(void)pthread_mutex_unlock(&fetcher->lock);
+	}
 	return ok;
 }

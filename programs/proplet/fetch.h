@@ -16,7 +16,7 @@ void fetcher_destroy(struct fetcher *fetcher); /* accepts NULL; nobody fetches a
 void fetcher_close(struct fetcher *fetcher);
 /*
  * Appends the verified module to `wasm`. ERROR_NOT_FOUND (the manager has none), ERROR_INTEGRITY,
- * ERROR_UNAVAILABLE when nothing came for a minute. One digest is fetched by one thread at a time.
+ * ERROR_UNAVAILABLE when nothing came for a minute. Several threads may fetch one digest.
  */
 bool fetch_module(struct fetcher *fetcher, const char *digest, uint64_t size, struct buf *wasm,
 		struct error *err) MUST_CHECK;
