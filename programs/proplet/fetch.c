@@ -27,7 +27,6 @@ struct fetcher {
 
 /* One module on its way, for everybody who waits for it (two engines, say); under the fetcher's lock. */
 struct fetching {
-	struct fetching *same; /* who else fetches this digest now (for another engine) */
 	struct assembly *assembly;
 	unsigned users;
 	uint32_t next; /* the first chunk that was never asked for */
@@ -87,10 +86,10 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 	}
 	(void)pthread_mutex_lock(&fetcher->lock);
 	struct fetching *fetching = map_get(fetcher->running, chunk.digest);
-	for (; fetching != NULL; fetching = fetching->same) {
+	if (fetching != NULL) { /* else: nobody asked for it (any more) */
 		take(fetcher, fetching, &chunk);
+		(void)pthread_cond_broadcast(&fetcher->changed);
 	}
-	(void)pthread_cond_broadcast(&fetcher->changed);
 	(void)pthread_mutex_unlock(&fetcher->lock);
 }
 
@@ -101,9 +100,7 @@ static void on_connected(void *context) {
 	void *value;
 	(void)pthread_mutex_lock(&fetcher->lock);
 	for (size_t at = 0; map_next(fetcher->running, &at, &digest, &value);) {
-		for (struct fetching *fetching = value; fetching != NULL; fetching = fetching->same) {
-			ask_again(fetcher, digest, fetching);
-		}
+		ask_again(fetcher, digest, value);
 	}
 	(void)pthread_mutex_unlock(&fetcher->lock);
 }
@@ -212,23 +209,6 @@ static void leave(struct fetcher *fetcher, const char *digest, struct fetching *
 		(void)map_remove(fetcher->running, digest);
 		assembly_destroy(fetching->assembly);
 		free(fetching);
-	}
-}
-
-/* Under the lock. */
-static void enter(struct fetcher *fetcher, const char *digest, struct fetching *fetching) {
-	fetching->same = map_put(fetcher->running, digest, fetching);
-}
-
-static void leave(struct fetcher *fetcher, const char *digest, struct fetching *fetching) {
-	struct fetching *first = map_remove(fetcher->running, digest);
-	struct fetching **place = &first;
-	while (*place != fetching) {
-		place = &(*place)->same;
-	}
-	*place = fetching->same;
-	if (first != NULL) {
-		(void)map_put(fetcher->running, digest, first);
 	}
 }
 
