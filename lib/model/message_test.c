@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/message.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+
+#define TASK_ID "01234567-89ab-4cde-8f01-23456789abcd"
+#define BOOT "76543210-89ab-4cde-8f01-23456789abcd"
+
+static struct bytes text(const char *json) {
+	return (struct bytes){ (const uint8_t *)json, strlen(json) };
+}
+
+static void a_presence_comes_back(void **state) {
+	(void)state;
+	struct attempt_ref running = { .task_id = TASK_ID, .attempt = 3 };
+	struct presence out = { .proplet_id = (char[]){ "p1" }, .space = (char[]){ "default" }, .boot = BOOT,
+		.slots = 7, .interval_ms = 500, .command = 12, .running = { &running, 1 } }, in;
+	struct error err;
+	strings_add(&out.features, "commands");
+	strings_add(&out.engines, "interp");
+	CLEANUP(mem_freep) char *json = presence_encode(&out, true);
+	assert_true(presence_decode(&in, text(json), &err));
+	assert_string_equal(in.proplet_id, "p1");
+	assert_true(in.ours && !in.offline);
+	assert_int_equal(in.slots, 7);
+	assert_int_equal(in.interval_ms, 500);
+	assert_int_equal(in.command, 12);
+	assert_int_equal(in.running.count, 1);
+	assert_string_equal(in.running.items[0].task_id, TASK_ID);
+	assert_int_equal(in.running.items[0].attempt, 3);
+	assert_true(strings_has(&in.engines, "interp"));
+	presence_finish(&in);
+	strings_finish(&out.features);
+	strings_finish(&out.engines);
+}
+
+static void old_workers_and_last_wills(void **state) {
+	(void)state;
+	struct presence in;
+	struct error err;
+	assert_true(presence_decode(&in, text("{\"proplet_id\":\"x\",\"namespace\":null,\"status\":\"alive\"}"), &err));
+	assert_false(in.ours || in.offline);
+	presence_finish(&in);
+	assert_true(presence_decode(&in, text("{\"status\":\"offline\",\"proplet_id\":\"x\",\"more\":[1]}"), &err));
+	assert_true(in.offline);
+	presence_finish(&in);
+}
+
+static void bad_messages_name_the_member(void **state) {
+	(void)state;
+	static const struct {
+		const char *json, *says;
+	} rows[] = {
+		{ "", "JSON" },
+		{ "[]", "object" },
+		{ "{}", "proplet_id" },
+		{ "{\"proplet_id\":7}", "proplet_id" },
+		{ "{\"proplet_id\":\"\"}", "proplet_id" },
+		{ "{\"proplet_id\":\"a\\u0000b\"}", "proplet_id" },
+		{ "{\"proplet_id\":\"p\",\"slots\":-1}", "slots" },
+		{ "{\"proplet_id\":\"p\",\"running\":[[1,2]]}", "running" },
+		{ "{\"proplet_id\":\"p\",\"held\":{}}", "held" },
+		{ "{\"proplet_id\":\"p\",\"boot\":\"0123456789012345678901234567890123456789\"}", "boot" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct presence in;
+		struct error err;
+		assert_false(presence_decode(&in, text(rows[i].json), &err));
+		assert_int_equal(err.code, ERROR_INVALID);
+		assert_non_null(strstr(err.message, rows[i].says));
+	}
+}
+
+static void deep_json_is_refused(void **state) {
+	(void)state;
+	char deep[20001];
+	struct presence in;
+	struct error err;
+	memset(deep, '[', 20000);
+	deep[20000] = 0;
+	assert_false(presence_decode(&in, text(deep), &err));
+}
+
+static void a_start_comes_back(void **state) {
+	(void)state;
+	struct command out = { .kind = COMMAND_START, .boot = BOOT, .number = 9, .task_id = TASK_ID, .attempt = 2 }, in;
+	struct error err;
+	workload_init(&out.work);
+	out.work.name = str_copy("add");
+	out.work.limits.fuel = 5;
+	strings_add(&out.work.inputs, "1");
+	memset(out.work.digest, 'a', DIGEST_HEX_SIZE - 1);
+	out.work.module_size = 41;
+	CLEANUP(mem_freep) char *json = command_encode(&out);
+	assert_true(command_decode(&in, text(json), &err));
+	assert_int_equal(in.kind, COMMAND_START);
+	assert_int_equal(in.number, 9);
+	assert_int_equal(in.attempt, 2);
+	assert_int_equal(in.work.limits.fuel, 5);
+	assert_int_equal(in.work.limits.wall_ms, WORKLOAD_WALL_DEFAULT_MS);
+	assert_string_equal(in.work.inputs.items[0], "1");
+	assert_int_equal(in.work.module_size, 41);
+	command_finish(&in);
+	command_finish(&out);
+}
+
+static void commands_need_their_members(void **state) {
+	(void)state;
+	static const char *const rows[] = {
+		"{\"type\":\"dance\",\"boot\":\"" BOOT "\"}",
+		"{\"type\":\"stop\",\"task_id\":\"x\",\"attempt\":1}",
+		"{\"type\":\"stop\",\"boot\":\"b\",\"attempt\":1}",
+		"{\"type\":\"stop\",\"boot\":\"b\",\"task_id\":\"x\"}",
+		"{\"type\":\"start\",\"boot\":\"b\",\"task_id\":\"x\",\"attempt\":1,\"name\":\"n\"}",
+		"{\"type\":\"start\",\"boot\":\"b\",\"task_id\":\"x\",\"attempt\":1,\"number\":1,\"name\":\"n\"}",
+		"{\"type\":\"ack\",\"boot\":\"b\",\"attempts\":[[\"x\"]]}",
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct command in;
+		struct error err;
+		assert_false(command_decode(&in, text(rows[i]), &err));
+		assert_int_equal(err.code, ERROR_INVALID);
+	}
+}
+
+static void the_old_form_has_what_every_generation_needs(void **state) {
+	(void)state;
+	struct command out = { .kind = COMMAND_START, .task_id = TASK_ID, .file = str_copy("AAAA"),
+		.proplet_id = str_copy("p") }, in;
+	struct error err;
+	workload_init(&out.work);
+	out.work.name = str_copy("add");
+	CLEANUP(mem_freep) char *json = command_encode_old(&out, 0);
+	static const char *const needs[] = { "\"daemon\":false", "\"encrypted\":false", "\"latent\":false",
+		"\"broadcast\":false", "\"state\":0", "\"inputs\":[]", "\"cli_args\":[]", "\"file\":\"AAAA\"" };
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		assert_non_null(strstr(json, needs[i]));
+	}
+	assert_true(command_decode_old(&in, COMMAND_START, text(json), &err));
+	assert_string_equal(in.file, "AAAA");
+	assert_int_equal(in.attempt, 0);
+	command_finish(&in);
+	command_finish(&out);
+}
+
+static void results_of_every_worker(void **state) {
+	(void)state;
+	struct report in;
+	struct error err;
+	assert_true(report_decode(&in, text("{\"task_id\":\"t\",\"results\":\"3\",\"error\":\"\"}"), &err));
+	assert_null(in.outcome.error);
+	assert_null(in.proplet_id);
+	assert_string_equal(json_string_value(in.outcome.results), "3");
+	report_finish(&in);
+	assert_true(report_decode(&in, text("{\"task_id\":\"t\",\"results\":{\"round_id\":\"r\"},\"error\":null,"
+					    "\"started_at\":{\"secs_since_epoch\":5,\"nanos_since_epoch\":6}}"),
+			&err));
+	assert_true(json_is_object(in.outcome.results));
+	assert_int_equal(in.outcome.started_at, 5000000006);
+	report_finish(&in);
+}
+
+static void output_that_is_no_text_comes_whole(void **state) {
+	(void)state;
+	struct report out = { .task_id = TASK_ID, .attempt = 1, .boot = BOOT }, in;
+	struct error err;
+	out.outcome.out.bytes = mem_copy("a\0\xff!", 4);
+	out.outcome.out.size = 4;
+	CLEANUP(mem_freep) char *json = report_encode(&out);
+	assert_true(report_decode(&in, text(json), &err));
+	assert_int_equal(in.outcome.out.size, 4);
+	assert_memory_equal(in.outcome.out.bytes, "a\0\xff!", 4);
+	report_finish(&in);
+	report_finish(&out);
+}
+
+static void chunks(void **state) {
+	(void)state;
+	uint8_t payload[CHUNK_HEADER_BYTES + 4] = { 0 };
+	struct chunk out = { .module_size = CHUNK_BYTES + 4, .index = 1, .count = 2 }, in;
+	struct error err;
+	memset(out.digest, 'b', DIGEST_HEX_SIZE - 1);
+	chunk_header_encode(&out, payload);
+	assert_true(chunk_decode(&in, (struct bytes){ payload, sizeof(payload) }, &err));
+	assert_int_equal(in.index, 1);
+	assert_int_equal(in.module_size, CHUNK_BYTES + 4);
+	assert_string_equal(in.digest, out.digest);
+	assert_false(chunk_decode(&in, (struct bytes){ payload, sizeof(payload) - 1 }, &err)); /* too short */
+	assert_false(chunk_decode(&in, (struct bytes){ payload, 10 }, &err));
+	payload[19] = 3; /* another count than the size needs */
+	assert_false(chunk_decode(&in, (struct bytes){ payload, sizeof(payload) }, &err));
+	payload[0] = 'X';
+	assert_false(chunk_decode(&in, (struct bytes){ payload, sizeof(payload) }, &err));
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_presence_comes_back),
+		cmocka_unit_test(old_workers_and_last_wills),
+		cmocka_unit_test(bad_messages_name_the_member),
+		cmocka_unit_test(deep_json_is_refused),
+		cmocka_unit_test(a_start_comes_back),
+		cmocka_unit_test(commands_need_their_members),
+		cmocka_unit_test(the_old_form_has_what_every_generation_needs),
+		cmocka_unit_test(results_of_every_worker),
+		cmocka_unit_test(output_that_is_no_text_comes_whole),
+		cmocka_unit_test(chunks),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
