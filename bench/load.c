@@ -3,8 +3,8 @@
  * The load of `make bench`: clients that create, start and wait for tasks over keep-alive
  * connections, as fast as one machine can; a client in an interpreter would measure itself.
  *
- *   load PORT latency COUNT MODULE        COUNT tasks one after the other, timed from start to Completed
- *   load PORT tasks COUNT CLIENTS MODULE  COUNT tasks, each created, started and waited for
+ *   load PORT latency COUNT MODULE        COUNT tasks one after the other, timed from start to
+ * Completed load PORT tasks COUNT CLIENTS MODULE  COUNT tasks, each created, started and waited for
  *
  * Prints one number per line: microseconds per start→Completed, or tasks per second.
  */
@@ -32,7 +32,8 @@ static NORETURN void fail(const char *what) {
 }
 
 static int connect_to(const char *port) {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
@@ -55,14 +56,18 @@ static void read_answer(int fd, char answer[ANSWER_MAX]) {
 		const char *end = strstr(answer, "\r\n\r\n");
 		const char *length = strcasestr(answer, "Content-Length:");
 		if (end != NULL && want == SIZE_MAX) {
-			want = (size_t)(end + 4 - answer) + (length != NULL ? strtoul(length + 15, NULL, 10) : 0);
+			want = (size_t)(end + 4 - answer) +
+			       (length != NULL ? strtoul(length + 15, NULL, 10) : 0);
 		}
 	}
 }
 
-static void call(int fd, const char *method, const char *path, const char *body, char answer[ANSWER_MAX]) {
-	CLEANUP(mem_freep) char *text = str_format("%s %s HTTP/1.1\r\nHost: localhost\r\n"
-			"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", method, path, strlen(body), body);
+static void call(int fd, const char *method, const char *path, const char *body,
+		char answer[ANSWER_MAX]) {
+	CLEANUP(mem_freep)
+	char *text = str_format("%s %s HTTP/1.1\r\nHost: localhost\r\n"
+				"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+			method, path, strlen(body), body);
 	size_t size = strlen(text);
 	if (write(fd, text, size) != (ssize_t)size) {
 		fail("cannot write");
@@ -162,7 +167,8 @@ int main(int argc, char **argv) {
 	} else if (argc == 6 && str_equal(argv[2], "tasks")) {
 		tasks(argv[1], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), argv[5]);
 	} else {
-		fail("usage: load PORT latency COUNT MODULE | load PORT tasks COUNT CLIENTS MODULE");
+		fail("usage: load PORT latency COUNT MODULE | load PORT tasks COUNT CLIENTS "
+		     "MODULE");
 	}
 	return 0;
 }

@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	(void)!sections_exports(wasm, &names);
 	strings_finish(&names);
 	for (int kind = 0; kind < ENGINE_EXTERNAL; kind++) {
-		struct module *module =
-				engine_compile(the_engine(), (enum engine_kind)kind, false, wasm, &err);
+		struct module *module = engine_compile(
+				the_engine(), (enum engine_kind)kind, false, wasm, &err);
 		module_destroy(module);
 	}
 	return 0;

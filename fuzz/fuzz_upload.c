@@ -49,8 +49,8 @@ static bool feed_base64(struct bytes body, size_t step, struct buf *out) {
 	uint8_t decoded[3 * (256 / 4 + 1)];
 	for (size_t at = 0; at < body.size; at += step) {
 		size_t piece = body.size - at < step ? body.size - at : step, written;
-		if (!base64_stream_feed(&stream, (const char *)body.data + at, piece, decoded, &written,
-				    &err) ||
+		if (!base64_stream_feed(&stream, (const char *)body.data + at, piece, decoded,
+				    &written, &err) ||
 				!buf_append(out, decoded, written, &err)) {
 			return false;
 		}
@@ -59,8 +59,8 @@ static bool feed_base64(struct bytes body, size_t step, struct buf *out) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-	static bool (*const feeds[])(struct bytes body, size_t step, struct buf *out) = { feed_json,
-		feed_parts, feed_base64 };
+	static bool (*const feeds[])(struct bytes body, size_t step,
+			struct buf * out) = { feed_json, feed_parts, feed_base64 };
 	if (size < 2) {
 		return 0;
 	}
@@ -69,8 +69,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct buf whole = BUF_INIT(OUT_MAX), pieces = BUF_INIT(OUT_MAX);
 	bool sound = feed(body, 256, &whole);
 	bool again = feed(body, data[1] % 255 + 1U, &pieces);
-	if (sound != again || (sound && (whole.size != pieces.size ||
-			(whole.size != 0 && memcmp(whole.data, pieces.data, whole.size) != 0)))) {
+	if (sound != again ||
+			(sound && (whole.size != pieces.size ||
+						  (whole.size != 0 &&
+								  memcmp(whole.data, pieces.data,
+										  whole.size) !=
+										  0)))) {
 		abort();
 	}
 	buf_finish(&whole);

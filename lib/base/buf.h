@@ -22,8 +22,8 @@ struct buf {
 
 /* ERROR_TOO_LARGE when it would pass the limit (then nothing is added), ERROR_NO_MEMORY. */
 bool buf_append(struct buf *buf, const void *bytes, size_t size, struct error *err) MUST_CHECK;
-bool buf_printf(struct buf *buf, struct error *err, const char *format, ...) PRINTF(3, 4)
-		MUST_CHECK;
+bool buf_printf(struct buf *buf, struct error *err, const char *format, ...)
+		PRINTF(3, 4) MUST_CHECK;
 /* Makes room for `size` more bytes without changing the content. */
 bool buf_reserve(struct buf *buf, size_t size, struct error *err) MUST_CHECK;
 /* Adds as much as fits; returns how many bytes that was. For output that is cut at a limit. */

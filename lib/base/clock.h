@@ -14,8 +14,8 @@
 
 enum { CLOCK_TEXT_MAX = 36 };
 
-uint64_t clock_ms(void);    /* monotonic */
-uint64_t clock_us(void);    /* monotonic */
+uint64_t clock_ms(void); /* monotonic */
+uint64_t clock_us(void); /* monotonic */
 int64_t clock_wall_ns(void);
 /* RFC 3339 with as many digits of a second as are needed; 0 is the zero time. */
 void clock_format(int64_t wall_ns, char text[CLOCK_TEXT_MAX]);

@@ -31,4 +31,4 @@ struct queue_item *queue_take_all(struct queue *queue, uint64_t deadline_ms);
 void queue_wake(struct queue *queue);
 void queue_close(struct queue *queue); /* nothing is put any more, takers wake up */
 /* The item's own structure: QUEUE_ENTRY(item, struct deed, link). */
-#define QUEUE_ENTRY(item, type, member) ((type *)(void *)((char *)(item) - offsetof(type, member)))
+#define QUEUE_ENTRY(item, type, member) ((type *)(void *)((char *)(item)-offsetof(type, member)))

@@ -32,7 +32,7 @@ struct setting {
 	const char *alias[3]; /* other environment names, NULL-ended unless full */
 	const char *flag;     /* "http-port", or NULL */
 	enum setting_kind kind;
-	size_t offset; /* of the field in the program's own structure */
+	size_t offset;        /* of the field in the program's own structure */
 	const char *fallback; /* text of the default; NULL: the field stays NULL or 0 */
 	const char *help;     /* one line */
 	uint64_t min, max;    /* max 0: no limit */
@@ -40,9 +40,9 @@ struct setting {
 };
 
 struct settings {
-	const char *program;  /* "propeller-manager" */
-	const char *summary;  /* one line for --help */
-	const char *usage;    /* "[FLAGS]" */
+	const char *program; /* "propeller-manager" */
+	const char *summary; /* one line for --help */
+	const char *usage;   /* "[FLAGS]" */
 	const struct setting *rows;
 	size_t count;
 };

@@ -74,7 +74,7 @@ static bool parse_port(const char *digits, size_t size, uint16_t *port, struct e
 static bool host_valid(const char *host) {
 	for (const char *c = host; *c != '\0'; c++) {
 		bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
-				(*c >= 'A' && *c <= 'Z') || strchr("-._", *c) != NULL;
+			     (*c >= 'A' && *c <= 'Z') || strchr("-._", *c) != NULL;
 		if (!plain) {
 			return false;
 		}
@@ -85,8 +85,8 @@ static bool host_valid(const char *host) {
 static bool take_host(struct bus_address *address, const char *host, size_t size, bool six,
 		struct error *err) {
 	if (size >= BUS_HOST_MAX) {
-		return error_set(err, ERROR_INVALID, "broker address: the host is over %d characters",
-				BUS_HOST_MAX - 1);
+		return error_set(err, ERROR_INVALID,
+				"broker address: the host is over %d characters", BUS_HOST_MAX - 1);
 	}
 	memcpy(address->host, host, size);
 	address->host[size] = '\0';
@@ -152,5 +152,5 @@ bool bus_address_parse(const char *text, struct bus_address *address, struct err
 		return false;
 	}
 	return cut.port == NULL ||
-			parse_port(cut.port, (size_t)(text + size - cut.port), &address->port, err);
+	       parse_port(cut.port, (size_t)(text + size - cut.port), &address->port, err);
 }

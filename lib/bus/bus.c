@@ -15,7 +15,7 @@
 #include "bus/session.h"
 
 enum {
-	KEEPALIVE_MIN = 5, /* libmosquitto's */
+	KEEPALIVE_MIN = 5,       /* libmosquitto's */
 	PAYLOAD_MAX = 268435455, /* what MQTT's remaining length can say */
 	/* Packet ids are 16 bits, and libmosquitto does not look whether one is free. */
 	UNACKNOWLEDGED_MAX = 50000,
@@ -44,8 +44,8 @@ static int configure_will(struct mosquitto *client, const struct bus_options *op
 			options->qos, false);
 }
 
-static bool configure(struct mosquitto *client, const struct bus_options *options,
-		struct error *err) {
+static bool configure(
+		struct mosquitto *client, const struct bus_options *options, struct error *err) {
 	int code = configure_will(client, options);
 	if (code == MOSQ_ERR_SUCCESS && options->username != NULL) {
 		code = mosquitto_username_pw_set(client, options->username, options->password);
@@ -65,8 +65,8 @@ static bool configure(struct mosquitto *client, const struct bus_options *option
 	return true;
 }
 
-static struct mosquitto *create_client(struct bus *bus, const struct bus_options *options,
-		struct error *err) {
+static struct mosquitto *create_client(
+		struct bus *bus, const struct bus_options *options, struct error *err) {
 	struct mosquitto *client = mosquitto_new(options->client_id, true, bus);
 	if (client == NULL) {
 		(void)error_set(err, ERROR_INVALID, "the MQTT client id is not valid: %s",
@@ -125,8 +125,11 @@ struct bus *bus_create(const struct bus_options *options, const struct bus_handl
 	ignore_sigpipe();
 	(void)mosquitto_lib_init();
 	struct bus *bus = MEM_NEW(struct bus);
-	*bus = (struct bus){ .handlers = *handlers, .address = address, .qos = options->qos,
-		.keepalive_seconds = keepalive_of(options), .message_max = options->message_max };
+	*bus = (struct bus){ .handlers = *handlers,
+		.address = address,
+		.qos = options->qos,
+		.keepalive_seconds = keepalive_of(options),
+		.message_max = options->message_max };
 	bus->inbox_end = &bus->inbox;
 	(void)pthread_mutex_init(&bus->lock, NULL);
 	bus->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -179,8 +182,8 @@ static bool lost(int code) {
 	return code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_ERRNO || code == MOSQ_ERR_NO_CONN;
 }
 
-static bool publish_locked(struct bus *bus, const char *topic, struct bytes payload,
-		struct error *err) {
+static bool publish_locked(
+		struct bus *bus, const char *topic, struct bytes payload, struct error *err) {
 	if (!bus_connected(bus)) {
 		return error_set(err, ERROR_UNAVAILABLE, "not connected to the broker at %s:%u",
 				bus->address.host, bus->address.port);
@@ -191,8 +194,8 @@ static bool publish_locked(struct bus *bus, const char *topic, struct bytes payl
 				bus->unacknowledged);
 	}
 	bus->unacknowledged += bus->qos > 0 ? 1 : 0;
-	int code = mosquitto_publish(bus->client, NULL, topic, (int)payload.size, payload.data,
-			bus->qos, false);
+	int code = mosquitto_publish(
+			bus->client, NULL, topic, (int)payload.size, payload.data, bus->qos, false);
 	if (mosquitto_want_write(bus->client)) {
 		wake(bus);
 	}
@@ -210,8 +213,8 @@ static bool publish_locked(struct bus *bus, const char *topic, struct bytes payl
 bool bus_publish(struct bus *bus, const char *topic, const void *payload, size_t size,
 		struct error *err) {
 	if (size > PAYLOAD_MAX) {
-		return error_set(err, ERROR_TOO_LARGE, "an MQTT message of %zu bytes; MQTT takes %d",
-				size, PAYLOAD_MAX);
+		return error_set(err, ERROR_TOO_LARGE,
+				"an MQTT message of %zu bytes; MQTT takes %d", size, PAYLOAD_MAX);
 	}
 	(void)pthread_mutex_lock(&bus->lock);
 	bool sent = publish_locked(bus, topic, (struct bytes){ payload, size }, err);

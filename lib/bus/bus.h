@@ -20,16 +20,16 @@
 #include "base/error.h"
 
 struct bus_options {
-	const char *address;  /* "tcp://host:port", "mqtt://host:port", "host:port", "host"; 1883 */
+	const char *address; /* "tcp://host:port", "mqtt://host:port", "host:port", "host"; 1883 */
 	const char *client_id;
 	const char *username; /* NULL: none */
 	const char *password; /* NULL: none */
 	unsigned keepalive_seconds;
-	int qos;              /* 0..2, for publish and subscribe alike */
-	unsigned inflight;    /* unacknowledged messages on their way out; 0: as many as there are */
+	int qos;           /* 0..2, for publish and subscribe alike */
+	unsigned inflight; /* unacknowledged messages on their way out; 0: as many as there are */
 	const char *will_topic; /* NULL: no last will */
 	const char *will_payload;
-	size_t message_max;   /* longer messages are dropped with a log line */
+	size_t message_max; /* longer messages are dropped with a log line */
 };
 
 struct bus_handlers {
@@ -50,5 +50,6 @@ void bus_subscribe(struct bus *bus, const char *topic);
 bool bus_publish(struct bus *bus, const char *topic, const void *payload, size_t size,
 		struct error *err) MUST_CHECK;
 bool bus_connected(const struct bus *bus);
-/* Sends what was published (at most `wait_ms`), disconnects cleanly (no last will), ends the thread. */
+/* Sends what was published (at most `wait_ms`), disconnects cleanly (no last will), ends the
+ * thread. */
 void bus_destroy(struct bus *bus, unsigned wait_ms);

@@ -33,8 +33,8 @@ static void on_connect(struct mosquitto *client, void *context, int code) {
 	}
 }
 
-static void on_subscribe(struct mosquitto *client, void *context, int mid, int count,
-		const int *granted) {
+static void on_subscribe(
+		struct mosquitto *client, void *context, int mid, int count, const int *granted) {
 	(void)client;
 	struct bus *bus = context;
 	for (size_t i = 0; i < bus->subscription_count; i++) {
@@ -73,13 +73,14 @@ static struct bus_message *copy_message(const struct mosquitto_message *from) {
 		memcpy(payload, from->payload, size);
 	}
 	payload[size] = 0;
-	*message = (struct bus_message){ .topic = str_copy(from->topic), .payload = payload,
-		.size = size };
+	*message = (struct bus_message){
+		.topic = str_copy(from->topic), .payload = payload, .size = size
+	};
 	return message;
 }
 
-static void on_message(struct mosquitto *client, void *context,
-		const struct mosquitto_message *from) {
+static void on_message(
+		struct mosquitto *client, void *context, const struct mosquitto_message *from) {
 	(void)client;
 	struct bus *bus = context;
 	if (bus->message_max != 0 && (size_t)from->payloadlen > bus->message_max) {

@@ -18,9 +18,9 @@
 enum {
 	PAUSE_MIN_MS = 250,
 	PAUSE_MAX_MS = 5000,
-	SETUP_MS = 10000,       /* for TCP, CONNACK and all SUBACKs of one address */
-	STEADY_MS = 5000,       /* a connection that lived this long was a good one */
-	HELD_MAX = 1000,        /* messages that wait for `connected` to be told first */
+	SETUP_MS = 10000, /* for TCP, CONNACK and all SUBACKs of one address */
+	STEADY_MS = 5000, /* a connection that lived this long was a good one */
+	HELD_MAX = 1000,  /* messages that wait for `connected` to be told first */
 	KEEPALIVE_CHECK_MS = 5000,
 };
 
@@ -142,7 +142,7 @@ static bool establish(struct bus *bus) {
 static bool lingering(struct bus *bus) {
 	(void)pthread_mutex_lock(&bus->lock);
 	bool more = (bus->unacknowledged > 0 || mosquitto_want_write(bus->client)) &&
-			clock_ms() < bus->end_deadline;
+		    clock_ms() < bus->end_deadline;
 	(void)pthread_mutex_unlock(&bus->lock);
 	return more;
 }

@@ -54,7 +54,7 @@ struct bus {
 	/* The thread's own. */
 	struct bus_message *inbox, **inbox_end;
 	uint64_t session_start;
-	unsigned failures; /* in a row */
+	unsigned failures;     /* in a row */
 	char reason[256];      /* why the last connection or attempt ended */
 	char last_logged[256]; /* so that the same failure is told once */
 };

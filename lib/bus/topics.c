@@ -47,15 +47,16 @@ static bool part_valid(const char *part) {
 static bool check_part(const char *what, const char *part, struct error *err) {
 	if (part == NULL || !part_valid(part)) {
 		return error_set(err, ERROR_INVALID,
-				"the %s id is empty or has a character that MQTT topics cannot have "
+				"the %s id is empty or has a character that MQTT topics cannot "
+				"have "
 				"('/', '+', '#', control)",
 				what);
 	}
 	return true;
 }
 
-bool topics_init(struct topics *topics, const char *domain, const char *channel,
-		struct error *err) {
+bool topics_init(
+		struct topics *topics, const char *domain, const char *channel, struct error *err) {
 	*topics = (struct topics){ 0 };
 	if (!check_part("domain", domain, err) || !check_part("channel", channel, err)) {
 		return false;

@@ -9,14 +9,14 @@
 #include "base/error.h"
 
 struct topics {
-	char *base;           /* "m/<domain>/c/<channel>/" */
-	char *create;         /* control/proplet/create    worker -> manager  announcement */
-	char *alive;          /* control/proplet/alive     worker -> manager  heartbeat, last will */
-	char *results;        /* control/proplet/results   worker -> manager  what came of an attempt */
-	char *state;          /* control/proplet/state     worker -> manager  running, gone, refused */
-	char *start;          /* control/manager/start     manager -> all     old workers */
-	char *stop;           /* control/manager/stop      manager -> all     old workers */
-	char *online;         /* control/manager/online    manager -> all     "announce yourselves" */
+	char *base;    /* "m/<domain>/c/<channel>/" */
+	char *create;  /* control/proplet/create    worker -> manager  announcement */
+	char *alive;   /* control/proplet/alive     worker -> manager  heartbeat, last will */
+	char *results; /* control/proplet/results   worker -> manager  what came of an attempt */
+	char *state;   /* control/proplet/state     worker -> manager  running, gone, refused */
+	char *start;   /* control/manager/start     manager -> all     old workers */
+	char *stop;    /* control/manager/stop      manager -> all     old workers */
+	char *online;  /* control/manager/online    manager -> all     "announce yourselves" */
 	char *module_request; /* registry/manager          worker -> manager  wants chunks */
 };
 

@@ -153,7 +153,8 @@ static void the_wall_limit_ends_it(void **state) {
 	uint64_t began = clock_ms();
 	trial_run(&trial, module);
 	uint64_t took = clock_ms() - began;
-	assert_failed(&trial, ERROR_TIMEOUT, "the run took longer than its wall-clock limit of 200 ms");
+	assert_failed(&trial, ERROR_TIMEOUT,
+			"the run took longer than its wall-clock limit of 200 ms");
 	assert_true(took >= 200 && took < 2000);
 	assert_string_equal(buf_text(&trial.result.stdout_bytes), "begun\n");
 	trial_finish(&trial);

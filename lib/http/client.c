@@ -19,10 +19,12 @@ struct http_client {
 	unsigned connect_ms;
 };
 
-struct http_client *http_client_create(const struct http_client_options *options, struct error *err) {
+struct http_client *http_client_create(
+		const struct http_client_options *options, struct error *err) {
 	bool tls = str_starts(options->base_url, "https://");
 	if (!tls && !str_starts(options->base_url, "http://")) {
-		error_set(err, ERROR_INVALID, "\"%.200s\" is not an http:// or https:// address", options->base_url);
+		error_set(err, ERROR_INVALID, "\"%.200s\" is not an http:// or https:// address",
+				options->base_url);
 		return NULL;
 	}
 	/* Setting TLS up costs milliseconds that plain HTTP need not pay. */
@@ -70,7 +72,8 @@ static size_t take_body(char *data, size_t size, size_t count, void *context) {
 	return size * count;
 }
 
-static bool header_value(const char *line, size_t size, const char *name, char *value, size_t room) {
+static bool header_value(
+		const char *line, size_t size, const char *name, char *value, size_t room) {
 	size_t length = strlen(name);
 	if (size <= length + 1 || strncasecmp(line, name, length) != 0 || line[length] != ':') {
 		return false;
@@ -96,7 +99,8 @@ static size_t take_header(char *line, size_t size, size_t count, void *context) 
 	char number[24];
 	struct error ignored;
 	uint64_t seconds;
-	(void)header_value(line, size * count, "Location", answer->location, sizeof(answer->location));
+	(void)header_value(
+			line, size * count, "Location", answer->location, sizeof(answer->location));
 	if (header_value(line, size * count, "Retry-After", number, sizeof(number)) &&
 			str_to_u64(number, &seconds, &ignored)) {
 		answer->retry_after_seconds = (unsigned)(seconds < 3600 ? seconds : 3600);
@@ -112,7 +116,8 @@ static size_t give_file(char *data, size_t size, size_t count, void *context) {
 	}
 	transfer->sent += (uint64_t)got;
 	if (transfer->call->progress != NULL) {
-		transfer->call->progress(transfer->call->context, transfer->sent, transfer->call->file_size);
+		transfer->call->progress(
+				transfer->call->context, transfer->sent, transfer->call->file_size);
 	}
 	return (size_t)got;
 }
@@ -126,7 +131,8 @@ static int rewind_file(void *context, curl_off_t offset, int origin) {
 	return CURL_SEEKFUNC_OK;
 }
 
-static struct curl_slist *headers_for(const struct http_client *client, const struct http_call *call) {
+static struct curl_slist *headers_for(
+		const struct http_client *client, const struct http_call *call) {
 	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
 	if (call->type != NULL) {
 		CLEANUP(mem_freep) char *line = str_format("Content-Type: %s", call->type);
@@ -152,30 +158,35 @@ static void set_body(CURL *curl, struct transfer *transfer) {
 		(void)curl_easy_setopt(curl, CURLOPT_SEEKDATA, transfer);
 		(void)curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->file_size);
 	} else if (call->body.size != 0 || strcmp(call->method, "GET") != 0) {
-		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.size);
+		(void)curl_easy_setopt(
+				curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.size);
 		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
 				call->body.size != 0 ? (const char *)call->body.data : "");
 	}
 }
 
-static bool transfer_error(const struct http_client *client, const struct transfer *transfer, CURLcode code,
-		struct error *err) {
+static bool transfer_error(const struct http_client *client, const struct transfer *transfer,
+		CURLcode code, struct error *err) {
 	if (transfer->too_large) {
 		return error_wrap(err, "the answer of %s", client->base_url);
 	}
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
-		return error_set(err, ERROR_INVALID, "\"%.200s\" is not an address", client->base_url);
+		return error_set(err, ERROR_INVALID, "\"%.200s\" is not an address",
+				client->base_url);
 	case CURLE_OPERATION_TIMEDOUT:
 		return error_set(err, ERROR_TIMEOUT, "%s did not answer in time", client->base_url);
 	case CURLE_COULDNT_CONNECT:
-		return error_set(err, ERROR_UNAVAILABLE, "%s: connection refused", client->base_url);
-	default: return error_set(err, ERROR_UNAVAILABLE, "%s: %s", client->base_url, curl_easy_strerror(code));
+		return error_set(
+				err, ERROR_UNAVAILABLE, "%s: connection refused", client->base_url);
+	default:
+		return error_set(err, ERROR_UNAVAILABLE, "%s: %s", client->base_url,
+				curl_easy_strerror(code));
 	}
 }
 
-bool http_client_send(struct http_client *client, const struct http_call *call, struct http_answer *answer,
-		struct error *err) {
+bool http_client_send(struct http_client *client, const struct http_call *call,
+		struct http_answer *answer, struct error *err) {
 	struct transfer transfer = { .call = call, .answer = answer, .err = err };
 	CURL *curl = client->curl;
 	long status = 0;

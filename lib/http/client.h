@@ -20,16 +20,16 @@ struct http_client_options {
 };
 
 struct http_client;
-struct http_client *http_client_create(const struct http_client_options *options,
-		struct error *err) MUST_CHECK;
+struct http_client *http_client_create(
+		const struct http_client_options *options, struct error *err) MUST_CHECK;
 void http_client_destroy(struct http_client *client);
 
 struct http_call {
 	const char *method;
-	const char *path;  /* "/tasks?limit=10" */
-	const char *type;  /* content type of the body, or NULL */
+	const char *path; /* "/tasks?limit=10" */
+	const char *type; /* content type of the body, or NULL */
 	struct bytes body;
-	int file;          /* > 0: the body is this file descriptor's content, streamed, from its start */
+	int file; /* > 0: the body is this file descriptor's content, streamed, from its start */
 	uint64_t file_size;
 	unsigned timeout_ms; /* 0: 60 s; for the whole call */
 	/* Called now and then while a body is sent; may be NULL. */

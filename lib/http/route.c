@@ -41,7 +41,8 @@ static bool take_param(struct route_match *match, const char *pattern, size_t pa
 	if (match->param_count == ROUTE_PARAMS_MAX || !decode(text, size, param->value)) {
 		return false;
 	}
-	(void)snprintf(param->name, sizeof(param->name), "%.*s", (int)(pattern_size - 2), pattern + 1);
+	(void)snprintf(param->name, sizeof(param->name), "%.*s", (int)(pattern_size - 2),
+			pattern + 1);
 	match->param_count++;
 	return true;
 }
@@ -76,7 +77,8 @@ static bool fits_method(const struct http_route *route, const char *method) {
 
 static void allow(struct route_match *match, const char *method) {
 	size_t used = strlen(match->allow);
-	(void)snprintf(match->allow + used, sizeof(match->allow) - used, "%s%s", used != 0 ? ", " : "", method);
+	(void)snprintf(match->allow + used, sizeof(match->allow) - used, "%s%s",
+			used != 0 ? ", " : "", method);
 }
 
 enum route_outcome route_find(const struct http_route *routes, size_t count, const char *method,

@@ -44,7 +44,8 @@ static void paths_find_their_routes(void **state) {
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct route_match match;
-		assert_int_equal(route_find(routes, COUNT, rows[i].method, rows[i].path, &match), rows[i].outcome);
+		assert_int_equal(route_find(routes, COUNT, rows[i].method, rows[i].path, &match),
+				rows[i].outcome);
 		if (rows[i].outcome == ROUTE_FOUND) {
 			assert_ptr_equal(match.route, &routes[rows[i].route]);
 		}

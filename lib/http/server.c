@@ -30,8 +30,14 @@
 #include "http/problem.h"
 #include "http/route.h"
 
-enum { IGNORED_BODY_MAX = 64 * 1024, DRAIN_MAX = 512 * 1024 * 1024, CONNECTIONS = 10000, IDLE_SECONDS = 60,
-	CONNECTION_MEMORY = 32 * 1024, BACKLOG = 1024 };
+enum {
+	IGNORED_BODY_MAX = 64 * 1024,
+	DRAIN_MAX = 512 * 1024 * 1024,
+	CONNECTIONS = 10000,
+	IDLE_SECONDS = 60,
+	CONNECTION_MEMORY = 32 * 1024,
+	BACKLOG = 1024
+};
 
 struct http_server {
 	struct http_server_options options;
@@ -79,8 +85,8 @@ struct query {
 };
 
 /* Values with control characters count as empty: nobody has a use for them. */
-static enum MHD_Result see_query(void *context, enum MHD_ValueKind kind, const char *key,
-		const char *value) {
+static enum MHD_Result see_query(
+		void *context, enum MHD_ValueKind kind, const char *key, const char *value) {
 	struct query *query = context;
 	(void)kind;
 	if (query->value == NULL && strcmp(key, query->name) == 0) {
@@ -91,7 +97,8 @@ static enum MHD_Result see_query(void *context, enum MHD_ValueKind kind, const c
 
 const char *http_query(const struct http_request *request, const char *name) {
 	struct query query = { .name = name };
-	(void)MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, see_query, &query);
+	(void)MHD_get_connection_values(
+			request->connection, MHD_GET_ARGUMENT_KIND, see_query, &query);
 	return query.value;
 }
 
@@ -180,8 +187,8 @@ static size_t body_limit(const struct http_route *route) {
 /* At the headers: everything that can be refused without the body. */
 static bool admit(struct http_server *server, struct http_request *request, struct error *err) {
 	const struct http_server_options *options = &server->options;
-	enum route_outcome outcome = route_find(options->routes, options->route_count, request->method,
-			request->path, &request->match);
+	enum route_outcome outcome = route_find(options->routes, options->route_count,
+			request->method, request->path, &request->match);
 	if (outcome == ROUTE_NO_PATH) {
 		return error_set(err, ERROR_NOT_FOUND, "there is nothing at %.200s", request->path);
 	}
@@ -194,7 +201,8 @@ static bool admit(struct http_server *server, struct http_request *request, stru
 				"send the manager's token as \"Authorization: Bearer TOKEN\"");
 	}
 	if (atomic_load(&server->quiet)) {
-		return error_set(err, ERROR_UNAVAILABLE, "the server is ending; try again in a moment");
+		return error_set(err, ERROR_UNAVAILABLE,
+				"the server is ending; try again in a moment");
 	}
 	size_t limit = body_limit(request->match.route);
 	if (announced_size(request) > limit) {
@@ -269,7 +277,8 @@ static enum MHD_Result send_answer(struct http_request *request) {
 	if (request->response == NULL) {
 		return MHD_NO;
 	}
-	return MHD_queue_response(request->connection, (unsigned)request->status, request->response);
+	return MHD_queue_response(
+			request->connection, (unsigned)request->status, request->response);
 }
 
 static enum MHD_Result handle(struct http_request *request) {
@@ -283,15 +292,18 @@ static enum MHD_Result handle(struct http_request *request) {
 }
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
-		const char *method, const char *version, const char *data, size_t *size, void **place) {
+		const char *method, const char *version, const char *data, size_t *size,
+		void **place) {
 	struct http_request *request = *place;
 	(void)context, (void)connection, (void)url, (void)version;
 	if (request->method == NULL) {
 		start(request, method);
-		/* Refused with no body to come, or a client that waits for "100 Continue": answer now. */
+		/* Refused with no body to come, or a client that waits for "100 Continue": answer
+		 * now. */
 		bool waits = http_header(request, "Expect") != NULL;
 		bool large = announced_size(request) > DRAIN_MAX;
-		return request->phase == PHASE_DROP && (waits || large) ? send_answer(request) : MHD_YES;
+		return request->phase == PHASE_DROP && (waits || large) ? send_answer(request)
+									: MHD_YES;
 	}
 	if (*size != 0) {
 		bool goes_on = body_piece(request, (struct bytes){ (const uint8_t *)data, *size });
@@ -330,7 +342,8 @@ static int listen_at(const struct addrinfo *address) {
 		return -1;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* inherited by connections */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+			sizeof(on)); /* inherited by connections */
 	if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
 		int reason = errno;
 		(void)close(fd);
@@ -351,23 +364,29 @@ static uint16_t port_of(int fd) {
 }
 
 static int open_socket(const struct http_server_options *options, struct error *err) {
-	const struct addrinfo hints = { .ai_family = str_equal(options->host, "localhost") ? AF_INET : AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	const struct addrinfo hints = {
+		.ai_family = str_equal(options->host, "localhost") ? AF_INET : AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+	};
 	struct addrinfo *found = NULL;
 	char port[8];
 	(void)snprintf(port, sizeof(port), "%u", (unsigned)options->port);
 	int code = getaddrinfo(options->host, port, &hints, &found);
 	if (code != 0) {
-		error_set(err, ERROR_INVALID, "cannot listen on %s: %s", options->host, gai_strerror(code));
+		error_set(err, ERROR_INVALID, "cannot listen on %s: %s", options->host,
+				gai_strerror(code));
 		return -1;
 	}
 	int fd = listen_at(found);
 	int reason = errno;
 	freeaddrinfo(found);
 	if (fd < 0) {
-		error_set(err, ERROR_UNAVAILABLE, "cannot listen on %s port %u: %s%s", options->host,
-				(unsigned)options->port, strerror(reason),
-				reason == EADDRINUSE ? "; end the program that uses it, or choose another port" : "");
+		error_set(err, ERROR_UNAVAILABLE, "cannot listen on %s port %u: %s%s",
+				options->host, (unsigned)options->port, strerror(reason),
+				reason == EADDRINUSE ? "; end the program that uses it, or choose "
+						       "another port"
+						     : "");
 	}
 	return fd;
 }
@@ -382,16 +401,20 @@ static unsigned thread_count(const struct http_server_options *options) {
 
 static struct MHD_Daemon *open_daemon(struct http_server *server, int fd) {
 	const struct http_server_options *o = &server->options;
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL,
-			NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-			thread_count(o), MHD_OPTION_CONNECTION_LIMIT,
+	return MHD_start_daemon(
+			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0,
+			NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, fd,
+			MHD_OPTION_THREAD_POOL_SIZE, thread_count(o), MHD_OPTION_CONNECTION_LIMIT,
 			o->connections_max != 0 ? o->connections_max : (unsigned)CONNECTIONS,
-			MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds != 0 ? o->idle_seconds : (unsigned)IDLE_SECONDS,
-			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK,
-			begin_request, server, MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_END);
+			MHD_OPTION_CONNECTION_TIMEOUT,
+			o->idle_seconds != 0 ? o->idle_seconds : (unsigned)IDLE_SECONDS,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+			MHD_OPTION_URI_LOG_CALLBACK, begin_request, server,
+			MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_END);
 }
 
-struct http_server *http_server_create(const struct http_server_options *options, struct error *err) {
+struct http_server *http_server_create(
+		const struct http_server_options *options, struct error *err) {
 	int fd = open_socket(options, err);
 	if (fd < 0) {
 		return NULL;
@@ -405,7 +428,8 @@ struct http_server *http_server_create(const struct http_server_options *options
 	}
 	server->daemon = open_daemon(server, fd);
 	if (server->daemon == NULL) {
-		error_set(err, ERROR_INTERNAL, "the HTTP server did not start on port %u", server->port);
+		error_set(err, ERROR_INTERNAL, "the HTTP server did not start on port %u",
+				server->port);
 		(void)close(fd);
 		free(server);
 		return NULL;

@@ -22,7 +22,8 @@
 struct http_request;
 struct http_server;
 
-/* Takes a body while it arrives. All calls for one request come in order from one thread at a time. */
+/* Takes a body while it arrives. All calls for one request come in order from one thread at a time.
+ */
 struct http_sink {
 	/* At the headers. A context for this request, or NULL with err set: answered at once. */
 	void *(*begin)(void *server_context, struct http_request *request, struct error *err);
@@ -37,17 +38,17 @@ struct http_route {
 	const char *method;  /* "GET" */
 	const char *pattern; /* "/tasks/{id}/start": parts in braces match one segment */
 	void (*handler)(void *context, struct http_request *request);
-	size_t body_max;     /* 0: a body is refused */
+	size_t body_max;              /* 0: a body is refused */
 	const struct http_sink *sink; /* or NULL */
-	bool open;           /* needs no token */
-	bool exact;          /* a trailing slash is another path; else both forms match */
+	bool open;                    /* needs no token */
+	bool exact;                   /* a trailing slash is another path; else both forms match */
 };
 
 struct http_server_options {
 	const char *host;  /* address or name to listen on */
 	uint16_t port;     /* 0: a free one */
-	const char *token; /* NULL: no authentication; else "Authorization: Bearer TOKEN", compared in
-	                    * constant time */
+	const char *token; /* NULL: no authentication; else "Authorization: Bearer TOKEN", compared
+			    * in constant time */
 	unsigned threads;  /* 0: as many as there are cores, at most 4 */
 	unsigned connections_max; /* 0: 10,000 */
 	unsigned idle_seconds;    /* 0: 60 */
@@ -56,8 +57,8 @@ struct http_server_options {
 	void *context; /* for handlers and sinks */
 };
 
-struct http_server *http_server_create(const struct http_server_options *options,
-		struct error *err) MUST_CHECK;
+struct http_server *http_server_create(
+		const struct http_server_options *options, struct error *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *server);
 /* Refuses new connections at once (503 on open ones), so that a drain can begin. */
 void http_server_quiesce(struct http_server *server);
@@ -79,7 +80,7 @@ enum { HTTP_HEADERS_MAX = 8 };
 
 struct http_response {
 	int status;
-	const char *type; /* content type; NULL with an empty body */
+	const char *type;  /* content type; NULL with an empty body */
 	struct bytes body; /* copied */
 	struct {
 		const char *name, *value;

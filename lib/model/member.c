@@ -72,11 +72,13 @@ static bool check_text(const char *name, const json_t *value, size_t max, struct
 	}
 	size_t size = json_string_length(value);
 	if (size > max) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": %zu bytes are over the limit of %zu",
-				name, size, max);
+		return error_set(err, ERROR_INVALID,
+				"field \"%s\": %zu bytes are over the limit of %zu", name, size,
+				max);
 	}
 	if (memchr(json_string_value(value), 0, size) != NULL) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": a zero character is not allowed", name);
+		return error_set(err, ERROR_INVALID,
+				"field \"%s\": a zero character is not allowed", name);
 	}
 	return true;
 }
@@ -97,9 +99,10 @@ bool member_any_text(const json_t *object, const char *name, size_t max, char **
 bool member_text(const json_t *object, const char *name, size_t max, char **place,
 		struct error *err) {
 	const json_t *value = find(object, name);
-	if (json_is_string(value) && has_control(json_string_value(value), json_string_length(value))) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": control characters are not allowed",
-				name);
+	if (json_is_string(value) &&
+			has_control(json_string_value(value), json_string_length(value))) {
+		return error_set(err, ERROR_INVALID,
+				"field \"%s\": control characters are not allowed", name);
 	}
 	return member_any_text(object, name, max, place, err);
 }
@@ -124,8 +127,8 @@ bool member_digest(const json_t *object, const char *name, char place[DIGEST_HEX
 		return true;
 	}
 	if (!json_is_string(value) || !digest_text_valid(json_string_value(value))) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": expected 64 lower-case hex digits",
-				name);
+		return error_set(err, ERROR_INVALID,
+				"field \"%s\": expected 64 lower-case hex digits", name);
 	}
 	memcpy(place, json_string_value(value), DIGEST_HEX_SIZE);
 	return true;
@@ -168,8 +171,10 @@ bool member_u64(const json_t *object, const char *name, uint64_t min, uint64_t m
 		return wrong(name, "a whole number", value, err);
 	}
 	if (number < 0 || (uint64_t)number < min || (uint64_t)number > max) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": %lld is not within %llu to %llu", name,
-				(long long)number, (unsigned long long)min, (unsigned long long)max);
+		return error_set(err, ERROR_INVALID,
+				"field \"%s\": %lld is not within %llu to %llu", name,
+				(long long)number, (unsigned long long)min,
+				(unsigned long long)max);
 	}
 	*place = (uint64_t)number;
 	return true;
@@ -186,8 +191,9 @@ bool member_seconds(const json_t *object, const char *name, uint64_t max_ms, uin
 	}
 	double scaled = json_number_value(value) * 1000.0;
 	if (!(scaled >= 0.0) || scaled > (double)max_ms) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": %g s is not within 0 to %llu s", name,
-				json_number_value(value), (unsigned long long)(max_ms / 1000));
+		return error_set(err, ERROR_INVALID, "field \"%s\": %g s is not within 0 to %llu s",
+				name, json_number_value(value),
+				(unsigned long long)(max_ms / 1000));
 	}
 	*ms = (uint64_t)ceil(scaled);
 	return true;
@@ -217,8 +223,8 @@ static bool add_item(struct strings *list, const char *name, bool numbers, const
 	}
 	if (!json_is_string(item)) {
 		return error_set(err, ERROR_INVALID,
-				"field \"%s\": item %zu: expected a string%s, got %s", name, list->count,
-				numbers ? " or a number" : "", kind_name(item));
+				"field \"%s\": item %zu: expected a string%s, got %s", name,
+				list->count, numbers ? " or a number" : "", kind_name(item));
 	}
 	if (!check_text(name, item, WORKLOAD_STDIN_MAX, err)) {
 		return false;
@@ -229,8 +235,9 @@ static bool add_item(struct strings *list, const char *name, bool numbers, const
 
 static bool check_count(const char *name, size_t count, struct error *err) {
 	if (count > WORKLOAD_LIST_MAX) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": %zu items are over the limit of %d",
-				name, count, WORKLOAD_LIST_MAX);
+		return error_set(err, ERROR_INVALID,
+				"field \"%s\": %zu items are over the limit of %d", name, count,
+				WORKLOAD_LIST_MAX);
 	}
 	return true;
 }
@@ -256,11 +263,13 @@ bool member_strings(const json_t *object, const char *name, bool numbers, struct
 	return true;
 }
 
-static bool add_variable(struct strings *list, const char *name, const char *key, const json_t *value,
-		struct error *err) {
+static bool add_variable(struct strings *list, const char *name, const char *key,
+		const json_t *value, struct error *err) {
 	if (key[0] == 0 || strchr(key, '=') != NULL) {
 		return error_set(err, ERROR_INVALID,
-				"field \"%s\": a variable's name is neither empty nor has \"=\" in it", name);
+				"field \"%s\": a variable's name is neither empty nor has \"=\" in "
+				"it",
+				name);
 	}
 	if (!check_text(name, value, WORKLOAD_STDIN_MAX, err)) {
 		return error_wrap(err, "variable %.100s", key);
@@ -285,7 +294,7 @@ bool member_env(const json_t *object, const char *name, struct strings *list, st
 		return false;
 	}
 	strings_finish(list);
-	json_object_foreach (value, key, item) {
+	json_object_foreach(value, key, item) {
 		if (!add_variable(list, name, key, item, err)) {
 			return false;
 		}
@@ -309,7 +318,8 @@ bool member_object(const json_t *object, const char *name, json_t **place, struc
 static int64_t parts_time(const json_t *value) {
 	json_int_t seconds = json_integer_value(json_object_get(value, "secs_since_epoch"));
 	json_int_t nanos = json_integer_value(json_object_get(value, "nanos_since_epoch"));
-	if (seconds < 0 || seconds > INT64_MAX / 1000000000 - 1 || nanos < 0 || nanos >= 1000000000) {
+	if (seconds < 0 || seconds > INT64_MAX / 1000000000 - 1 || nanos < 0 ||
+			nanos >= 1000000000) {
 		return 0;
 	}
 	return seconds * 1000000000 + nanos;
@@ -322,7 +332,8 @@ bool member_time(const json_t *object, const char *name, int64_t *wall_ns, struc
 	}
 	if (json_is_string(value)) {
 		if (!clock_parse(json_string_value(value), wall_ns)) {
-			return error_set(err, ERROR_INVALID, "field \"%s\": not an RFC 3339 time", name);
+			return error_set(err, ERROR_INVALID, "field \"%s\": not an RFC 3339 time",
+					name);
 		}
 		return true;
 	}

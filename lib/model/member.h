@@ -33,8 +33,8 @@ bool member_short(const json_t *object, const char *name, char *value, size_t si
 bool member_digest(const json_t *object, const char *name, char value[DIGEST_HEX_SIZE],
 		struct error *err) MUST_CHECK;
 bool member_bool(const json_t *object, const char *name, bool *value, struct error *err) MUST_CHECK;
-bool member_u64(const json_t *object, const char *name, uint64_t min, uint64_t max,
-		uint64_t *value, struct error *err) MUST_CHECK;
+bool member_u64(const json_t *object, const char *name, uint64_t min, uint64_t max, uint64_t *value,
+		struct error *err) MUST_CHECK;
 /* A number of seconds, whole or not, as milliseconds. */
 bool member_seconds(const json_t *object, const char *name, uint64_t max_ms, uint64_t *ms,
 		struct error *err) MUST_CHECK;

@@ -15,12 +15,13 @@ static bool need(const char *name, bool there, struct error *err) {
 	return there || error_set(err, ERROR_INVALID, "field \"%s\" is missing", name);
 }
 
-/* --- lists of attempts: [["<task id>", 3], ...] ------------------------------------------------ */
+/* --- lists of attempts: [["<task id>", 3], ...] ------------------------------------------------
+ */
 
 static bool read_ref(const json_t *item, struct attempt_ref *ref) {
 	const json_t *id = json_array_get(item, 0), *attempt = json_array_get(item, 1);
-	if (!json_is_string(id) || json_string_length(id) >= UUID_SIZE || !json_is_integer(attempt) ||
-			json_integer_value(attempt) < 0) {
+	if (!json_is_string(id) || json_string_length(id) >= UUID_SIZE ||
+			!json_is_integer(attempt) || json_integer_value(attempt) < 0) {
 		return false;
 	}
 	memcpy(ref->task_id, json_string_value(id), json_string_length(id) + 1);
@@ -36,14 +37,16 @@ static bool read_refs(const json_t *object, const char *name, struct attempt_ref
 		return true;
 	}
 	if (!json_is_array(list) || count > MESSAGE_ATTEMPTS_MAX) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": expected a list of up to %d attempts",
-				name, MESSAGE_ATTEMPTS_MAX);
+		return error_set(err, ERROR_INVALID,
+				"field \"%s\": expected a list of up to %d attempts", name,
+				MESSAGE_ATTEMPTS_MAX);
 	}
 	refs->items = mem_zero(count, sizeof(*refs->items));
 	for (refs->count = 0; refs->count < count; refs->count++) {
 		if (!read_ref(json_array_get(list, refs->count), &refs->items[refs->count])) {
 			return error_set(err, ERROR_INVALID,
-					"field \"%s\": item %zu is not [task id, attempt]", name, refs->count);
+					"field \"%s\": item %zu is not [task id, attempt]", name,
+					refs->count);
 		}
 	}
 	return true;
@@ -60,7 +63,8 @@ static json_t *write_refs(const struct attempt_refs *refs) {
 	return list;
 }
 
-/* --- presence ---------------------------------------------------------------------------------- */
+/* --- presence ----------------------------------------------------------------------------------
+ */
 
 static bool read_status(const json_t *object, struct presence *presence, struct error *err) {
 	CLEANUP(mem_freep) char *status = NULL;
@@ -155,7 +159,8 @@ void presence_finish(struct presence *presence) {
 	*presence = (struct presence){ 0 };
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands ----------------------------------------------------------------------------------
+ */
 
 static const char *const command_names[] = {
 	[COMMAND_START] = "start",
@@ -181,7 +186,8 @@ static bool read_work(const json_t *object, struct command *command, struct erro
 }
 
 static bool read_command(const json_t *object, struct command *c, struct error *err) {
-	if (!read_type(object, c, err) || !member_short(object, "boot", c->boot, sizeof(c->boot), err) ||
+	if (!read_type(object, c, err) ||
+			!member_short(object, "boot", c->boot, sizeof(c->boot), err) ||
 			!need("boot", c->boot[0] != 0, err)) {
 		return false;
 	}
@@ -306,7 +312,8 @@ void command_finish(struct command *command) {
 	*command = (struct command){ 0 };
 }
 
-/* --- results ----------------------------------------------------------------------------------- */
+/* --- results -----------------------------------------------------------------------------------
+ */
 
 static bool read_report(const json_t *object, struct report *r, struct error *err) {
 	return member_short(object, "task_id", r->task_id, sizeof(r->task_id), err) &&
@@ -352,7 +359,8 @@ void report_finish(struct report *report) {
 	*report = (struct report){ 0 };
 }
 
-/* --- notices ----------------------------------------------------------------------------------- */
+/* --- notices -----------------------------------------------------------------------------------
+ */
 
 static const char *const notice_names[] = {
 	[NOTICE_RUNNING] = "running",
@@ -415,7 +423,8 @@ void notice_finish(struct notice *notice) {
 	*notice = (struct notice){ 0 };
 }
 
-/* --- module chunks ----------------------------------------------------------------------------- */
+/* --- module chunks -----------------------------------------------------------------------------
+ */
 
 static bool read_chunk_request(const json_t *object, struct chunk_request *r, struct error *err) {
 	uint64_t first = 0, count = 1;
@@ -484,13 +493,17 @@ uint32_t chunk_count(uint64_t module_size) {
 /* What a chunk says about itself must add up. */
 static bool check_chunk(const struct chunk *chunk, struct error *err) {
 	if (chunk->count == 0) {
-		return chunk->module_size == 0 && chunk->data.size == 0 ? true
-			: error_set(err, ERROR_INVALID, "a chunk without a count has bytes");
+		return chunk->module_size == 0 && chunk->data.size == 0
+				       ? true
+				       : error_set(err, ERROR_INVALID,
+							 "a chunk without a count has bytes");
 	}
 	if (chunk->module_size > (uint64_t)UINT32_MAX * CHUNK_BYTES / 2 ||
-			chunk->count != chunk_count(chunk->module_size) || chunk->index >= chunk->count) {
-		return error_set(err, ERROR_INVALID, "chunk %u of %u does not fit a module of %llu bytes",
-				chunk->index, chunk->count, (unsigned long long)chunk->module_size);
+			chunk->count != chunk_count(chunk->module_size) ||
+			chunk->index >= chunk->count) {
+		return error_set(err, ERROR_INVALID,
+				"chunk %u of %u does not fit a module of %llu bytes", chunk->index,
+				chunk->count, (unsigned long long)chunk->module_size);
 	}
 	uint64_t begin = (uint64_t)chunk->index * CHUNK_BYTES;
 	uint64_t left = chunk->module_size - begin;
@@ -503,7 +516,8 @@ static bool check_chunk(const struct chunk *chunk, struct error *err) {
 
 bool chunk_decode(struct chunk *chunk, struct bytes payload, struct error *err) {
 	const uint8_t *at = payload.data;
-	if (payload.size < CHUNK_HEADER_BYTES || memcmp(at, chunk_magic, sizeof(chunk_magic)) != 0) {
+	if (payload.size < CHUNK_HEADER_BYTES ||
+			memcmp(at, chunk_magic, sizeof(chunk_magic)) != 0) {
 		return error_set(err, ERROR_INVALID, "not a module chunk of version 1");
 	}
 	chunk->module_size = get_big(at + 4, 8);

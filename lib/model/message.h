@@ -40,18 +40,18 @@ struct attempt_refs {
 /* control/proplet/create and control/proplet/alive, and the last will. */
 struct presence {
 	char *proplet_id;
-	char *space;      /* `namespace` */
-	bool offline;     /* status "offline": the last will, or a clean end */
+	char *space;          /* `namespace` */
+	bool offline;         /* status "offline": the last will, or a clean end */
 	char boot[UUID_SIZE]; /* "" from workers that are not ours */
-	bool ours;        /* features has "commands": numbered commands on its own topic */
+	bool ours;            /* features has "commands": numbered commands on its own topic */
 	struct strings features, engines;
 	uint64_t slots;       /* tasks at once; 0: not said */
 	uint64_t interval_ms; /* between heartbeats; 0: not said */
 	uint64_t cpus;
 	uint64_t memory_bytes, memory_free_bytes; /* 0: not said */
-	uint64_t command;     /* the highest command number it has seen in this boot */
+	uint64_t command;                  /* the highest command number it has seen in this boot */
 	struct attempt_refs running, held; /* what it runs; whose results it still holds */
-	json_t *metadata;     /* an object or NULL (announcements only) */
+	json_t *metadata;                  /* an object or NULL (announcements only) */
 };
 bool presence_decode(struct presence *presence, struct bytes payload, struct error *err) MUST_CHECK;
 char *presence_encode(const struct presence *presence, bool announcement) MUST_CHECK;
@@ -62,14 +62,14 @@ enum command_kind { COMMAND_START, COMMAND_STOP, COMMAND_ACK };
 /* control/manager/command/<id>, and control/manager/start and stop of other managers. */
 struct command {
 	enum command_kind kind;
-	char boot[UUID_SIZE];  /* the boot it is for; "" in the old form */
-	uint64_t number;       /* start only; 0 in the old form */
-	char *proplet_id;      /* the worker it is for; NULL: every one (old form) */
+	char boot[UUID_SIZE];    /* the boot it is for; "" in the old form */
+	uint64_t number;         /* start only; 0 in the old form */
+	char *proplet_id;        /* the worker it is for; NULL: every one (old form) */
 	char task_id[UUID_SIZE]; /* stop: one attempt; start: the task */
-	uint64_t attempt;      /* 0 in the old form: the one that runs */
-	struct workload work;  /* start */
-	char *file;            /* start, old form: the module in base64, or NULL */
-	char *image_url;       /* start, old form, or NULL */
+	uint64_t attempt;        /* 0 in the old form: the one that runs */
+	struct workload work;    /* start */
+	char *file;              /* start, old form: the module in base64, or NULL */
+	char *image_url;         /* start, old form, or NULL */
 	bool encrypted;
 	struct attempt_refs acked; /* ack: results that are committed */
 };
@@ -123,8 +123,8 @@ struct chunk_request {
 	char digest[DIGEST_HEX_SIZE];
 	uint32_t first, count; /* of chunks of CHUNK_BYTES */
 };
-bool chunk_request_decode(struct chunk_request *request, struct bytes payload,
-		struct error *err) MUST_CHECK;
+bool chunk_request_decode(
+		struct chunk_request *request, struct bytes payload, struct error *err) MUST_CHECK;
 char *chunk_request_encode(const struct chunk_request *request) MUST_CHECK;
 void chunk_request_finish(struct chunk_request *request);
 
@@ -132,9 +132,9 @@ void chunk_request_finish(struct chunk_request *request);
 enum { CHUNK_BYTES = 256 * 1024, CHUNK_HEADER_BYTES = 60 };
 struct chunk {
 	char digest[DIGEST_HEX_SIZE];
-	uint64_t module_size;  /* 0 with count 0: the manager has no such module */
+	uint64_t module_size; /* 0 with count 0: the manager has no such module */
 	uint32_t index, count;
-	struct bytes data;     /* borrowed from the payload */
+	struct bytes data; /* borrowed from the payload */
 };
 bool chunk_decode(struct chunk *chunk, struct bytes payload, struct error *err) MUST_CHECK;
 /* Writes the header; the data follows it in the payload. */

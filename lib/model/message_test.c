@@ -20,8 +20,14 @@ static struct bytes text(const char *json) {
 static void a_presence_comes_back(void **state) {
 	(void)state;
 	struct attempt_ref running = { .task_id = TASK_ID, .attempt = 3 };
-	struct presence out = { .proplet_id = (char[]){ "p1" }, .space = (char[]){ "default" }, .boot = BOOT,
-		.slots = 7, .interval_ms = 500, .command = 12, .running = { &running, 1 } }, in;
+	struct presence out = { .proplet_id = (char[]){ "p1" },
+		.space = (char[]){ "default" },
+		.boot = BOOT,
+		.slots = 7,
+		.interval_ms = 500,
+		.command = 12,
+		.running = { &running, 1 } },
+			in;
 	struct error err;
 	strings_add(&out.features, "commands");
 	strings_add(&out.engines, "interp");
@@ -45,10 +51,13 @@ static void old_workers_and_last_wills(void **state) {
 	(void)state;
 	struct presence in;
 	struct error err;
-	assert_true(presence_decode(&in, text("{\"proplet_id\":\"x\",\"namespace\":null,\"status\":\"alive\"}"), &err));
+	assert_true(presence_decode(&in,
+			text("{\"proplet_id\":\"x\",\"namespace\":null,\"status\":\"alive\"}"),
+			&err));
 	assert_false(in.ours || in.offline);
 	presence_finish(&in);
-	assert_true(presence_decode(&in, text("{\"status\":\"offline\",\"proplet_id\":\"x\",\"more\":[1]}"), &err));
+	assert_true(presence_decode(&in,
+			text("{\"status\":\"offline\",\"proplet_id\":\"x\",\"more\":[1]}"), &err));
 	assert_true(in.offline);
 	presence_finish(&in);
 }
@@ -67,7 +76,8 @@ static void bad_messages_name_the_member(void **state) {
 		{ "{\"proplet_id\":\"p\",\"slots\":-1}", "slots" },
 		{ "{\"proplet_id\":\"p\",\"running\":[[1,2]]}", "running" },
 		{ "{\"proplet_id\":\"p\",\"held\":{}}", "held" },
-		{ "{\"proplet_id\":\"p\",\"boot\":\"0123456789012345678901234567890123456789\"}", "boot" },
+		{ "{\"proplet_id\":\"p\",\"boot\":\"0123456789012345678901234567890123456789\"}",
+				"boot" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct presence in;
@@ -90,7 +100,12 @@ static void deep_json_is_refused(void **state) {
 
 static void a_start_comes_back(void **state) {
 	(void)state;
-	struct command out = { .kind = COMMAND_START, .boot = BOOT, .number = 9, .task_id = TASK_ID, .attempt = 2 }, in;
+	struct command out = { .kind = COMMAND_START,
+		.boot = BOOT,
+		.number = 9,
+		.task_id = TASK_ID,
+		.attempt = 2 },
+		       in;
 	struct error err;
 	workload_init(&out.work);
 	out.work.name = str_copy("add");
@@ -118,8 +133,10 @@ static void commands_need_their_members(void **state) {
 		"{\"type\":\"stop\",\"task_id\":\"x\",\"attempt\":1}",
 		"{\"type\":\"stop\",\"boot\":\"b\",\"attempt\":1}",
 		"{\"type\":\"stop\",\"boot\":\"b\",\"task_id\":\"x\"}",
-		"{\"type\":\"start\",\"boot\":\"b\",\"task_id\":\"x\",\"attempt\":1,\"name\":\"n\"}",
-		"{\"type\":\"start\",\"boot\":\"b\",\"task_id\":\"x\",\"attempt\":1,\"number\":1,\"name\":\"n\"}",
+		"{\"type\":\"start\",\"boot\":\"b\",\"task_id\":\"x\",\"attempt\":1,\"name\":"
+		"\"n\"}",
+		"{\"type\":\"start\",\"boot\":\"b\",\"task_id\":\"x\",\"attempt\":1,\"number\":1,"
+		"\"name\":\"n\"}",
 		"{\"type\":\"ack\",\"boot\":\"b\",\"attempts\":[[\"x\"]]}",
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -132,14 +149,18 @@ static void commands_need_their_members(void **state) {
 
 static void the_old_form_has_what_every_generation_needs(void **state) {
 	(void)state;
-	struct command out = { .kind = COMMAND_START, .task_id = TASK_ID, .file = str_copy("AAAA"),
-		.proplet_id = str_copy("p") }, in;
+	struct command out = { .kind = COMMAND_START,
+		.task_id = TASK_ID,
+		.file = str_copy("AAAA"),
+		.proplet_id = str_copy("p") },
+		       in;
 	struct error err;
 	workload_init(&out.work);
 	out.work.name = str_copy("add");
 	CLEANUP(mem_freep) char *json = command_encode_old(&out, 0);
-	static const char *const needs[] = { "\"daemon\":false", "\"encrypted\":false", "\"latent\":false",
-		"\"broadcast\":false", "\"state\":0", "\"inputs\":[]", "\"cli_args\":[]", "\"file\":\"AAAA\"" };
+	static const char *const needs[] = { "\"daemon\":false", "\"encrypted\":false",
+		"\"latent\":false", "\"broadcast\":false", "\"state\":0", "\"inputs\":[]",
+		"\"cli_args\":[]", "\"file\":\"AAAA\"" };
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		assert_non_null(strstr(json, needs[i]));
 	}
@@ -154,13 +175,15 @@ static void results_of_every_worker(void **state) {
 	(void)state;
 	struct report in;
 	struct error err;
-	assert_true(report_decode(&in, text("{\"task_id\":\"t\",\"results\":\"3\",\"error\":\"\"}"), &err));
+	assert_true(report_decode(
+			&in, text("{\"task_id\":\"t\",\"results\":\"3\",\"error\":\"\"}"), &err));
 	assert_null(in.outcome.error);
 	assert_null(in.proplet_id);
 	assert_string_equal(json_string_value(in.outcome.results), "3");
 	report_finish(&in);
-	assert_true(report_decode(&in, text("{\"task_id\":\"t\",\"results\":{\"round_id\":\"r\"},\"error\":null,"
-					    "\"started_at\":{\"secs_since_epoch\":5,\"nanos_since_epoch\":6}}"),
+	assert_true(report_decode(&in,
+			text("{\"task_id\":\"t\",\"results\":{\"round_id\":\"r\"},\"error\":null,"
+			     "\"started_at\":{\"secs_since_epoch\":5,\"nanos_since_epoch\":6}}"),
 			&err));
 	assert_true(json_is_object(in.outcome.results));
 	assert_int_equal(in.outcome.started_at, 5000000006);
@@ -192,7 +215,8 @@ static void chunks(void **state) {
 	assert_int_equal(in.index, 1);
 	assert_int_equal(in.module_size, CHUNK_BYTES + 4);
 	assert_string_equal(in.digest, out.digest);
-	assert_false(chunk_decode(&in, (struct bytes){ payload, sizeof(payload) - 1 }, &err)); /* too short */
+	assert_false(chunk_decode(
+			&in, (struct bytes){ payload, sizeof(payload) - 1 }, &err)); /* too short */
 	assert_false(chunk_decode(&in, (struct bytes){ payload, 10 }, &err));
 	payload[19] = 3; /* another count than the size needs */
 	assert_false(chunk_decode(&in, (struct bytes){ payload, sizeof(payload) }, &err));

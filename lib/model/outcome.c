@@ -108,7 +108,8 @@ static bool read_exit_code(const json_t *object, struct outcome *outcome, struct
 	}
 	json_int_t code = json_integer_value(value);
 	if (!json_is_integer(value) || code < INT32_MIN || code > UINT32_MAX) {
-		return error_set(err, ERROR_INVALID, "field \"exit_code\": expected a whole number");
+		return error_set(
+				err, ERROR_INVALID, "field \"exit_code\": expected a whole number");
 	}
 	outcome->exited = true;
 	outcome->exit_code = (int)code;

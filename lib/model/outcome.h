@@ -22,11 +22,12 @@ struct outcome {
 	struct outcome_text out, error_out; /* stdout, stderr */
 	bool exited;
 	int exit_code;
-	bool truncated;   /* some output was cut at the limit */
-	bool interrupted; /* ended by a stop: the state becomes Interrupted */
-	char *error;      /* NULL: no failure */
-	int64_t started_at, finished_at; /* wall ns by the worker's clock; 0: unknown or never started */
-	uint64_t fuel_used; /* 0: not metered */
+	bool truncated;                  /* some output was cut at the limit */
+	bool interrupted;                /* ended by a stop: the state becomes Interrupted */
+	char *error;                     /* NULL: no failure */
+	int64_t started_at, finished_at; /* wall ns by the worker's clock; 0: unknown or never
+					    started */
+	uint64_t fuel_used;              /* 0: not metered */
 };
 
 void outcome_finish(struct outcome *outcome); /* leaves it empty */

@@ -10,7 +10,8 @@
 
 /* Names for people: two words out of the id, so that the same worker always has the same name. */
 static const char *const first_words[] = { "amber", "brave", "calm", "clever", "copper", "eager",
-	"early", "gentle", "golden", "happy", "keen", "lively", "mellow", "nimble", "quiet", "swift" };
+	"early", "gentle", "golden", "happy", "keen", "lively", "mellow", "nimble", "quiet",
+	"swift" };
 static const char *const last_words[] = { "badger", "crane", "falcon", "finch", "fox", "heron",
 	"ibis", "lark", "lynx", "marten", "otter", "owl", "raven", "robin", "stoat", "wren" };
 
@@ -19,7 +20,8 @@ struct proplet *proplet_create(const char *id) {
 	uint8_t digest[DIGEST_SIZE];
 	digest_of(id, strlen(id), digest);
 	proplet->id = str_copy(id);
-	proplet->name = str_format("%s-%s", first_words[digest[0] % 16], last_words[digest[1] % 16]);
+	proplet->name = str_format(
+			"%s-%s", first_words[digest[0] % 16], last_words[digest[1] % 16]);
 	proplet->space = str_copy("default");
 	proplet->next_command = 1;
 	return proplet;
@@ -113,7 +115,8 @@ bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint
 }
 
 uint64_t proplet_deadline(const struct proplet *proplet) {
-	uint64_t interval = proplet->interval_ms != 0 ? proplet->interval_ms : PROPLET_INTERVAL_DEFAULT_MS;
+	uint64_t interval = proplet->interval_ms != 0 ? proplet->interval_ms
+						      : PROPLET_INTERVAL_DEFAULT_MS;
 	return proplet->heard_ms + PROPLET_MISSED_MAX * interval;
 }
 
@@ -130,7 +133,8 @@ bool proplet_has_engine(const struct proplet *proplet, const char *engine) {
 }
 
 static int64_t last_beat(const struct proplet *proplet) {
-	return proplet->beat_count == 0 ? 0 : proplet->beats[(proplet->beat_count - 1) % PROPLET_BEATS];
+	return proplet->beat_count == 0 ? 0
+					: proplet->beats[(proplet->beat_count - 1) % PROPLET_BEATS];
 }
 
 json_t *proplet_view(const struct proplet *proplet, uint64_t now_ms) {

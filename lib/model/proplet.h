@@ -14,23 +14,23 @@ enum { PROPLET_BEATS = 10, PROPLET_INTERVAL_DEFAULT_MS = 10 * 1000, PROPLET_MISS
 
 struct proplet {
 	char *id;
-	char *name;  /* two words, given by the manager */
-	char *space; /* namespace */
+	char *name;       /* two words, given by the manager */
+	char *space;      /* namespace */
 	json_t *metadata; /* an object or NULL */
 	char boot[UUID_SIZE];
 	bool ours;
 	struct strings engines; /* empty: not said (multipass only) */
 	uint64_t slots, interval_ms, cpus, memory_bytes, memory_free_bytes;
-	uint64_t next_command;  /* the number of the next start to this boot; from 1 */
+	uint64_t next_command; /* the number of the next start to this boot; from 1 */
 	int64_t created_at;
 
 	/* Not stored. */
-	bool heard;        /* since the manager began */
-	bool offline;      /* it said so; until it is heard again */
-	uint64_t heard_ms; /* clock_ms() of the last heartbeat */
+	bool heard;                   /* since the manager began */
+	bool offline;                 /* it said so; until it is heard again */
+	uint64_t heard_ms;            /* clock_ms() of the last heartbeat */
 	int64_t beats[PROPLET_BEATS]; /* wall ns, a ring */
 	unsigned beat_count;
-	uint64_t running;  /* attempts placed on it now */
+	uint64_t running; /* attempts placed on it now */
 };
 
 struct proplet *proplet_create(const char *id);

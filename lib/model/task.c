@@ -83,14 +83,15 @@ static bool asks_nothing(const json_t *value) {
 }
 
 static bool refuse_unsupported(const json_t *object, const char **field, struct error *err) {
-	static const char *const names[] = { "schedule", "is_recurring", "timezone", "latent", "depends_on",
-		"run_if", "broadcast", "mode", "workflow_id", "job_id", "image_url", "encrypted",
-		"kbs_resource_path", "hal_storage_path" };
+	static const char *const names[] = { "schedule", "is_recurring", "timezone", "latent",
+		"depends_on", "run_if", "broadcast", "mode", "workflow_id", "job_id", "image_url",
+		"encrypted", "kbs_resource_path", "hal_storage_path" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!asks_nothing(json_object_get(object, names[i]))) {
 			*field = names[i];
 			return error_set(err, ERROR_UNSUPPORTED,
-					"field \"%s\" asks for what this manager does not run yet; leave it out",
+					"field \"%s\" asks for what this manager does not run yet; "
+					"leave it out",
 					names[i]);
 		}
 	}
@@ -121,7 +122,8 @@ static bool read_metadata(struct task *task, const json_t *object, struct error 
 	if (!member_object(object, "metadata", &task->metadata, err)) {
 		return false;
 	}
-	if (task->metadata != NULL && json_dumpb(task->metadata, NULL, 0, JSON_COMPACT) > METADATA_MAX) {
+	if (task->metadata != NULL &&
+			json_dumpb(task->metadata, NULL, 0, JSON_COMPACT) > METADATA_MAX) {
 		return error_set(err, ERROR_INVALID, "metadata exceeds 1MB limit");
 	}
 	return true;
@@ -172,7 +174,8 @@ bool task_read(struct task *task, const json_t *object, bool update, const char 
 	work->module_size = size;
 	if (ok && !update && work->name == NULL) {
 		*field = "name";
-		return error_set(err, ERROR_INVALID, "missing identity name: a task needs a \"name\"");
+		return error_set(err, ERROR_INVALID,
+				"missing identity name: a task needs a \"name\"");
 	}
 	return ok;
 }
@@ -204,7 +207,8 @@ static void write_moving(const struct task *task, json_t *object) {
 		json_object_set_new(object, "stopping", json_true());
 	}
 	if (task->pinned == NULL) {
-		member_put_text(object, "proplet_id", task->at.proplet_id); /* where it was placed */
+		member_put_text(object, "proplet_id",
+				task->at.proplet_id); /* where it was placed */
 	}
 }
 

@@ -29,7 +29,7 @@ bool task_state_may(enum task_state from, enum task_state to);
 
 /* Where an attempt was sent: one boot of one worker, and its number among the commands to it. */
 struct task_address {
-	char *proplet_id; /* NULL: nowhere */
+	char *proplet_id;     /* NULL: nowhere */
 	char boot[UUID_SIZE]; /* "" for a worker that announces none */
 	uint64_t command;
 };
@@ -37,17 +37,17 @@ struct task_address {
 struct task {
 	char id[UUID_SIZE];
 	struct workload work;
-	char *pinned;      /* `proplet_id`: the worker it must run on, or NULL */
-	char *file_shown;  /* `file` as answers show it (Propeller's redaction), or NULL */
-	json_t *metadata;  /* an object, or NULL */
+	char *pinned;       /* `proplet_id`: the worker it must run on, or NULL */
+	char *file_shown;   /* `file` as answers show it (Propeller's redaction), or NULL */
+	json_t *metadata;   /* an object, or NULL */
 	json_t *monitoring; /* `monitoring_profile`, or NULL */
-	int64_t priority;  /* 0..100, 50 */
+	int64_t priority;   /* 0..100, 50 */
 	int64_t created_at, updated_at, start_time, finish_time; /* wall ns; 0: not yet */
 
 	enum task_state state;
-	uint64_t attempt;  /* 0: never started */
-	bool queued;       /* Pending, and waits for a free worker */
-	bool stopping;     /* a user asked for its stop, the worker has not ended it yet */
+	uint64_t attempt;       /* 0: never started */
+	bool queued;            /* Pending, and waits for a free worker */
+	bool stopping;          /* a user asked for its stop, the worker has not ended it yet */
 	struct task_address at; /* of the current attempt */
 	struct outcome outcome; /* of the current attempt, once it is final */
 };

@@ -10,7 +10,8 @@
 
 #include "base/mem.h"
 
-static bool read(struct task *task, const char *text, bool update, const char **field, struct error *err) {
+static bool read(struct task *task, const char *text, bool update, const char **field,
+		struct error *err) {
 	json_t *object = json_loads(text, 0, NULL);
 	assert_non_null(object);
 	bool ok = task_read(task, object, update, field, err);
@@ -34,10 +35,14 @@ static void states_move_as_the_table_says(void **state) {
 
 static void what_is_not_run_yet_is_refused(void **state) {
 	(void)state;
-	static const char *const rows[][2] = { { "{\"name\":\"x\",\"schedule\":\"* * * * *\"}", "schedule" },
-		{ "{\"name\":\"x\",\"latent\":true}", "latent" }, { "{\"name\":\"x\",\"depends_on\":[\"a\"]}", "depends_on" },
-		{ "{\"name\":\"x\",\"broadcast\":true}", "broadcast" }, { "{\"name\":\"x\",\"mode\":\"train\"}", "mode" },
-		{ "{\"name\":\"x\",\"kind\":\"federated\"}", "kind" }, { "{\"name\":\"x\",\"encrypted\":true}", "encrypted" },
+	static const char *const rows[][2] = { { "{\"name\":\"x\",\"schedule\":\"* * * * *\"}",
+							       "schedule" },
+		{ "{\"name\":\"x\",\"latent\":true}", "latent" },
+		{ "{\"name\":\"x\",\"depends_on\":[\"a\"]}", "depends_on" },
+		{ "{\"name\":\"x\",\"broadcast\":true}", "broadcast" },
+		{ "{\"name\":\"x\",\"mode\":\"train\"}", "mode" },
+		{ "{\"name\":\"x\",\"kind\":\"federated\"}", "kind" },
+		{ "{\"name\":\"x\",\"encrypted\":true}", "encrypted" },
 		{ "{\"name\":\"x\",\"image_url\":\"a/b\"}", "image_url" } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct task *task = task_create();
@@ -55,8 +60,11 @@ static void saying_no_is_allowed(void **state) {
 	struct task *task = task_create();
 	const char *field;
 	struct error err;
-	assert_true(read(task, "{\"name\":\"x\",\"latent\":false,\"schedule\":\"\",\"depends_on\":[],\"mode\":null,"
-			       "\"kind\":\"standard\",\"unknown\":{}}", false, &field, &err));
+	assert_true(read(task,
+			"{\"name\":\"x\",\"latent\":false,\"schedule\":\"\",\"depends_on\":[],"
+			"\"mode\":null,"
+			"\"kind\":\"standard\",\"unknown\":{}}",
+			false, &field, &err));
 	task_destroy(task);
 }
 
@@ -79,8 +87,10 @@ static void a_client_cannot_choose_the_module(void **state) {
 	struct task *task = task_create();
 	const char *field;
 	struct error err;
-	assert_true(read(task, "{\"name\":\"x\",\"module_size\":9,\"digest\":"
-			       "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", false, &field, &err));
+	assert_true(read(task,
+			"{\"name\":\"x\",\"module_size\":9,\"digest\":"
+			"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+			false, &field, &err));
 	assert_string_equal(task->work.digest, "");
 	assert_int_equal(task->work.module_size, 0);
 	task_destroy(task);
@@ -91,9 +101,12 @@ static void saved_and_loaded_is_the_same(void **state) {
 	struct task *task = task_create(), *copy = task_create();
 	const char *field;
 	struct error err;
-	assert_true(read(task, "{\"name\":\"x\",\"daemon\":true,\"env\":{\"A\":\"b=c\"},\"stdin\":\"in\",\"proplet_id\":\"p\","
-			       "\"metadata\":{\"k\":1},\"priority\":7,\"limits\":{\"fuel\":3},\"cli_args\":[]}", false, &field,
-			&err));
+	assert_true(read(task,
+			"{\"name\":\"x\",\"daemon\":true,\"env\":{\"A\":\"b=c\"},\"stdin\":\"in\","
+			"\"proplet_id\":\"p\","
+			"\"metadata\":{\"k\":1},\"priority\":7,\"limits\":{\"fuel\":3},\"cli_"
+			"args\":[]}",
+			false, &field, &err));
 	json_t *first = task_save(task);
 	assert_true(task_load(copy, first, &err));
 	json_t *second = task_save(copy);

@@ -90,13 +90,16 @@ static bool read_engine(struct workload *work, const json_t *object, struct erro
 		}
 	}
 	error_set(err, ERROR_INVALID,
-			"field \"engine\": \"%.40s\" is none of multipass, singlepass, interp, external", name);
+			"field \"engine\": \"%.40s\" is none of multipass, singlepass, interp, "
+			"external",
+			name);
 	free(name);
 	return false;
 }
 
 static bool read_cli_args(struct workload *work, const json_t *object, struct error *err) {
-	work->has_cli_args = work->has_cli_args || json_is_array(json_object_get(object, "cli_args"));
+	work->has_cli_args =
+			work->has_cli_args || json_is_array(json_object_get(object, "cli_args"));
 	return member_strings(object, "cli_args", false, &work->cli_args, err);
 }
 
@@ -134,10 +137,13 @@ static bool read_limits(struct workload *work, const json_t *object, struct erro
 	if (json_object_get(limits, "wall_seconds") != NULL) {
 		work->default_limits = false;
 	}
-	if (!member_u64(limits, "memory_bytes", 65536, WORKLOAD_MEMORY_MAX, &to->memory_bytes, err) ||
-			!member_seconds(limits, "wall_seconds", UINT64_C(315360000000), &to->wall_ms, err) ||
+	if (!member_u64(limits, "memory_bytes", 65536, WORKLOAD_MEMORY_MAX, &to->memory_bytes,
+			    err) ||
+			!member_seconds(limits, "wall_seconds", UINT64_C(315360000000),
+					&to->wall_ms, err) ||
 			!member_u64(limits, "fuel", 0, INT64_MAX, &to->fuel, err) ||
-			!member_u64(limits, "output_bytes", 0, WORKLOAD_OUTPUT_MAX, &to->output_bytes, err)) {
+			!member_u64(limits, "output_bytes", 0, WORKLOAD_OUTPUT_MAX,
+					&to->output_bytes, err)) {
 		return error_wrap(err, "field \"limits\"");
 	}
 	return true;
@@ -184,7 +190,8 @@ static json_t *write_limits(const struct workload *work) {
 	} else if (limits->wall_ms % 1000 == 0) {
 		member_put_u64(object, "wall_seconds", limits->wall_ms / 1000);
 	} else {
-		json_object_set_new(object, "wall_seconds", json_real((double)limits->wall_ms / 1000.0));
+		json_object_set_new(object, "wall_seconds",
+				json_real((double)limits->wall_ms / 1000.0));
 	}
 	if (limits->fuel != 0) {
 		member_put_u64(object, "fuel", limits->fuel);

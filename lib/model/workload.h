@@ -16,7 +16,7 @@
 
 enum {
 	WORKLOAD_NAME_MAX = 255,
-	WORKLOAD_LIST_MAX = 1024,           /* items in cli_args, inputs, env */
+	WORKLOAD_LIST_MAX = 1024, /* items in cli_args, inputs, env */
 	WORKLOAD_WALL_DEFAULT_MS = 3600 * 1000,
 	WORKLOAD_OUTPUT_DEFAULT = 1024 * 1024,
 	WORKLOAD_OUTPUT_MAX = 16 * 1024 * 1024,
@@ -42,7 +42,7 @@ struct workload {
 	bool has_cli_args;  /* Propeller shows null when they were never given */
 	bool daemon;        /* runs until stopped: no wall limit unless one is given */
 	struct workload_limits limits;
-	bool default_limits; /* none was given: `limits` is shown all the same */
+	bool default_limits;          /* none was given: `limits` is shown all the same */
 	char digest[DIGEST_HEX_SIZE]; /* of the module; "" while there is none */
 	uint64_t module_size;
 };

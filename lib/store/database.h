@@ -27,14 +27,18 @@ bool database_error(struct store *store, const char *doing, struct error *err);
 /* A prepared statement, ready for binding. */
 sqlite3_stmt *database_get(struct store *store, enum statement which);
 /* Steps a statement that returns nothing, and resets it. */
-bool database_done(struct store *store, sqlite3_stmt *statement, const char *doing, struct error *err) MUST_CHECK;
+bool database_done(struct store *store, sqlite3_stmt *statement, const char *doing,
+		struct error *err) MUST_CHECK;
 /* Steps a statement that returns rows: SQLITE_ROW, SQLITE_DONE, or -1 with err. Resets it unless
  * there is a row. */
-int database_row(struct store *store, sqlite3_stmt *statement, const char *doing, struct error *err);
+int database_row(
+		struct store *store, sqlite3_stmt *statement, const char *doing, struct error *err);
 
-void database_bind_text(sqlite3_stmt *statement, int at, const char *text); /* copied; NULL is NULL */
+void database_bind_text(
+		sqlite3_stmt *statement, int at, const char *text); /* copied; NULL is NULL */
 void database_bind_u64(sqlite3_stmt *statement, int at, uint64_t value);
-const char *database_text(sqlite3_stmt *statement, int column); /* NULL for NULL; until the next step */
+const char *database_text(
+		sqlite3_stmt *statement, int column); /* NULL for NULL; until the next step */
 /* JSON of a column, or NULL; the caller drops it. */
 json_t *database_json(sqlite3_stmt *statement, int column);
 

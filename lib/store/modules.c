@@ -81,7 +81,8 @@ void modules_close(struct modules *modules) {
 	free(modules);
 }
 
-/* --- pins -------------------------------------------------------------------------------------- */
+/* --- pins --------------------------------------------------------------------------------------
+ */
 
 static void pin(struct modules *modules, const char *digest) {
 	(void)pthread_mutex_lock(&modules->lock);
@@ -112,9 +113,11 @@ void modules_remove(struct modules *modules, const char *digest) {
 	(void)pthread_mutex_unlock(&modules->lock);
 }
 
-/* --- uploads ----------------------------------------------------------------------------------- */
+/* --- uploads -----------------------------------------------------------------------------------
+ */
 
-struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes, struct error *err) {
+struct module_upload *modules_begin(
+		struct modules *modules, uint64_t max_bytes, struct error *err) {
 	char unique[UUID_SIZE];
 	struct module_upload *upload = MEM_NEW(struct module_upload);
 	random_uuid(unique);
@@ -173,7 +176,8 @@ bool module_upload_add(struct module_upload *upload, struct bytes piece, struct 
 /* Base64 is in groups of three bytes: ten characters need the first eight bytes, or the last ten
  * with the group they begin in. */
 static void redact(const struct module_upload *upload, char shown[32]) {
-	size_t have = upload->size < sizeof(upload->head) ? (size_t)upload->size : sizeof(upload->head);
+	size_t have = upload->size < sizeof(upload->head) ? (size_t)upload->size
+							  : sizeof(upload->head);
 	if ((upload->size + 2) / 3 * 4 <= 20) {
 		CLEANUP(mem_freep) char *whole = base64_encode(upload->head, have);
 		(void)snprintf(shown, 32, "%s", whole);
@@ -181,7 +185,8 @@ static void redact(const struct module_upload *upload, char shown[32]) {
 	}
 	size_t rest = upload->size % 3 == 0 ? 9 : 9 + (size_t)(upload->size % 3);
 	CLEANUP(mem_freep) char *first = base64_encode(upload->head, 9);
-	CLEANUP(mem_freep) char *last = base64_encode(upload->tail + sizeof(upload->tail) - rest, rest);
+	CLEANUP(mem_freep)
+	char *last = base64_encode(upload->tail + sizeof(upload->tail) - rest, rest);
 	(void)snprintf(shown, 32, "%.10s<REDACTED>%.10s", first, last + strlen(last) - 10);
 }
 
@@ -199,7 +204,8 @@ static bool put_in_place(struct module_upload *upload, const char *digest, struc
 	return file_sync_folder(upload->modules->folder, err);
 }
 
-bool module_upload_finish(struct module_upload *upload, struct module_info *info, struct error *err) {
+bool module_upload_finish(
+		struct module_upload *upload, struct module_info *info, struct error *err) {
 	uint8_t raw[DIGEST_SIZE];
 	if (!sections_end(&upload->sections, err)) {
 		return false;
@@ -231,9 +237,11 @@ void module_upload_destroy(struct module_upload *upload) {
 	free(upload);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
-int modules_open_file(struct modules *modules, const char *digest, uint64_t *size, struct error *err) {
+int modules_open_file(
+		struct modules *modules, const char *digest, uint64_t *size, struct error *err) {
 	struct stat info;
 	CLEANUP(mem_freep) char *path = path_of(modules, digest);
 	int fd = digest_text_valid(digest) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -246,8 +254,8 @@ int modules_open_file(struct modules *modules, const char *digest, uint64_t *siz
 	return fd;
 }
 
-bool modules_each(struct modules *modules, void (*visit)(void *context, const char *digest), void *context,
-		struct error *err) {
+bool modules_each(struct modules *modules, void (*visit)(void *context, const char *digest),
+		void *context, struct error *err) {
 	DIR *dir = opendir(modules->folder);
 	if (dir == NULL) {
 		return error_errno(err, errno, "reading the folder %s", modules->folder);

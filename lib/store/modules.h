@@ -21,11 +21,11 @@ void modules_close(struct modules *modules);
 
 /* An upload in bounded memory. */
 struct module_upload;
-struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes,
-		struct error *err) MUST_CHECK;
+struct module_upload *modules_begin(
+		struct modules *modules, uint64_t max_bytes, struct error *err) MUST_CHECK;
 /* ERROR_TOO_LARGE past max_bytes, ERROR_NO_SPACE, ERROR_MODULE if it does not begin as wasm. */
-bool module_upload_add(struct module_upload *upload, struct bytes piece,
-		struct error *err) MUST_CHECK;
+bool module_upload_add(
+		struct module_upload *upload, struct bytes piece, struct error *err) MUST_CHECK;
 /*
  * Checks that it is a module (or component) whose sections fit the file, puts the file into its
  * place, durable, and pins it. The upload is to be destroyed all the same. `shown` gets Propeller's

@@ -6,7 +6,8 @@
 #include "base/str.h"
 #include "store/database.h"
 
-bool store_move_add(struct store *store, const char *task_id, const struct move *move, struct error *err) {
+bool store_move_add(struct store *store, const char *task_id, const struct move *move,
+		struct error *err) {
 	sqlite3_stmt *s = database_get(store, STATEMENT_MOVE_ADD);
 	(void)sqlite3_bind_int64(s, 1, move->at);
 	(void)sqlite3_bind_int(s, 2, (int)move->state);
@@ -31,8 +32,8 @@ static void reverse(struct move *moves, size_t count) {
 	}
 }
 
-bool store_moves(struct store *store, const char *task_id, size_t limit, struct move **moves, size_t *count,
-		struct error *err) {
+bool store_moves(struct store *store, const char *task_id, size_t limit, struct move **moves,
+		size_t *count, struct error *err) {
 	sqlite3_stmt *s = database_get(store, STATEMENT_MOVES);
 	struct move *list = mem_zero(1, sizeof(*list));
 	size_t used = 0;

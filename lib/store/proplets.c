@@ -21,12 +21,14 @@ bool store_proplet_delete(struct store *store, const char *id, struct error *err
 	return database_done(store, s, "deleting a worker", err);
 }
 
-bool store_proplets(struct store *store, store_proplet_taker take, void *context, struct error *err) {
+bool store_proplets(
+		struct store *store, store_proplet_taker take, void *context, struct error *err) {
 	sqlite3_stmt *s = database_get(store, STATEMENT_PROPLETS);
 	int code;
 	while ((code = database_row(store, s, "reading workers", err)) == SQLITE_ROW) {
 		json_t *body = database_json(s, 1);
-		struct proplet *proplet = body != NULL ? proplet_load(database_text(s, 0), body, err) : NULL;
+		struct proplet *proplet =
+				body != NULL ? proplet_load(database_text(s, 0), body, err) : NULL;
 		json_decref(body);
 		if (proplet == NULL) {
 			(void)sqlite3_reset(s);

@@ -8,17 +8,23 @@
 #include "store/database.h"
 
 static const char *const steps[] = {
-	"CREATE TABLE tasks(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state INTEGER NOT NULL,"
-	" attempt INTEGER NOT NULL, queued INTEGER NOT NULL, stopping INTEGER NOT NULL, proplet TEXT, boot TEXT,"
-	" command INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, started INTEGER NOT NULL,"
+	"CREATE TABLE tasks(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state INTEGER NOT "
+	"NULL,"
+	" attempt INTEGER NOT NULL, queued INTEGER NOT NULL, stopping INTEGER NOT NULL, proplet "
+	"TEXT, boot TEXT,"
+	" command INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, started "
+	"INTEGER NOT NULL,"
 	" finished INTEGER NOT NULL, digest TEXT);"
 	"CREATE INDEX tasks_live ON tasks(queued, seq) WHERE state IN (1, 2) OR queued > 0;"
 	"CREATE INDEX tasks_digest ON tasks(digest) WHERE digest IS NOT NULL;"
 	"CREATE TABLE workloads(task INTEGER PRIMARY KEY, body TEXT NOT NULL);"
-	"CREATE TABLE outcomes(task INTEGER PRIMARY KEY, results TEXT, out BLOB, err BLOB, exited INTEGER,"
-	" exit_code INTEGER, truncated INTEGER, interrupted INTEGER, error TEXT, started INTEGER, finished INTEGER,"
+	"CREATE TABLE outcomes(task INTEGER PRIMARY KEY, results TEXT, out BLOB, err BLOB, exited "
+	"INTEGER,"
+	" exit_code INTEGER, truncated INTEGER, interrupted INTEGER, error TEXT, started INTEGER, "
+	"finished INTEGER,"
 	" fuel INTEGER);"
-	"CREATE TABLE moves(task INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, state INTEGER NOT NULL,"
+	"CREATE TABLE moves(task INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, "
+	"state INTEGER NOT NULL,"
 	" attempt INTEGER NOT NULL, cause TEXT, PRIMARY KEY(task, seq)) WITHOUT ROWID;"
 	"CREATE TABLE proplets(id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;",
 };
@@ -27,8 +33,9 @@ enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 
 static bool version_of(struct store *store, int *version, struct error *err) {
 	sqlite3_stmt *statement = NULL;
-	bool ok = sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
-			sqlite3_step(statement) == SQLITE_ROW;
+	bool ok = sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) ==
+				  SQLITE_OK &&
+		  sqlite3_step(statement) == SQLITE_ROW;
 	if (ok) {
 		*version = sqlite3_column_int(statement, 0);
 	} else {
@@ -39,7 +46,8 @@ static bool version_of(struct store *store, int *version, struct error *err) {
 }
 
 static bool run_step(struct store *store, int version, struct error *err) {
-	CLEANUP(mem_freep) char *text = str_format("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
+	CLEANUP(mem_freep)
+	char *text = str_format("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
 			steps[version], version + 1);
 	if (sqlite3_exec(store->db, text, NULL, NULL, NULL) != SQLITE_OK) {
 		database_error(store, "migrating the schema", err);
@@ -56,8 +64,10 @@ bool schema_migrate(struct store *store, struct error *err) {
 	}
 	if (version > VERSION) {
 		return error_set(err, ERROR_INVALID,
-				"the database %s has schema version %d, this program knows up to %d: use the newer "
-				"program, or another file", store->where, version, VERSION);
+				"the database %s has schema version %d, this program knows up to "
+				"%d: use the newer "
+				"program, or another file",
+				store->where, version, VERSION);
 	}
 	for (; version < VERSION; version++) {
 		if (!run_step(store, version, err)) {

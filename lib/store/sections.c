@@ -11,17 +11,19 @@ static bool check_head(const struct sections *s, size_t size, struct error *err)
 		return true;
 	}
 	if (size > 4 && memcmp(s->head, core, 4) == 0) {
-		return error_set(err, ERROR_MODULE, "a WebAssembly module of an unknown version: %02x %02x %02x %02x",
+		return error_set(err, ERROR_MODULE,
+				"a WebAssembly module of an unknown version: %02x %02x %02x %02x",
 				s->head[4], s->head[5], s->head[6], s->head[7]);
 	}
 	return error_set(err, ERROR_MODULE,
-			"not a WebAssembly module: missing magic bytes (it must begin with \"\\0asm\")");
+			"not a WebAssembly module: missing magic bytes (it must begin with "
+			"\"\\0asm\")");
 }
 
 static bool size_byte(struct sections *s, uint8_t byte, struct error *err) {
 	if (s->shift > 28 || (s->shift == 28 && (byte & 0xf0) != 0)) {
-		return error_set(err, ERROR_MODULE, "section %u at offset %llu has no sound size", s->id,
-				(unsigned long long)s->began);
+		return error_set(err, ERROR_MODULE, "section %u at offset %llu has no sound size",
+				s->id, (unsigned long long)s->began);
 	}
 	s->left |= (uint64_t)(byte & 0x7f) << s->shift;
 	s->shift += 7;
@@ -65,12 +67,14 @@ bool sections_feed(struct sections *s, struct bytes piece, struct error *err) {
 
 bool sections_end(const struct sections *s, struct error *err) {
 	if (s->offset < sizeof(s->head)) {
-		return error_set(err, ERROR_MODULE, "not a WebAssembly module: it has only %llu bytes",
+		return error_set(err, ERROR_MODULE,
+				"not a WebAssembly module: it has only %llu bytes",
 				(unsigned long long)s->offset);
 	}
 	if (s->place != SECTIONS_ID) {
 		return error_set(err, ERROR_MODULE,
-				"the module is truncated: section %u at offset %llu ends %llu bytes behind the file",
+				"the module is truncated: section %u at offset %llu ends %llu "
+				"bytes behind the file",
 				s->id, (unsigned long long)s->began, (unsigned long long)s->left);
 	}
 	return true;

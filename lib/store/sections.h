@@ -13,11 +13,11 @@
 #include "base/error.h"
 
 struct sections {
-	uint64_t offset;  /* of the next byte */
+	uint64_t offset; /* of the next byte */
 	uint8_t head[8];
 	enum { SECTIONS_ID, SECTIONS_SIZE, SECTIONS_BODY } place;
-	uint64_t left;    /* bytes of the section at hand */
-	uint64_t began;   /* its offset */
+	uint64_t left;  /* bytes of the section at hand */
+	uint64_t began; /* its offset */
 	unsigned id, shift;
 };
 

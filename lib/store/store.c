@@ -22,24 +22,29 @@ static const char *const sql[] = {
 };
 
 /* Checkpoints every 4,000 pages (16 MiB of log): a commit rarely stands behind one. */
-static const char setup[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;"
-			    "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF;";
+static const char setup[] =
+		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = "
+		"4000;"
+		"PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF;";
 
 static bool is_full(struct store *store) {
 	int code = sqlite3_errcode(store->db);
-	return code == SQLITE_FULL || (code == SQLITE_IOERR && sqlite3_system_errno(store->db) == ENOSPC);
+	return code == SQLITE_FULL ||
+	       (code == SQLITE_IOERR && sqlite3_system_errno(store->db) == ENOSPC);
 }
 
 bool database_error(struct store *store, const char *doing, struct error *err) {
 	if (is_full(store)) {
-		return error_set(err, ERROR_NO_SPACE, "%s: no space left for the database %s: free some", doing,
+		return error_set(err, ERROR_NO_SPACE,
+				"%s: no space left for the database %s: free some", doing,
 				store->where);
 	}
 	int code = sqlite3_errcode(store->db);
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
 		return error_set(err, ERROR_INTEGRITY,
-				"%s: %s is not a sound database (%s): restore a backup or move it away", doing,
-				store->where, sqlite3_errmsg(store->db));
+				"%s: %s is not a sound database (%s): restore a backup or move it "
+				"away",
+				doing, store->where, sqlite3_errmsg(store->db));
 	}
 	return error_set(err, ERROR_INTERNAL, "%s: the database %s: %s", doing, store->where,
 			sqlite3_errmsg(store->db));
@@ -49,14 +54,16 @@ sqlite3_stmt *database_get(struct store *store, enum statement which) {
 	return store->statements[which];
 }
 
-bool database_done(struct store *store, sqlite3_stmt *statement, const char *doing, struct error *err) {
+bool database_done(struct store *store, sqlite3_stmt *statement, const char *doing,
+		struct error *err) {
 	bool ok = sqlite3_step(statement) == SQLITE_DONE || database_error(store, doing, err);
 	(void)sqlite3_reset(statement);
 	(void)sqlite3_clear_bindings(statement);
 	return ok;
 }
 
-int database_row(struct store *store, sqlite3_stmt *statement, const char *doing, struct error *err) {
+int database_row(struct store *store, sqlite3_stmt *statement, const char *doing,
+		struct error *err) {
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW) {
 		return code;
@@ -88,7 +95,8 @@ json_t *database_json(sqlite3_stmt *statement, int column) {
 					      JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
-/* --- open and close ---------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------------
+ */
 
 static bool lock(struct store *store, struct error *err) {
 	CLEANUP(mem_freep) char *path = str_format("%s.lock", store->where);
@@ -98,7 +106,8 @@ static bool lock(struct store *store, struct error *err) {
 	}
 	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
 		return error_set(err, ERROR_CONFLICT,
-				"the database %s is in use by another manager: end it, or use another file",
+				"the database %s is in use by another manager: end it, or use "
+				"another file",
 				store->where);
 	}
 	return true;
@@ -114,22 +123,24 @@ static bool open_file(struct store *store, bool memory, struct error *err) {
 	(void)umask(before);
 	if (code != SQLITE_OK) {
 		return store->db != NULL ? database_error(store, "opening", err)
-					 : error_set(err, ERROR_NO_MEMORY, "opening %s", store->where);
+					 : error_set(err, ERROR_NO_MEMORY, "opening %s",
+							   store->where);
 	}
 	return true;
 }
 
 static bool prepare(struct store *store, struct error *err) {
 	for (int i = 0; i < STATEMENTS; i++) {
-		if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
-				    NULL) != SQLITE_OK) {
+		if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+				    &store->statements[i], NULL) != SQLITE_OK) {
 			return database_error(store, "preparing a statement", err);
 		}
 	}
 	return true;
 }
 
-static bool read_number(struct store *store, enum statement which, int64_t *number, struct error *err) {
+static bool read_number(
+		struct store *store, enum statement which, int64_t *number, struct error *err) {
 	sqlite3_stmt *statement = database_get(store, which);
 	if (database_row(store, statement, "counting", err) != SQLITE_ROW) {
 		return false;
@@ -153,8 +164,9 @@ struct store *store_open(const char *where, struct error *err) {
 	bool memory = str_equal(where, "memory");
 	store->where = str_copy(where);
 	store->lock = -1;
-	if ((memory || lock(store, err)) && open_file(store, memory, err) && schema_migrate(store, err) &&
-			prepare(store, err) && read_counts(store, err)) {
+	if ((memory || lock(store, err)) && open_file(store, memory, err) &&
+			schema_migrate(store, err) && prepare(store, err) &&
+			read_counts(store, err)) {
 		return store;
 	}
 	store_close(store);
@@ -176,11 +188,13 @@ void store_close(struct store *store) {
 	free(store);
 }
 
-/* --- transactions ------------------------------------------------------------------------------ */
+/* --- transactions ------------------------------------------------------------------------------
+ */
 
 bool store_begin(struct store *store, struct error *err) {
 	store->task_count_before = store->task_count;
-	return database_done(store, database_get(store, STATEMENT_BEGIN), "beginning a transaction", err);
+	return database_done(store, database_get(store, STATEMENT_BEGIN), "beginning a transaction",
+			err);
 }
 
 bool store_commit(struct store *store, struct error *err) {
@@ -194,7 +208,8 @@ bool store_commit(struct store *store, struct error *err) {
 void store_rollback(struct store *store) {
 	struct error ignored;
 	if (sqlite3_get_autocommit(store->db) == 0) {
-		(void)!database_done(store, database_get(store, STATEMENT_ROLLBACK), "rolling back", &ignored);
+		(void)!database_done(store, database_get(store, STATEMENT_ROLLBACK), "rolling back",
+				&ignored);
 	}
 	store->task_count = store->task_count_before;
 }

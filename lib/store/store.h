@@ -56,8 +56,8 @@ typedef void (*store_task_taker)(void *context, struct task *task);
 bool store_task_live(struct store *store, store_task_taker take, void *context,
 		struct error *err) MUST_CHECK;
 /* True in *used if some task has this module. */
-bool store_digest_used(struct store *store, const char *digest, bool *used,
-		struct error *err) MUST_CHECK;
+bool store_digest_used(
+		struct store *store, const char *digest, bool *used, struct error *err) MUST_CHECK;
 
 bool store_move_add(struct store *store, const char *task_id, const struct move *move,
 		struct error *err) MUST_CHECK;
@@ -65,8 +65,8 @@ bool store_move_add(struct store *store, const char *task_id, const struct move 
 bool store_moves(struct store *store, const char *task_id, size_t limit, struct move **moves,
 		size_t *count, struct error *err) MUST_CHECK;
 
-bool store_proplet_put(struct store *store, const struct proplet *proplet,
-		struct error *err) MUST_CHECK;
+bool store_proplet_put(
+		struct store *store, const struct proplet *proplet, struct error *err) MUST_CHECK;
 bool store_proplet_delete(struct store *store, const char *id, struct error *err) MUST_CHECK;
 typedef void (*store_proplet_taker)(void *context, struct proplet *proplet);
 bool store_proplets(struct store *store, store_proplet_taker take, void *context,

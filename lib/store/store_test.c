@@ -73,7 +73,9 @@ static void a_task_comes_back_after_reopening(void **state) {
 	task->attempt = 3;
 	task->at.proplet_id = str_copy("p");
 	task->at.command = 9;
-	must(store_begin(store, &err) && store_task_add(store, task, &err) && store_commit(store, &err), &err);
+	must(store_begin(store, &err) && store_task_add(store, task, &err) &&
+					store_commit(store, &err),
+			&err);
 	store_close(store);
 	store = open_store(place->path);
 	struct task *copy = store_task_get(store, task->id, &err);
@@ -96,8 +98,10 @@ static void outcomes_keep_every_byte(void **state) {
 	task->outcome.out.size = 3;
 	task->outcome.exited = true;
 	task->outcome.exit_code = 7;
-	must(store_begin(store, &err) && store_task_add(store, task, &err) && store_task_outcome(store, task, &err) &&
-			store_commit(store, &err), &err);
+	must(store_begin(store, &err) && store_task_add(store, task, &err) &&
+					store_task_outcome(store, task, &err) &&
+					store_commit(store, &err),
+			&err);
 	struct task *copy = store_task_get(store, task->id, &err);
 	assert_int_equal(copy->outcome.out.size, 3);
 	assert_memory_equal(copy->outcome.out.bytes, "a\0\xff", 3);
@@ -176,7 +180,8 @@ static void live_tasks_come_in_the_order_of_the_queue(void **state) {
 	tasks[1]->queued = true;
 	must(store_task_move(store, tasks[1], &err), &err);
 	tasks[0]->queued = true;
-	must(store_task_move(store, tasks[0], &err) && store_task_move(store, tasks[1], &err), &err);
+	must(store_task_move(store, tasks[0], &err) && store_task_move(store, tasks[1], &err),
+			&err);
 	must(store_commit(store, &err), &err);
 	must(store_task_live(store, take_name, &names, &err), &err);
 	assert_int_equal(names.count, 2);
@@ -228,8 +233,8 @@ static NORETURN void commit_forever(const char *path, int pipe) {
 	struct store *store = store_open(path, &err);
 	for (;;) {
 		struct task *task = make_task("x");
-		bool ok = store != NULL && store_begin(store, &err) && store_task_add(store, task, &err) &&
-				store_commit(store, &err);
+		bool ok = store != NULL && store_begin(store, &err) &&
+			  store_task_add(store, task, &err) && store_commit(store, &err);
 		if (!ok || write(pipe, task->id, UUID_SIZE) != UUID_SIZE) {
 			_exit(1);
 		}

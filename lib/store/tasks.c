@@ -83,8 +83,8 @@ bool store_task_change(struct store *store, const struct task *task, struct erro
 }
 
 static bool is_empty(const struct outcome *o) {
-	return o->results == NULL && o->out.size == 0 && o->error_out.size == 0 && !o->exited && o->error == NULL &&
-	       !o->interrupted && o->finished_at == 0;
+	return o->results == NULL && o->out.size == 0 && o->error_out.size == 0 && !o->exited &&
+	       o->error == NULL && !o->interrupted && o->finished_at == 0;
 }
 
 static void bind_bytes(sqlite3_stmt *statement, int at, const struct outcome_text *text) {
@@ -109,11 +109,13 @@ static void bind_outcome(sqlite3_stmt *s, const struct outcome *o) {
 bool store_task_outcome(struct store *store, const struct task *task, struct error *err) {
 	const struct outcome *outcome = &task->outcome;
 	bool empty = is_empty(outcome);
-	sqlite3_stmt *s = database_get(store, empty ? STATEMENT_OUTCOME_DELETE : STATEMENT_OUTCOME_PUT);
+	sqlite3_stmt *s = database_get(
+			store, empty ? STATEMENT_OUTCOME_DELETE : STATEMENT_OUTCOME_PUT);
 	CLEANUP(mem_freep) char *results = NULL;
 	database_bind_text(s, 1, task->id);
 	if (!empty) {
-		results = outcome->results != NULL ? json_dumps(outcome->results, JSON_COMPACT | JSON_ENCODE_ANY)
+		results = outcome->results != NULL ? json_dumps(outcome->results,
+								     JSON_COMPACT | JSON_ENCODE_ANY)
 						   : NULL;
 		database_bind_text(s, 2, results);
 		bind_outcome(s, outcome);
@@ -121,11 +123,35 @@ bool store_task_outcome(struct store *store, const struct task *task, struct err
 	return database_done(store, s, "storing a result", err);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 enum column {
-	ID, STATE, ATTEMPT, QUEUED, STOPPING, PROPLET, BOOT, COMMAND, CREATED, UPDATED, STARTED, FINISHED, DIGEST, BODY,
-	RESULTS, OUT, ERR, EXITED, EXIT_CODE, TRUNCATED, INTERRUPTED, ERROR_TEXT, RUN_STARTED, RUN_FINISHED, FUEL,
+	ID,
+	STATE,
+	ATTEMPT,
+	QUEUED,
+	STOPPING,
+	PROPLET,
+	BOOT,
+	COMMAND,
+	CREATED,
+	UPDATED,
+	STARTED,
+	FINISHED,
+	DIGEST,
+	BODY,
+	RESULTS,
+	OUT,
+	ERR,
+	EXITED,
+	EXIT_CODE,
+	TRUNCATED,
+	INTERRUPTED,
+	ERROR_TEXT,
+	RUN_STARTED,
+	RUN_FINISHED,
+	FUEL,
 };
 
 static void copy_text(char *to, size_t size, const char *from) {
@@ -176,7 +202,8 @@ static struct task *read_task(sqlite3_stmt *s, struct error *err) {
 	read_moving(s, task);
 	read_outcome(s, &task->outcome);
 	bool ok = body != NULL ? task_load(task, body, err)
-			       : error_set(err, ERROR_INTEGRITY, "the stored task %s is not readable", task->id);
+			       : error_set(err, ERROR_INTEGRITY,
+						 "the stored task %s is not readable", task->id);
 	json_decref(body);
 	if (!ok) {
 		task_destroy(task);
@@ -197,7 +224,8 @@ struct task *store_task_get(struct store *store, const char *id, struct error *e
 	return task;
 }
 
-static bool delete_from(struct store *store, enum statement which, const char *id, struct error *err) {
+static bool delete_from(
+		struct store *store, enum statement which, const char *id, struct error *err) {
 	sqlite3_stmt *s = database_get(store, which);
 	database_bind_text(s, 1, id);
 	return database_done(store, s, "deleting a task", err);
@@ -248,7 +276,7 @@ static bool visit_page(void *context, struct task *task) {
 static bool contains(const json_t *have, const json_t *want) {
 	const char *key;
 	json_t *value;
-	json_object_foreach ((json_t *)(uintptr_t)want, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)want, key, value) {
 		if (!json_equal(json_object_get(have, key), value)) {
 			return false;
 		}
@@ -270,9 +298,14 @@ static bool visit_filtered(void *context, struct task *task) {
 
 bool store_task_list(struct store *store, uint64_t offset, uint64_t limit, const json_t *metadata,
 		store_task_visitor visit, void *context, uint64_t *total, struct error *err) {
-	struct page page = { .visit = visit, .context = context, .metadata = metadata, .offset = offset, .limit = limit };
+	struct page page = { .visit = visit,
+		.context = context,
+		.metadata = metadata,
+		.offset = offset,
+		.limit = limit };
 	if (metadata != NULL) {
-		bool ok = each_task(store, database_get(store, STATEMENT_TASK_ALL), visit_filtered, &page, err);
+		bool ok = each_task(store, database_get(store, STATEMENT_TASK_ALL), visit_filtered,
+				&page, err);
 		*total = page.matched;
 		return ok;
 	}

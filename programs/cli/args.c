@@ -73,7 +73,8 @@ static bool unknown(const struct verb *verb, const char *argument, struct error 
 
 static int find_long(const struct verb *verb, const char *name, size_t size) {
 	for (int i = 0; i < FLAGS; i++) {
-		if (belongs(&rows[i], verb) && strlen(rows[i].name) == size && memcmp(rows[i].name, name, size) == 0) {
+		if (belongs(&rows[i], verb) && strlen(rows[i].name) == size &&
+				memcmp(rows[i].name, name, size) == 0) {
 			return i;
 		}
 	}
@@ -97,7 +98,9 @@ static bool take_flag(struct arguments *arguments, const struct verb *verb, char
 	const char *name = argument + (is_long ? 2 : 1);
 	const char *equals = strchr(name, '=');
 	size_t size = equals != NULL ? (size_t)(equals - name) : strlen(name);
-	int flag = is_long ? find_long(verb, name, size) : size == 1 ? find_short(verb, name[0]) : -1;
+	int flag = is_long     ? find_long(verb, name, size)
+		   : size == 1 ? find_short(verb, name[0])
+			       : -1;
 	if (flag < 0) {
 		return unknown(verb, argument, err);
 	}
@@ -108,7 +111,8 @@ static bool take_flag(struct arguments *arguments, const struct verb *verb, char
 		value = argv[*at + 1] != NULL ? argv[++*at] : NULL;
 	}
 	if (value == NULL) {
-		return error_set(err, ERROR_INVALID, "flag --%s needs a value (%s)", rows[flag].name, rows[flag].value);
+		return error_set(err, ERROR_INVALID, "flag --%s needs a value (%s)",
+				rows[flag].name, rows[flag].value);
 	}
 	arguments->flags[flag] = value;
 	return true;
@@ -134,7 +138,8 @@ static void settle_output(struct arguments *arguments) {
 static bool check(const struct arguments *arguments, const struct verb *verb, struct error *err) {
 	const char *output = arguments->flags[FLAG_OUTPUT];
 	if (output != NULL && !str_equal(output, "json") && !str_equal(output, "table")) {
-		return error_set(err, ERROR_INVALID, "flag --output: \"%.40s\" is neither table nor json", output);
+		return error_set(err, ERROR_INVALID,
+				"flag --output: \"%.40s\" is neither table nor json", output);
 	}
 	if (arguments->count < verb->min || arguments->count > verb->max) {
 		return error_set(err, ERROR_INVALID, "usage: propeller-cli %s%s%s %s", verb->noun,
@@ -143,11 +148,12 @@ static bool check(const struct arguments *arguments, const struct verb *verb, st
 	return true;
 }
 
-bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv, struct error *err) {
+bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv,
+		struct error *err) {
 	bool flags = true;
 	for (int at = 0; argv[at] != NULL; at++) {
 		bool is_flag = flags && argv[at][0] == '-' && argv[at][1] != 0 &&
-				!isdigit((unsigned char)argv[at][1]);
+			       !isdigit((unsigned char)argv[at][1]);
 		if (flags && str_equal(argv[at], "--")) {
 			flags = false;
 		} else if (is_flag ? !take_flag(arguments, verb, argv, &at, err)
@@ -160,17 +166,19 @@ bool arguments_parse(struct arguments *arguments, const struct verb *verb, char 
 }
 
 void arguments_help(const struct verb *verb) {
-	(void)printf("usage: propeller-cli %s%s%s %s\n\n%s\n\nFlags:\n", verb->noun, verb->name[0] != 0 ? " " : "",
-			verb->name, verb->usage, verb->help);
+	(void)printf("usage: propeller-cli %s%s%s %s\n\n%s\n\nFlags:\n", verb->noun,
+			verb->name[0] != 0 ? " " : "", verb->name, verb->usage, verb->help);
 	for (int i = 0; i < FLAGS; i++) {
 		char left[64];
 		if (!belongs(&rows[i], verb)) {
 			continue;
 		}
 		int used = rows[i].short_name != 0
-				? snprintf(left, sizeof(left), "-%c, --%s", rows[i].short_name, rows[i].name)
-				: snprintf(left, sizeof(left), "    --%s", rows[i].name);
-		(void)snprintf(left + used, sizeof(left) - (size_t)used, " %s", rows[i].value != NULL ? rows[i].value : "");
+					   ? snprintf(left, sizeof(left), "-%c, --%s",
+							     rows[i].short_name, rows[i].name)
+					   : snprintf(left, sizeof(left), "    --%s", rows[i].name);
+		(void)snprintf(left + used, sizeof(left) - (size_t)used, " %s",
+				rows[i].value != NULL ? rows[i].value : "");
 		(void)printf("  %-32s %s\n", left, rows[i].help);
 	}
 }

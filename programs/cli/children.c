@@ -16,7 +16,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { PAUSE_FIRST_MS = 250, PAUSE_MAX_MS = 5000, STEADY_MS = 10000, END_MS = 10000, TAIL_BYTES = 600 };
+enum {
+	PAUSE_FIRST_MS = 250,
+	PAUSE_MAX_MS = 5000,
+	STEADY_MS = 10000,
+	END_MS = 10000,
+	TAIL_BYTES = 600
+};
 
 static void supervisor_signals(sigset_t *set) {
 	(void)sigemptyset(set);
@@ -76,7 +82,8 @@ static void add_inherited(struct strings *env, const char *name) {
 
 bool child_start(struct child *child, struct error *err) {
 	struct strings env = { 0 };
-	CLEANUP(file_closep) int log = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	CLEANUP(file_closep)
+	int log = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (log < 0) {
 		return error_errno(err, errno, "opening %s", child->log);
 	}
@@ -104,7 +111,9 @@ static void show_tail(const char *path) {
 	char text[TAIL_BYTES + 1];
 	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
-	ssize_t size = fd >= 0 ? pread(fd, text, TAIL_BYTES, end > TAIL_BYTES ? end - TAIL_BYTES : 0) : 0;
+	ssize_t size = fd >= 0 ? pread(fd, text, TAIL_BYTES,
+						 end > TAIL_BYTES ? end - TAIL_BYTES : 0)
+			       : 0;
 	if (size > 0) {
 		text[size] = 0;
 		const char *line = end > TAIL_BYTES ? strchr(text, '\n') : NULL;
@@ -119,8 +128,8 @@ static void note_death(struct child *child, int status) {
 	child->pause_ms = child->pause_ms < PAUSE_MAX_MS ? child->pause_ms : PAUSE_MAX_MS;
 	child->restart_ms = now + child->pause_ms;
 	child->pid = 0;
-	(void)fprintf(stderr, "%s died (%s %d), starting it again; its log ends (%s):\n", child->name,
-			WIFSIGNALED(status) ? "signal" : "exit code",
+	(void)fprintf(stderr, "%s died (%s %d), starting it again; its log ends (%s):\n",
+			child->name, WIFSIGNALED(status) ? "signal" : "exit code",
 			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), child->log);
 	show_tail(child->log);
 }
@@ -164,7 +173,8 @@ static void end_one(struct child *child) {
 			(void)waitpid(child->pid, NULL, 0);
 			break;
 		}
-		(void)signals_wait(deadline - now < 200 ? deadline - now : 200); /* SIGCHLD ends it early */
+		(void)signals_wait(deadline - now < 200 ? deadline - now
+							: 200); /* SIGCHLD ends it early */
 	}
 	child->pid = 0;
 }

@@ -49,7 +49,8 @@ struct manager {
 	struct http_client *client;
 	char *url, *token;
 };
-bool manager_open(struct manager *manager, const struct arguments *arguments, struct error *err) MUST_CHECK;
+bool manager_open(struct manager *manager, const struct arguments *arguments,
+		struct error *err) MUST_CHECK;
 void manager_close(struct manager *manager);
 /* The answer's JSON (NULL for an empty one); an answer >= 400 is an error. */
 bool manager_call(struct manager *manager, const char *method, const char *path, json_t *body,
@@ -57,7 +58,8 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 /* The same; it may take `seconds` longer. */
 bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer,
 		struct error *err) MUST_CHECK;
-bool manager_upload(struct manager *manager, const char *id, const char *file, struct error *err) MUST_CHECK;
+bool manager_upload(struct manager *manager, const char *id, const char *file,
+		struct error *err) MUST_CHECK;
 char *task_path(const char *id, const char *rest) MUST_CHECK;
 
 /* output.c */

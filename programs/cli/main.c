@@ -18,32 +18,40 @@ static int version(const struct arguments *arguments, struct error *err) {
 
 static const struct verb verbs[] = {
 	{ "tasks", "run", tasks_run, "FILE [ARGS...] [FLAGS]",
-			"runs a module and waits: its output and exit code become ours (125: it could not be run)",
+			"runs a module and waits: its output and exit code become ours (125: it "
+			"could not be run)",
 			R, 1, ARGUMENTS_MAX, true },
-	{ "tasks", "create", tasks_create, "NAME [--file FILE] [FLAGS]", "creates a task, prints its id", C, 1, 1, false },
+	{ "tasks", "create", tasks_create, "NAME [--file FILE] [FLAGS]",
+			"creates a task, prints its id", C, 1, 1, false },
 	{ "tasks", "view", tasks_view, "ID", "shows a task with its history", 0, 1, 1, false },
 	{ "tasks", "list", tasks_list, "[FLAGS]", "lists tasks, newest first", L, 0, 0, false },
-	{ "tasks", "update", tasks_update, "ID [FLAGS]", "changes what the flags name", C, 1, 1, false },
-	{ "tasks", "delete", tasks_delete, "ID", "deletes a task that does not run", 0, 1, 1, false },
+	{ "tasks", "update", tasks_update, "ID [FLAGS]", "changes what the flags name", C, 1, 1,
+			false },
+	{ "tasks", "delete", tasks_delete, "ID", "deletes a task that does not run", 0, 1, 1,
+			false },
 	{ "tasks", "upload", tasks_upload, "ID FILE", "gives a task its module", 0, 2, 2, false },
 	{ "tasks", "start", tasks_start, "ID", "starts a task", 0, 1, 1, false },
 	{ "tasks", "stop", tasks_stop, "ID", "stops a task", 0, 1, 1, false },
-	{ "tasks", "wait", tasks_wait, "ID [--timeout TIME]", "waits until a task has ended; exits with its code",
-			W, 1, 1, true },
+	{ "tasks", "wait", tasks_wait, "ID [--timeout TIME]",
+			"waits until a task has ended; exits with its code", W, 1, 1, true },
 	{ "tasks", "results", tasks_results, "ID", "prints a task's results", 0, 1, 1, false },
 	{ "tasks", "logs", tasks_logs, "ID", "prints what a task wrote", 0, 1, 1, false },
 	{ "proplets", "list", proplets_list, "[FLAGS]", "lists the workers", L, 0, 0, false },
 	{ "proplets", "view", proplets_view, "ID", "shows a worker", 0, 1, 1, false },
-	{ "proplets", "delete", proplets_delete, "ID", "forgets a worker that has no tasks", 0, 1, 1, false },
+	{ "proplets", "delete", proplets_delete, "ID", "forgets a worker that has no tasks", 0, 1,
+			1, false },
 	{ "health", "", health, "", "asks the manager whether it is well", 0, 0, 0, false },
-	{ "up", "", up, "[FLAGS]", "starts broker, manager and workers on this machine, until Ctrl-C", U, 0, 0, false },
+	{ "up", "", up, "[FLAGS]",
+			"starts broker, manager and workers on this machine, until Ctrl-C", U, 0, 0,
+			false },
 	{ "version", "", version, "", "prints the version", 0, 0, 0, false },
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 static void usage(FILE *out, const char *noun) {
-	(void)fprintf(out, "usage: propeller-cli %s\n\n", noun != NULL ? noun : "NOUN VERB [ARGUMENTS] [FLAGS]");
+	(void)fprintf(out, "usage: propeller-cli %s\n\n",
+			noun != NULL ? noun : "NOUN VERB [ARGUMENTS] [FLAGS]");
 	for (int i = 0; i < VERBS; i++) {
 		if (noun == NULL || str_equal(noun, verbs[i].noun)) {
 			char left[64];
@@ -58,7 +66,9 @@ static const char *hint_for(const struct error *err) {
 	switch (err->code) {
 	case ERROR_UNAVAILABLE:
 		return strstr(err->message, "cannot reach") != NULL
-				? "start one with `propeller-cli up`, or name another with --manager-url" : NULL;
+				       ? "start one with `propeller-cli up`, or name another with "
+					 "--manager-url"
+				       : NULL;
 	case ERROR_DENIED: return "set PROPELLER_TOKEN, or --token-file FILE";
 	case ERROR_BUSY: return "try again in a moment";
 	default: return NULL;
@@ -81,7 +91,8 @@ static int run_verb(const struct verb *verb, char **argv) {
 	struct error err;
 	if (!arguments_parse(&arguments, verb, argv, &err)) {
 		int code = fail(verb, &err);
-		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun, verb->name);
+		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun,
+				verb->name);
 		return code;
 	}
 	if (arguments.flags[FLAG_HELP] != NULL) {
@@ -94,7 +105,8 @@ static int run_verb(const struct verb *verb, char **argv) {
 	}
 	if (err.code == ERROR_INVALID && !verb->runs) {
 		code = fail(verb, &err);
-		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun, verb->name);
+		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun,
+				verb->name);
 		return code;
 	}
 	return fail(verb, &err);
@@ -102,7 +114,8 @@ static int run_verb(const struct verb *verb, char **argv) {
 
 static const struct verb *find(const char *noun, const char *name) {
 	for (int i = 0; i < VERBS; i++) {
-		if (str_equal(verbs[i].noun, noun) && (verbs[i].name[0] == 0 || str_equal(verbs[i].name, name))) {
+		if (str_equal(verbs[i].noun, noun) &&
+				(verbs[i].name[0] == 0 || str_equal(verbs[i].name, name))) {
 			return &verbs[i];
 		}
 	}
@@ -128,7 +141,8 @@ static int unknown(const char *noun, const char *name) {
 		(void)fprintf(stderr, "error: `propeller-cli %s` needs a verb\n\n", noun);
 	} else {
 		char *safe = printable(word, 40);
-		(void)fprintf(stderr, "error: there is no \"%s\"%s\n\n", safe, nearest(word, words, count, hint));
+		(void)fprintf(stderr, "error: there is no \"%s\"%s\n\n", safe,
+				nearest(word, words, count, hint));
 		free(safe);
 	}
 	usage(stderr, known ? noun : NULL);
@@ -141,13 +155,14 @@ static char **rotate(int argc, char **argv, char **out) {
 	while (first < argc && argv[first][0] == '-' && !str_equal(argv[first], "--help") &&
 			!str_equal(argv[first], "-h") && !str_equal(argv[first], "--version")) {
 		bool alone = strchr(argv[first], '=') != NULL || str_equal(argv[first], "-v") ||
-				str_equal(argv[first], "--tls-verification");
+			     str_equal(argv[first], "--tls-verification");
 		first += alone || first + 1 == argc ? 1 : 2;
 	}
 	for (int i = first; i < argc && i < first + 1; i++) {
 		out[count++] = argv[i];
 	}
-	bool two = first < argc && find(argv[first], NULL) == NULL && first + 1 < argc && argv[first + 1][0] != '-';
+	bool two = first < argc && find(argv[first], NULL) == NULL && first + 1 < argc &&
+		   argv[first + 1][0] != '-';
 	if (two) {
 		out[count++] = argv[first + 1];
 	}

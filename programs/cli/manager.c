@@ -46,7 +46,8 @@ bool manager_open(struct manager *manager, const struct arguments *arguments, st
 	} else if (token != NULL && token[0] != 0) {
 		manager->token = str_copy(token);
 	}
-	const struct http_client_options options = { .base_url = manager->url, .token = manager->token };
+	const struct http_client_options options = { .base_url = manager->url,
+		.token = manager->token };
 	manager->client = http_client_create(&options, err);
 	return manager->client != NULL;
 }
@@ -66,9 +67,11 @@ static bool take_answer(const struct http_answer *answer, json_t **value, struct
 	}
 	json_t *parsed = NULL;
 	if (answer->body.size != 0) {
-		parsed = json_loadb(buf_text(&answer->body), answer->body.size, JSON_ALLOW_NUL, NULL);
+		parsed = json_loadb(
+				buf_text(&answer->body), answer->body.size, JSON_ALLOW_NUL, NULL);
 		if (parsed == NULL) {
-			return error_set(err, ERROR_INTERNAL, "the manager's answer is not JSON; is this its address?");
+			return error_set(err, ERROR_INTERNAL,
+					"the manager's answer is not JSON; is this its address?");
 		}
 	}
 	if (value != NULL) {
@@ -79,7 +82,8 @@ static bool take_answer(const struct http_answer *answer, json_t **value, struct
 	return true;
 }
 
-static bool send_call(struct manager *manager, const struct http_call *call, json_t **value, struct error *err) {
+static bool send_call(struct manager *manager, const struct http_call *call, json_t **value,
+		struct error *err) {
 	struct http_answer answer = { .body = BUF_INIT(ANSWER_MAX) };
 	bool ok = http_client_send(manager->client, call, &answer, err);
 	if (!ok && err->code == ERROR_UNAVAILABLE) {
@@ -90,10 +94,11 @@ static bool send_call(struct manager *manager, const struct http_call *call, jso
 	return ok;
 }
 
-bool manager_call(struct manager *manager, const char *method, const char *path, json_t *body, json_t **answer,
-		struct error *err) {
+bool manager_call(struct manager *manager, const char *method, const char *path, json_t *body,
+		json_t **answer, struct error *err) {
 	CLEANUP(mem_freep) char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-	const struct http_call call = { .method = method, .path = path,
+	const struct http_call call = { .method = method,
+		.path = path,
 		.type = text != NULL ? "application/json" : NULL,
 		.body = { (const uint8_t *)text, text != NULL ? strlen(text) : 0 },
 		.timeout_ms = CALL_SECONDS * 1000 };
@@ -101,8 +106,11 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 	return send_call(manager, &call, answer, err);
 }
 
-bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer, struct error *err) {
-	const struct http_call call = { .method = "GET", .path = path, .timeout_ms = (CALL_SECONDS + seconds) * 1000 };
+bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer,
+		struct error *err) {
+	const struct http_call call = {
+		.method = "GET", .path = path, .timeout_ms = (CALL_SECONDS + seconds) * 1000
+	};
 	return send_call(manager, &call, answer, err);
 }
 
@@ -111,7 +119,8 @@ static void show_progress(void *context, uint64_t sent, uint64_t total) {
 	unsigned *shown = context;
 	unsigned percent = total != 0 ? (unsigned)(sent * 100 / total) : 100;
 	if (percent != *shown && total > 4 * 1024 * 1024 && isatty(STDERR_FILENO)) {
-		(void)fprintf(stderr, "\ruploading %u %%%s", percent, percent == 100 ? "\r\033[K" : "");
+		(void)fprintf(stderr, "\ruploading %u %%%s", percent,
+				percent == 100 ? "\r\033[K" : "");
 		*shown = percent;
 	}
 }
@@ -128,8 +137,13 @@ bool manager_upload(struct manager *manager, const char *id, const char *file, s
 				S_ISREG(info.st_mode) ? "empty" : "no regular file");
 	}
 	CLEANUP(mem_freep) char *path = task_path(id, "/upload");
-	const struct http_call call = { .method = "PUT", .path = path, .type = "application/wasm", .file = fd,
-		.file_size = (uint64_t)info.st_size, .timeout_ms = UPLOAD_SECONDS * 1000u, .progress = show_progress,
+	const struct http_call call = { .method = "PUT",
+		.path = path,
+		.type = "application/wasm",
+		.file = fd,
+		.file_size = (uint64_t)info.st_size,
+		.timeout_ms = UPLOAD_SECONDS * 1000u,
+		.progress = show_progress,
 		.context = &shown };
 	return send_call(manager, &call, NULL, err);
 }

@@ -45,7 +45,9 @@ static const struct {
 
 static size_t state_of(const json_t *task) {
 	json_int_t state = json_integer_value(json_object_get(task, "state"));
-	return state >= 0 && state < (json_int_t)(sizeof(states) / sizeof(states[0])) ? (size_t)state : 0;
+	return state >= 0 && state < (json_int_t)(sizeof(states) / sizeof(states[0]))
+			       ? (size_t)state
+			       : 0;
 }
 
 const char *state_name(const json_t *task) {
@@ -81,7 +83,7 @@ static void print_state(const json_t *task, int width) {
 static void print_history(const json_t *history) {
 	size_t i;
 	json_t *move;
-	json_array_foreach (history, i, move) {
+	json_array_foreach(history, i, move) {
 		CLEANUP(mem_freep) char *cause = printable(text_of(move, "cause"), 0);
 		(void)printf("%-12s %.19s  %lld  ", i == 0 ? "history" : "", text_of(move, "at"),
 				(long long)json_integer_value(json_object_get(move, "attempt")));
@@ -95,7 +97,9 @@ void print_task(const json_t *task) {
 	print_field("name", text_of(task, "name"));
 	(void)printf("%-12s ", "state");
 	print_state(task, 0);
-	(void)printf("%s\n", json_is_true(json_object_get(task, "queued")) ? " (queued: all workers are busy)" : "");
+	(void)printf("%s\n", json_is_true(json_object_get(task, "queued"))
+					     ? " (queued: all workers are busy)"
+					     : "");
 	print_field("proplet", text_of(task, "proplet_id"));
 	print_field("engine", text_of(task, "engine"));
 	print_field("results", text_of(task, "results"));
@@ -107,12 +111,14 @@ void print_tasks(const json_t *page) {
 	size_t i;
 	json_t *task;
 	(void)printf("%-36s  %-24s %-12s %-8s %s\n", "ID", "NAME", "STATE", "ATTEMPT", "RESULTS");
-	json_array_foreach (json_object_get(page, "tasks"), i, task) {
+	json_array_foreach(json_object_get(page, "tasks"), i, task) {
 		CLEANUP(mem_freep) char *name = printable(text_of(task, "name"), 24);
 		CLEANUP(mem_freep) char *results = printable(text_of(task, "results"), 40);
 		(void)printf("%-36s  %-24s ", text_of(task, "id"), name);
 		print_state(task, 12);
-		(void)printf(" %-8lld %s\n", (long long)json_integer_value(json_object_get(task, "attempt")), results);
+		(void)printf(" %-8lld %s\n",
+				(long long)json_integer_value(json_object_get(task, "attempt")),
+				results);
 	}
 	(void)printf("%zu of %lld\n", json_array_size(json_object_get(page, "tasks")),
 			(long long)json_integer_value(json_object_get(page, "total")));
@@ -122,11 +128,12 @@ void print_proplets(const json_t *page) {
 	size_t i;
 	json_t *proplet;
 	(void)printf("%-24s %-18s %-6s %-8s %s\n", "ID", "NAME", "ALIVE", "TASKS", "LAST HEARD");
-	json_array_foreach (json_object_get(page, "proplets"), i, proplet) {
+	json_array_foreach(json_object_get(page, "proplets"), i, proplet) {
 		CLEANUP(mem_freep) char *id = printable(text_of(proplet, "id"), 24);
 		(void)printf("%-24s %-18s %-6s %-8lld %.19s\n", id, text_of(proplet, "name"),
 				json_is_true(json_object_get(proplet, "alive")) ? "yes" : "no",
-				(long long)json_integer_value(json_object_get(proplet, "task_count")),
+				(long long)json_integer_value(
+						json_object_get(proplet, "task_count")),
 				text_of(proplet, "last_alive_at"));
 	}
 	(void)printf("%zu of %lld\n", json_array_size(json_object_get(page, "proplets")),
@@ -134,11 +141,13 @@ void print_proplets(const json_t *page) {
 }
 
 void print_bytes(const json_t *object, const char *name, const char *whole, FILE *out) {
-	const json_t *encoded = json_object_get(object, whole), *text = json_object_get(object, name);
+	const json_t *encoded = json_object_get(object, whole),
+		     *text = json_object_get(object, name);
 	struct buf bytes = BUF_INIT(64 * 1024 * 1024);
 	struct error ignored;
-	if (json_is_string(encoded) && base64_decode(json_string_value(encoded), json_string_length(encoded), &bytes,
-					       &ignored)) {
+	if (json_is_string(encoded) &&
+			base64_decode(json_string_value(encoded), json_string_length(encoded),
+					&bytes, &ignored)) {
 		(void)fwrite(bytes.data, 1, bytes.size, out);
 	} else if (json_is_string(text)) {
 		(void)fwrite(json_string_value(text), 1, json_string_length(text), out);

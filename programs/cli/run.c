@@ -87,7 +87,8 @@ static json_t *run(struct manager *manager, const struct arguments *arguments, c
 	return wait_final(manager, id, arguments->flags[FLAG_TIMEOUT], err);
 }
 
-static int finish(struct manager *manager, const struct arguments *arguments, json_t *task, const char *id) {
+static int finish(struct manager *manager, const struct arguments *arguments, json_t *task,
+		const char *id) {
 	int code = finish_with(task, !wants_json(arguments));
 	if (wants_json(arguments)) {
 		print_json(task);
@@ -100,7 +101,8 @@ static int finish(struct manager *manager, const struct arguments *arguments, js
 
 int tasks_run(const struct arguments *arguments, struct error *err) {
 	struct manager manager;
-	json_t *created = NULL, *task = NULL, *body = task_from_flags(arguments, name_of(arguments), err);
+	json_t *created = NULL, *task = NULL,
+	       *body = task_from_flags(arguments, name_of(arguments), err);
 	int code = -1;
 	if (body == NULL) {
 		return -1;

@@ -15,7 +15,8 @@ static const struct sample {
 	{ "hello-world", "hello-world/build/hello.wasm", NULL, NULL, { NULL }, "Hello, world!\n" },
 	{ "add 10 20", "add/build/add.wasm", "add", NULL, { "10", "20", NULL }, "30" },
 	{ "fib 30, multipass", "fib/build/fib.wasm", "fib", "multipass", { "30", NULL }, "832040" },
-	{ "fib 30, singlepass", "fib/build/fib.wasm", "fib", "singlepass", { "30", NULL }, "832040" },
+	{ "fib 30, singlepass", "fib/build/fib.wasm", "fib", "singlepass", { "30", NULL },
+			"832040" },
 	{ "fib 30, interp", "fib/build/fib.wasm", "fib", "interp", { "30", NULL }, "832040" },
 };
 
@@ -26,8 +27,10 @@ static json_t *describe(const struct sample *sample) {
 	}
 	json_object_set_new(task, "name", json_string(sample->title));
 	json_object_set_new(task, "inputs", inputs);
-	json_object_set_new(task, "invoke", sample->invoke != NULL ? json_string(sample->invoke) : json_null());
-	json_object_set_new(task, "engine", sample->engine != NULL ? json_string(sample->engine) : json_null());
+	json_object_set_new(task, "invoke",
+			sample->invoke != NULL ? json_string(sample->invoke) : json_null());
+	json_object_set_new(task, "engine",
+			sample->engine != NULL ? json_string(sample->engine) : json_null());
 	return task;
 }
 
@@ -41,18 +44,23 @@ static json_t *run_one(struct manager *manager, const struct sample *sample, con
 	}
 	const char *id = json_string_value(json_object_get(created, "id"));
 	CLEANUP(mem_freep) char *start = task_path(id, "/start");
-	if (manager_upload(manager, id, file, err) && manager_call(manager, "POST", start, NULL, NULL, err)) {
+	if (manager_upload(manager, id, file, err) &&
+			manager_call(manager, "POST", start, NULL, NULL, err)) {
 		task = wait_final(manager, id, "120s", err);
 	}
 	json_decref(created);
 	return task;
 }
 
-static bool show(const struct sample *sample, const json_t *task, uint64_t took_us, const struct error *err) {
+static bool show(const struct sample *sample, const json_t *task, uint64_t took_us,
+		const struct error *err) {
 	const char *results = json_string_value(json_object_get(task, "results"));
 	const char *error = json_string_value(json_object_get(task, "error"));
 	bool right = results != NULL && strcmp(results, sample->expected) == 0;
-	const char *text = right ? results : error != NULL ? error : results != NULL ? results : err->message;
+	const char *text = right             ? results
+			   : error != NULL   ? error
+			   : results != NULL ? results
+					     : err->message;
 	CLEANUP(mem_freep) char *line = mem_copy(text, strcspn(text, "\n"));
 	CLEANUP(mem_freep) char *safe = printable(line, 60);
 	(void)printf("  %-20s %-12s %7.1f ms   %s\n", sample->title, right ? "Completed" : "WRONG",

@@ -9,8 +9,8 @@
 #include "cli/cli.h"
 
 /* One call with one answer, shown as JSON or by `show`. */
-static int ask(const struct arguments *arguments, const char *method, const char *path, json_t *body,
-		void (*show)(const json_t *answer), struct error *err) {
+static int ask(const struct arguments *arguments, const char *method, const char *path,
+		json_t *body, void (*show)(const json_t *answer), struct error *err) {
 	struct manager manager;
 	json_t *answer = NULL;
 	bool ok = manager_open(&manager, arguments, err);
@@ -30,7 +30,8 @@ static int ask(const struct arguments *arguments, const char *method, const char
 	return ok ? 0 : -1;
 }
 
-static bool upload_or_delete(struct manager *manager, const char *id, const char *file, struct error *err) {
+static bool upload_or_delete(
+		struct manager *manager, const char *id, const char *file, struct error *err) {
 	struct error ignored;
 	if (file == NULL || manager_upload(manager, id, file, err)) {
 		return true;
@@ -55,8 +56,8 @@ int tasks_create(const struct arguments *arguments, struct error *err) {
 		json_decref(body);
 	}
 	ok = ok && manager_call(&manager, "POST", "/tasks", body, &task, err) &&
-			upload_or_delete(&manager, json_string_value(json_object_get(task, "id")),
-					arguments->flags[FLAG_FILE], err);
+	     upload_or_delete(&manager, json_string_value(json_object_get(task, "id")),
+			     arguments->flags[FLAG_FILE], err);
 	if (ok && wants_json(arguments)) {
 		print_json(task);
 	} else if (ok) {
@@ -72,7 +73,8 @@ int tasks_view(const struct arguments *arguments, struct error *err) {
 	return ask(arguments, "GET", path, NULL, print_task, err);
 }
 
-static bool number_of(const char *text, uint64_t fallback, const char *flag, uint64_t *number, struct error *err) {
+static bool number_of(const char *text, uint64_t fallback, const char *flag, uint64_t *number,
+		struct error *err) {
 	*number = fallback;
 	return text == NULL || str_to_u64(text, number, err) || error_wrap(err, "flag --%s", flag);
 }
@@ -84,7 +86,8 @@ static char *page_query(const struct arguments *arguments, struct error *err) {
 			!number_of(arguments->flags[FLAG_LIMIT], 10, "limit", &limit, err)) {
 		return NULL;
 	}
-	return str_format("?offset=%llu&limit=%llu", (unsigned long long)offset, (unsigned long long)limit);
+	return str_format("?offset=%llu&limit=%llu", (unsigned long long)offset,
+			(unsigned long long)limit);
 }
 
 int tasks_list(const struct arguments *arguments, struct error *err) {
@@ -98,12 +101,14 @@ int tasks_list(const struct arguments *arguments, struct error *err) {
 		if (task == NULL) {
 			return -1;
 		}
-		CLEANUP(mem_freep) char *text = json_dumps(json_object_get(task, "metadata"), JSON_COMPACT);
+		CLEANUP(mem_freep)
+		char *text = json_dumps(json_object_get(task, "metadata"), JSON_COMPACT);
 		CLEANUP(mem_freep) char *escaped = http_escape(text);
 		filter = str_format("&metadata=%s", escaped);
 		json_decref(task);
 	}
-	CLEANUP(mem_freep) char *path = str_format("/tasks%s%s", query, filter != NULL ? filter : "");
+	CLEANUP(mem_freep)
+	char *path = str_format("/tasks%s%s", query, filter != NULL ? filter : "");
 	return ask(arguments, "GET", path, NULL, print_tasks, err);
 }
 
@@ -118,7 +123,7 @@ int tasks_update(const struct arguments *arguments, struct error *err) {
 	}
 	struct manager manager;
 	bool ok = manager_open(&manager, arguments, err) &&
-			manager_upload(&manager, arguments->items[0], arguments->flags[FLAG_FILE], err);
+		  manager_upload(&manager, arguments->items[0], arguments->flags[FLAG_FILE], err);
 	manager_close(&manager);
 	return ok ? 0 : -1;
 }
@@ -141,7 +146,7 @@ int tasks_stop(const struct arguments *arguments, struct error *err) {
 int tasks_upload(const struct arguments *arguments, struct error *err) {
 	struct manager manager;
 	bool ok = manager_open(&manager, arguments, err) &&
-			manager_upload(&manager, arguments->items[0], arguments->items[1], err);
+		  manager_upload(&manager, arguments->items[0], arguments->items[1], err);
 	manager_close(&manager);
 	if (ok) {
 		(void)puts("ok");
@@ -182,7 +187,8 @@ int tasks_wait(const struct arguments *arguments, struct error *err) {
 	json_t *task = NULL;
 	int code = -1;
 	if (manager_open(&manager, arguments, err)) {
-		task = wait_final(&manager, arguments->items[0], arguments->flags[FLAG_TIMEOUT], err);
+		task = wait_final(
+				&manager, arguments->items[0], arguments->flags[FLAG_TIMEOUT], err);
 	}
 	if (task != NULL) {
 		code = finish_with(task, false);
@@ -197,7 +203,8 @@ int tasks_wait(const struct arguments *arguments, struct error *err) {
 	return code;
 }
 
-/* --- proplets and health ----------------------------------------------------------------------- */
+/* --- proplets and health -----------------------------------------------------------------------
+ */
 
 int proplets_list(const struct arguments *arguments, struct error *err) {
 	CLEANUP(mem_freep) char *query = page_query(arguments, err);

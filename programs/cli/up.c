@@ -32,10 +32,12 @@ struct stack {
 	size_t count;
 };
 
-/* --- what is chosen ---------------------------------------------------------------------------- */
+/* --- what is chosen ----------------------------------------------------------------------------
+ */
 
 static bool bind_port(uint16_t *port) {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(*port),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(*port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(address);
 	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -49,8 +51,8 @@ static bool bind_port(uint16_t *port) {
 	return true;
 }
 
-static bool number_flag(const struct arguments *arguments, enum flag flag, const char *name, uint64_t min,
-		uint64_t max, uint64_t *number, struct error *err) {
+static bool number_flag(const struct arguments *arguments, enum flag flag, const char *name,
+		uint64_t min, uint64_t max, uint64_t *number, struct error *err) {
 	const char *text = arguments->flags[flag];
 	if (text == NULL) {
 		return true;
@@ -63,8 +65,8 @@ static bool number_flag(const struct arguments *arguments, enum flag flag, const
 }
 
 /* The wanted port, or a free one if it is taken. */
-static bool choose_port(const struct arguments *arguments, enum flag flag, const char *name, uint64_t fallback,
-		uint16_t *port, struct error *err) {
+static bool choose_port(const struct arguments *arguments, enum flag flag, const char *name,
+		uint64_t fallback, uint16_t *port, struct error *err) {
 	uint64_t wanted = fallback;
 	if (!number_flag(arguments, flag, name, 0, 65535, &wanted, err)) {
 		return false;
@@ -104,7 +106,8 @@ static char *find_examples(const struct stack *stack, const struct arguments *ar
 	if (arguments->flags[FLAG_EXAMPLES] != NULL || access(tree, F_OK) != 0) {
 		free(tree);
 		const char *given = arguments->flags[FLAG_EXAMPLES];
-		return given != NULL ? str_copy(given) : str_format("%s/../share/airscrew/samples", stack->programs);
+		return given != NULL ? str_copy(given)
+				     : str_format("%s/../share/airscrew/samples", stack->programs);
 	}
 	char real[PATH_MAX];
 	char *found = str_copy(realpath(tree, real) != NULL ? real : tree);
@@ -120,7 +123,8 @@ static bool lock_folder(struct stack *stack, struct error *err) {
 	}
 	if (flock(stack->lock, LOCK_EX | LOCK_NB) != 0) {
 		return error_set(err, ERROR_CONFLICT,
-				"another `propeller-cli up` uses %s: end it, or choose another folder with --state",
+				"another `propeller-cli up` uses %s: end it, or choose another "
+				"folder with --state",
 				stack->folder);
 	}
 	return true;
@@ -138,16 +142,20 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 	stack->examples = find_examples(stack, arguments);
 	stack->proplets = 1;
 	if (!lock_folder(stack, err) ||
-			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX, &stack->proplets, err) ||
-			!choose_port(arguments, FLAG_MQTT_PORT, "mqtt-port", 1883, &stack->mqtt_port, err) ||
-			!choose_port(arguments, FLAG_HTTP_PORT, "http-port", 7070, &stack->http_port, err)) {
+			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX,
+					&stack->proplets, err) ||
+			!choose_port(arguments, FLAG_MQTT_PORT, "mqtt-port", 1883,
+					&stack->mqtt_port, err) ||
+			!choose_port(arguments, FLAG_HTTP_PORT, "http-port", 7070,
+					&stack->http_port, err)) {
 		return false;
 	}
 	stack->url = str_format("http://127.0.0.1:%u", stack->http_port);
 	return true;
 }
 
-/* --- the programs ------------------------------------------------------------------------------ */
+/* --- the programs ------------------------------------------------------------------------------
+ */
 
 static char *find_in_path(const char *name) {
 	struct strings folders = { 0 };
@@ -167,7 +175,8 @@ static char *find_in_path(const char *name) {
 	return found;
 }
 
-static char *find_program(const struct stack *stack, const char *name, const char *hint, struct error *err) {
+static char *find_program(
+		const struct stack *stack, const char *name, const char *hint, struct error *err) {
 	char *beside = str_format("%s/%s", stack->programs, name);
 	if (access(beside, X_OK) == 0) {
 		return beside;
@@ -193,17 +202,19 @@ static void add_env(struct child *child, const char *name, const char *value) {
 	strings_add(&child->env, pair);
 }
 
-static void add_bus_env(struct child *child, const struct stack *stack, const char *prefix, const char *id) {
+static void add_bus_env(struct child *child, const struct stack *stack, const char *prefix,
+		const char *id) {
 	CLEANUP(mem_freep) char *broker = str_format("tcp://127.0.0.1:%u", stack->mqtt_port);
-	const char *const values[][2] = { { "DOMAIN_ID", "local" }, { "CHANNEL_ID", "main" }, { "CLIENT_ID", id },
-		{ "MQTT_ADDRESS", broker } };
+	const char *const values[][2] = { { "DOMAIN_ID", "local" }, { "CHANNEL_ID", "main" },
+		{ "CLIENT_ID", id }, { "MQTT_ADDRESS", broker } };
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		CLEANUP(mem_freep) char *name = str_format("%s_%s", prefix, values[i][0]);
 		add_env(child, name, values[i][1]);
 	}
 }
 
-/* The user's own environment counts for the log level and the external runtime, and nothing else. */
+/* The user's own environment counts for the log level and the external runtime, and nothing else.
+ */
 static void pass_env(struct child *child, const char *name) {
 	const char *value = getenv(name);
 	if (value != NULL) {
@@ -213,11 +224,14 @@ static void pass_env(struct child *child, const char *name) {
 
 static bool add_broker(struct stack *stack, struct error *err) {
 	CLEANUP(mem_freep) char *path = str_format("%s/mosquitto.conf", stack->folder);
-	CLEANUP(mem_freep) char *text = str_format("listener %u 127.0.0.1\nallow_anonymous true\n"
-			"set_tcp_nodelay true\nmax_inflight_messages 1000\nmax_queued_messages 100000\n"
-			"persistence false\nconnection_messages false\n%s", stack->mqtt_port,
-			getuid() == 0 ? "user root\n" : "");
-	CLEANUP(mem_freep) char *program = find_program(stack, "mosquitto", "apt-get install mosquitto", err);
+	CLEANUP(mem_freep)
+	char *text = str_format("listener %u 127.0.0.1\nallow_anonymous true\n"
+				"set_tcp_nodelay true\nmax_inflight_messages "
+				"1000\nmax_queued_messages 100000\n"
+				"persistence false\nconnection_messages false\n%s",
+			stack->mqtt_port, getuid() == 0 ? "user root\n" : "");
+	CLEANUP(mem_freep)
+	char *program = find_program(stack, "mosquitto", "apt-get install mosquitto", err);
 	if (program == NULL || !file_write(path, text, strlen(text), 0600, err)) {
 		return false;
 	}
@@ -230,7 +244,8 @@ static bool add_broker(struct stack *stack, struct error *err) {
 static bool add_manager(struct stack *stack, struct error *err) {
 	CLEANUP(mem_freep) char *folder = str_format("%s/manager", stack->folder);
 	CLEANUP(mem_freep) char *port = str_format("%u", stack->http_port);
-	CLEANUP(mem_freep) char *program = find_program(stack, "propeller-manager", "build it with `make`", err);
+	CLEANUP(mem_freep)
+	char *program = find_program(stack, "propeller-manager", "build it with `make`", err);
 	if (program == NULL) {
 		return false;
 	}
@@ -246,7 +261,8 @@ static bool add_manager(struct stack *stack, struct error *err) {
 static bool add_proplet(struct stack *stack, unsigned number, struct error *err) {
 	CLEANUP(mem_freep) char *id = str_format("proplet-%u", number);
 	CLEANUP(mem_freep) char *folder = str_format("%s/%s", stack->folder, id);
-	CLEANUP(mem_freep) char *program = find_program(stack, "proplet", "build it with `make`", err);
+	CLEANUP(mem_freep)
+	char *program = find_program(stack, "proplet", "build it with `make`", err);
 	if (program == NULL || !file_make_folder(folder, err)) {
 		return false;
 	}
@@ -271,10 +287,12 @@ static bool add_all(struct stack *stack, struct error *err) {
 	return true;
 }
 
-/* --- readiness --------------------------------------------------------------------------------- */
+/* --- readiness ---------------------------------------------------------------------------------
+ */
 
 static bool broker_answers(struct stack *stack, struct manager *manager) {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(stack->mqtt_port),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(stack->mqtt_port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	(void)manager;
@@ -290,21 +308,25 @@ static bool manager_answers(struct stack *stack, struct manager *manager) {
 static bool proplets_alive(struct stack *stack, struct manager *manager) {
 	struct error ignored;
 	json_t *page = NULL;
-	bool all = manager_call(manager, "GET", "/proplets?status=active&limit=1", NULL, &page, &ignored) &&
-			json_integer_value(json_object_get(page, "total")) >= (json_int_t)stack->proplets;
+	bool all = manager_call(manager, "GET", "/proplets?status=active&limit=1", NULL, &page,
+				   &ignored) &&
+		   json_integer_value(json_object_get(page, "total")) >=
+				   (json_int_t)stack->proplets;
 	json_decref(page);
 	return all;
 }
 
 /* False when we are asked to end meanwhile, or with err at the deadline. */
 static bool wait_for(struct stack *stack, struct manager *manager, const char *what,
-		bool (*ready)(struct stack *stack, struct manager *manager), bool *asked, struct error *err) {
+		bool (*ready)(struct stack *stack, struct manager *manager), bool *asked,
+		struct error *err) {
 	uint64_t deadline = clock_ms() + READY_MS;
 	(void)fprintf(stderr, "  %-10s ", what);
 	while (!ready(stack, manager)) {
 		(void)children_tend(stack->children, stack->count);
 		if (clock_ms() >= deadline) {
-			return error_set(err, ERROR_TIMEOUT, "%s is not ready after %d s; see the logs in %s", what,
+			return error_set(err, ERROR_TIMEOUT,
+					"%s is not ready after %d s; see the logs in %s", what,
 					READY_MS / 1000, stack->folder);
 		}
 		if (signals_wait(LOOK_MS)) {
@@ -325,24 +347,30 @@ static bool start_range(struct stack *stack, size_t from, size_t to, struct erro
 	return true;
 }
 
-static bool start_all(struct stack *stack, struct manager *manager, bool *asked, struct error *err) {
-	return start_range(stack, 0, 1, err) && wait_for(stack, manager, "broker", broker_answers, asked, err) &&
-	       start_range(stack, 1, 2, err) && wait_for(stack, manager, "manager", manager_answers, asked, err) &&
+static bool start_all(
+		struct stack *stack, struct manager *manager, bool *asked, struct error *err) {
+	return start_range(stack, 0, 1, err) &&
+	       wait_for(stack, manager, "broker", broker_answers, asked, err) &&
+	       start_range(stack, 1, 2, err) &&
+	       wait_for(stack, manager, "manager", manager_answers, asked, err) &&
 	       start_range(stack, 2, stack->count, err) &&
 	       wait_for(stack, manager, "workers", proplets_alive, asked, err);
 }
 
-/* --- what people see --------------------------------------------------------------------------- */
+/* --- what people see ---------------------------------------------------------------------------
+ */
 
 static bool write_choice(const struct stack *stack, struct error *err) {
 	CLEANUP(mem_freep) char *path = str_format("%s/up.json", stack->folder);
 	json_t *children = json_object();
 	for (size_t i = 0; i < stack->count; i++) {
-		json_object_set_new(children, stack->children[i].name, json_integer(stack->children[i].pid));
+		json_object_set_new(children, stack->children[i].name,
+				json_integer(stack->children[i].pid));
 	}
-	json_t *choice = json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:s,s:o}", "version", AIRSCREW_VERSION, "manager_url",
-			stack->url, "http_port", (int)stack->http_port, "mqtt_port", (int)stack->mqtt_port, "proplets",
-			(json_int_t)stack->proplets, "pid", (int)getpid(), "state", stack->folder, "children", children);
+	json_t *choice = json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:s,s:o}", "version", AIRSCREW_VERSION,
+			"manager_url", stack->url, "http_port", (int)stack->http_port, "mqtt_port",
+			(int)stack->mqtt_port, "proplets", (json_int_t)stack->proplets, "pid",
+			(int)getpid(), "state", stack->folder, "children", children);
 	CLEANUP(mem_freep) char *text = json_dumps(choice, JSON_INDENT(2));
 	json_decref(choice);
 	return file_write(path, text, strlen(text), 0600, err);
@@ -350,12 +378,12 @@ static bool write_choice(const struct stack *stack, struct error *err) {
 
 static void welcome(const struct stack *stack) {
 	const char *cli = "propeller-cli";
-	(void)printf("\nThe manager listens on %s (broker on port %u, logs in %s).\n\nTry:\n", stack->url,
-			stack->mqtt_port, stack->folder);
-	(void)printf("  %s/%s -m %s tasks run %s/hello-world/build/hello.wasm\n", stack->programs, cli, stack->url,
-			stack->examples);
-	(void)printf("  %s/%s -m %s tasks run %s/add/build/add.wasm --invoke add 10 20\n", stack->programs, cli,
-			stack->url, stack->examples);
+	(void)printf("\nThe manager listens on %s (broker on port %u, logs in %s).\n\nTry:\n",
+			stack->url, stack->mqtt_port, stack->folder);
+	(void)printf("  %s/%s -m %s tasks run %s/hello-world/build/hello.wasm\n", stack->programs,
+			cli, stack->url, stack->examples);
+	(void)printf("  %s/%s -m %s tasks run %s/add/build/add.wasm --invoke add 10 20\n",
+			stack->programs, cli, stack->url, stack->examples);
 	(void)printf("  %s/%s -m %s tasks list\n\n", stack->programs, cli, stack->url);
 	(void)fflush(stdout);
 }
@@ -393,7 +421,8 @@ static int use(struct stack *stack, struct manager *manager, const struct argume
 }
 
 static void finish(struct stack *stack) {
-	CLEANUP(mem_freep) char *path = str_format("%s/up.json", stack->folder != NULL ? stack->folder : ".");
+	CLEANUP(mem_freep)
+	char *path = str_format("%s/up.json", stack->folder != NULL ? stack->folder : ".");
 	(void)fputs("\nending ...\n", stderr);
 	children_end(stack->children, stack->count);
 	if (stack->lock >= 0 && stack->count != 0) {

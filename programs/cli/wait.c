@@ -13,7 +13,8 @@ static bool is_final(const json_t *task) {
 	return json_integer_value(json_object_get(task, "state")) >= FIRST_FINAL;
 }
 
-json_t *wait_final(struct manager *manager, const char *id, const char *timeout, struct error *err) {
+json_t *wait_final(
+		struct manager *manager, const char *id, const char *timeout, struct error *err) {
 	uint64_t ms = UINT64_MAX / 2;
 	if (timeout != NULL && !str_to_duration_ms(timeout, &ms, err)) {
 		(void)error_wrap(err, "flag --timeout");
@@ -21,7 +22,8 @@ json_t *wait_final(struct manager *manager, const char *id, const char *timeout,
 	}
 	for (uint64_t deadline = clock_ms() + ms;;) {
 		uint64_t now = clock_ms(), left = now < deadline ? deadline - now : 0;
-		unsigned seconds = left < STEP_SECONDS * 1000 ? (unsigned)((left + 999) / 1000) : (unsigned)STEP_SECONDS;
+		unsigned seconds = left < STEP_SECONDS * 1000 ? (unsigned)((left + 999) / 1000)
+							      : (unsigned)STEP_SECONDS;
 		CLEANUP(mem_freep) char *rest = str_format("?wait=%u", seconds);
 		CLEANUP(mem_freep) char *path = task_path(id, rest);
 		json_t *task = NULL;
@@ -29,13 +31,15 @@ json_t *wait_final(struct manager *manager, const char *id, const char *timeout,
 			return NULL;
 		}
 		bool idle = json_integer_value(json_object_get(task, "state")) == 0 &&
-				!json_is_true(json_object_get(task, "queued"));
+			    !json_is_true(json_object_get(task, "queued"));
 		if (is_final(task)) {
 			return task;
 		}
 		json_decref(task);
 		if (idle) {
-			error_set(err, ERROR_CONFLICT, "task %s was not started: propeller-cli tasks start %s", id, id);
+			error_set(err, ERROR_CONFLICT,
+					"task %s was not started: propeller-cli tasks start %s", id,
+					id);
 			return NULL;
 		}
 		if (left == 0) {
@@ -77,7 +81,9 @@ int finish_with(const json_t *task, bool show_output) {
 		print_bytes(task, "stderr", "stderr_base64", stderr);
 	}
 	if (json_is_true(json_object_get(task, "truncated"))) {
-		(void)fputs("note: the output was longer than its limit and was cut (--output-bytes)\n", stderr);
+		(void)fputs("note: the output was longer than its limit and was cut "
+			    "(--output-bytes)\n",
+				stderr);
 	}
 	int code = exit_of(task);
 	if (code != 0 && error != NULL) {

@@ -48,7 +48,9 @@ static bool add_stdin(json_t *task, const char *text, struct error *err) {
 	}
 	bool ok = file_read(text + 1, &content, err) || error_wrap(err, "flag --stdin");
 	json_t *value = ok ? json_stringn(buf_text(&content), content.size) : NULL;
-	ok = ok && (value != NULL || error_set(err, ERROR_INVALID, "flag --stdin: %s is not UTF-8 text", text + 1));
+	ok = ok &&
+	     (value != NULL || error_set(err, ERROR_INVALID, "flag --stdin: %s is not UTF-8 text",
+					       text + 1));
 	if (ok) {
 		json_object_set_new(task, "stdin", value);
 	}
@@ -56,8 +58,8 @@ static bool add_stdin(json_t *task, const char *text, struct error *err) {
 	return ok;
 }
 
-static bool add_number(json_t *to, const char *name, const char *text, bool (*parse)(const char *, uint64_t *,
-		struct error *), struct error *err) {
+static bool add_number(json_t *to, const char *name, const char *text,
+		bool (*parse)(const char *, uint64_t *, struct error *), struct error *err) {
 	uint64_t number = 0;
 	if (text == NULL) {
 		return true;
@@ -89,17 +91,20 @@ static void add_texts(json_t *task, const struct arguments *arguments) {
 	static const struct {
 		enum flag flag;
 		const char *member;
-	} texts[] = { { FLAG_ENGINE, "engine" }, { FLAG_INVOKE, "invoke" }, { FLAG_PROPLET, "proplet_id" },
-		{ FLAG_IMAGE_URL, "image_url" }, { FLAG_KBS, "kbs_resource_path" }, { FLAG_MODE, "mode" },
-		{ FLAG_KIND, "kind" }, { FLAG_SCHEDULE, "schedule" }, { FLAG_TIMEZONE, "timezone" } };
+	} texts[] = { { FLAG_ENGINE, "engine" }, { FLAG_INVOKE, "invoke" },
+		{ FLAG_PROPLET, "proplet_id" }, { FLAG_IMAGE_URL, "image_url" },
+		{ FLAG_KBS, "kbs_resource_path" }, { FLAG_MODE, "mode" }, { FLAG_KIND, "kind" },
+		{ FLAG_SCHEDULE, "schedule" }, { FLAG_TIMEZONE, "timezone" } };
 	static const struct {
 		enum flag flag;
 		const char *member;
-	} switches[] = { { FLAG_DAEMON, "daemon" }, { FLAG_LATENT, "latent" }, { FLAG_ENCRYPTED, "encrypted" },
-		{ FLAG_BROADCAST, "broadcast" }, { FLAG_RECURRING, "is_recurring" } };
+	} switches[] = { { FLAG_DAEMON, "daemon" }, { FLAG_LATENT, "latent" },
+		{ FLAG_ENCRYPTED, "encrypted" }, { FLAG_BROADCAST, "broadcast" },
+		{ FLAG_RECURRING, "is_recurring" } };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (arguments->flags[texts[i].flag] != NULL) {
-			json_object_set_new(task, texts[i].member, json_string(arguments->flags[texts[i].flag]));
+			json_object_set_new(task, texts[i].member,
+					json_string(arguments->flags[texts[i].flag]));
 		}
 	}
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
@@ -118,7 +123,8 @@ static bool add_lists(json_t *task, const struct arguments *arguments, struct er
 		json_object_set_new(task, "cli_args", list_of(flags[FLAG_CLI_ARGS]));
 	}
 	return (flags[FLAG_ENV] == NULL || add_pairs(task, "env", flags[FLAG_ENV], err)) &&
-	       (flags[FLAG_METADATA] == NULL || add_pairs(task, "metadata", flags[FLAG_METADATA], err)) &&
+	       (flags[FLAG_METADATA] == NULL ||
+			       add_pairs(task, "metadata", flags[FLAG_METADATA], err)) &&
 	       (flags[FLAG_STDIN] == NULL || add_stdin(task, flags[FLAG_STDIN], err)) &&
 	       add_number(task, "priority", flags[FLAG_PRIORITY], str_to_u64, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creating and changing tasks: what a client asks for is checked here, before anything is stored. */
+/* Creating and changing tasks: what a client asks for is checked here, before anything is stored.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,8 @@ static json_t *parse(struct bytes text, struct error *err) {
 	json_error_t where;
 	json_t *json = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &where);
 	if (json == NULL) {
-		error_set(err, ERROR_INVALID, "not valid JSON: %s (line %d, column %d)", where.text, where.line,
-				where.column);
+		error_set(err, ERROR_INVALID, "not valid JSON: %s (line %d, column %d)", where.text,
+				where.line, where.column);
 	} else if (!json_is_object(json)) {
 		json_decref(json);
 		json = NULL;
@@ -99,7 +100,9 @@ static void apply_create(struct manager *m, struct deed *deed) {
 	struct admission *admission = deed->data;
 	struct task *task = admission->task;
 	struct error err;
-	struct move move = { .at = m->wall_ns, .state = TASK_PENDING, .cause = (char[]){ "created" } };
+	struct move move = {
+		.at = m->wall_ns, .state = TASK_PENDING, .cause = (char[]){ "created" }
+	};
 	task->created_at = task->updated_at = m->wall_ns;
 	if (manager_write(m) && manager_wrote(m, store_task_add(m->store, task, &err), &err) &&
 			manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err)) {
@@ -131,13 +134,15 @@ void api_tasks_create(void *context, struct http_request *request) {
 }
 
 /* A copy of the task with the changes, so that a refused one changes nothing. */
-static struct task *changed(struct manager *m, const struct admission *admission, struct deed *deed) {
+static struct task *changed(
+		struct manager *m, const struct admission *admission, struct deed *deed) {
 	struct task *task = store_task_get(m->store, admission->id, &deed->err);
 	if (task == NULL) {
 		return NULL;
 	}
 	(void)manager_keep(m, task);
-	if (admission->json != NULL && !task_read(task, admission->json, true, &deed->field, &deed->err)) {
+	if (admission->json != NULL &&
+			!task_read(task, admission->json, true, &deed->field, &deed->err)) {
 		return NULL;
 	}
 	if (admission->has_module) {
@@ -154,8 +159,9 @@ static bool may_change(struct manager *m, const struct admission *admission, str
 		return false;
 	}
 	if (tasks_live(m, task->id) != NULL) {
-		deed_fail(deed, ERROR_CONFLICT, "task %s is %s%s; stop it before changing it", task->id,
-				task_state_name(task->state), task->queued ? " (queued)" : "");
+		deed_fail(deed, ERROR_CONFLICT, "task %s is %s%s; stop it before changing it",
+				task->id, task_state_name(task->state),
+				task->queued ? " (queued)" : "");
 		return false;
 	}
 	memcpy(digest, task->work.digest, DIGEST_HEX_SIZE);
@@ -188,7 +194,9 @@ static void change(struct manager *m, struct http_request *request, bool upload)
 		return;
 	}
 	if (upload && !admission->has_module) {
-		error_set(&err, ERROR_MODULE, "not a module: the request has none; send its bytes, or a part \"file\"");
+		error_set(&err, ERROR_MODULE,
+				"not a module: the request has none; send its bytes, or a part "
+				"\"file\"");
 		http_reply_error(request, &err, "file");
 		discard(admission);
 		return;

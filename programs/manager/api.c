@@ -14,22 +14,34 @@ enum { BODY_MAX = 4 * 1024 * 1024, HISTORY_MAX = 1000 };
 
 static void health(void *context, struct http_request *request) {
 	const struct manager *m = context;
-	CLEANUP(mem_freep) char *text = str_format(
-			"{\"status\":\"pass\",\"version\":\"%s\",\"commit\":\"\",\"description\":\"manager service\","
-			"\"build_time\":\"\",\"instance_id\":\"%s\"}\n", AIRSCREW_VERSION, m->settings->client_id);
-	const struct http_response response = { .status = 200, .type = "application/health+json",
+	CLEANUP(mem_freep)
+	char *text = str_format("{\"status\":\"pass\",\"version\":\"%s\",\"commit\":\"\","
+				"\"description\":\"manager service\","
+				"\"build_time\":\"\",\"instance_id\":\"%s\"}\n",
+			AIRSCREW_VERSION, m->settings->client_id);
+	const struct http_response response = { .status = 200,
+		.type = "application/health+json",
 		.body = { (const uint8_t *)text, strlen(text) } };
 	http_reply(request, &response);
 }
 
 static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/health", .handler = health, .open = true },
-	{ .method = "POST", .pattern = "/tasks", .handler = api_tasks_create, .sink = &upload_sink },
+	{ .method = "POST",
+			.pattern = "/tasks",
+			.handler = api_tasks_create,
+			.sink = &upload_sink },
 	{ .method = "GET", .pattern = "/tasks", .handler = api_tasks_list },
 	{ .method = "GET", .pattern = "/tasks/{id}", .handler = api_tasks_view },
-	{ .method = "PUT", .pattern = "/tasks/{id}", .handler = api_tasks_update, .sink = &upload_sink },
+	{ .method = "PUT",
+			.pattern = "/tasks/{id}",
+			.handler = api_tasks_update,
+			.sink = &upload_sink },
 	{ .method = "DELETE", .pattern = "/tasks/{id}", .handler = api_tasks_delete },
-	{ .method = "PUT", .pattern = "/tasks/{id}/upload", .handler = api_tasks_upload, .sink = &upload_sink },
+	{ .method = "PUT",
+			.pattern = "/tasks/{id}/upload",
+			.handler = api_tasks_upload,
+			.sink = &upload_sink },
 	{ .method = "POST", .pattern = "/tasks/{id}/start", .handler = api_tasks_start },
 	{ .method = "POST", .pattern = "/tasks/{id}/stop", .handler = api_tasks_stop },
 	{ .method = "GET", .pattern = "/tasks/{id}/results", .handler = api_tasks_results },
@@ -63,7 +75,8 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
 	struct move *moves = NULL;
 	size_t count = 0;
 	struct task *task = tasks_get(m, id, &deed->err);
-	if (task == NULL || !store_moves(m->store, task->id, HISTORY_MAX, &moves, &count, &deed->err)) {
+	if (task == NULL ||
+			!store_moves(m->store, task->id, HISTORY_MAX, &moves, &count, &deed->err)) {
 		deed->status = 0;
 		return;
 	}
@@ -71,7 +84,8 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
 	free_moves(moves, count);
 }
 
-static bool number(struct http_request *request, const char *name, uint64_t *value, struct error *err) {
+static bool number(struct http_request *request, const char *name, uint64_t *value,
+		struct error *err) {
 	const char *text = http_query(request, name);
 	if (text == NULL || text[0] == 0) {
 		return true;
@@ -88,7 +102,8 @@ bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset
 		return false;
 	}
 	if (*limit == 0 || *limit > limit_max || *offset > INT64_MAX) {
-		return error_set(err, ERROR_INVALID, "invalid limit size: limit must be within 1 to %llu",
+		return error_set(err, ERROR_INVALID,
+				"invalid limit size: limit must be within 1 to %llu",
 				(unsigned long long)limit_max);
 	}
 	return true;

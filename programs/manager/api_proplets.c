@@ -52,8 +52,10 @@ static void apply_list(struct manager *m, struct deed *deed) {
 		json_array_append_new(views, proplet_view(list[i]->proplet, m->now_ms));
 	}
 	free(list);
-	deed_answer(deed, 200, json_pack("{s:I,s:I,s:I,s:o}", "offset", (json_int_t)listing->offset, "limit",
-			(json_int_t)listing->limit, "total", (json_int_t)count, "proplets", views));
+	deed_answer(deed, 200,
+			json_pack("{s:I,s:I,s:I,s:o}", "offset", (json_int_t)listing->offset,
+					"limit", (json_int_t)listing->limit, "total",
+					(json_int_t)count, "proplets", views));
 }
 
 static bool read_status(struct http_request *request, enum status *status, struct error *err) {
@@ -65,7 +67,9 @@ static bool read_status(struct http_request *request, enum status *status, struc
 	*status = str_equal(text, "active") ? ACTIVE : INACTIVE;
 	return *status == ACTIVE || str_equal(text, "inactive") ||
 	       error_set(err, ERROR_INVALID,
-			       "invalid query parameters: status is active or inactive, not \"%.40s\"", text);
+			       "invalid query parameters: status is active or inactive, not "
+			       "\"%.40s\"",
+			       text);
 }
 
 void api_proplets_list(void *context, struct http_request *request) {
@@ -76,13 +80,15 @@ void api_proplets_list(void *context, struct http_request *request) {
 		http_reply_error(request, &err, NULL);
 		return;
 	}
-	deed_submit(context, request, apply_list, free_data, mem_copy(&listing, sizeof(listing)), true);
+	deed_submit(context, request, apply_list, free_data, mem_copy(&listing, sizeof(listing)),
+			true);
 }
 
 static struct worker *find(struct manager *m, struct deed *deed) {
 	struct worker *worker = workers_find(m, deed->data);
 	if (worker == NULL) {
-		deed_fail(deed, ERROR_NOT_FOUND, "there is no proplet %.128s", (const char *)deed->data);
+		deed_fail(deed, ERROR_NOT_FOUND, "there is no proplet %.128s",
+				(const char *)deed->data);
 	}
 	return worker;
 }
@@ -102,9 +108,11 @@ static void apply_delete(struct manager *m, struct deed *deed) {
 }
 
 void api_proplets_view(void *context, struct http_request *request) {
-	deed_submit(context, request, apply_view, free_data, str_copy(http_param(request, "id")), true);
+	deed_submit(context, request, apply_view, free_data, str_copy(http_param(request, "id")),
+			true);
 }
 
 void api_proplets_delete(void *context, struct http_request *request) {
-	deed_submit(context, request, apply_delete, free_data, str_copy(http_param(request, "id")), false);
+	deed_submit(context, request, apply_delete, free_data, str_copy(http_param(request, "id")),
+			false);
 }

@@ -100,8 +100,10 @@ static void apply_list(struct manager *m, struct deed *deed) {
 		json_decref(collecting.views);
 		return;
 	}
-	deed_answer(deed, 200, json_pack("{s:I,s:I,s:I,s:o}", "offset", (json_int_t)listing->offset, "limit",
-			(json_int_t)listing->limit, "total", (json_int_t)total, "tasks", collecting.views));
+	deed_answer(deed, 200,
+			json_pack("{s:I,s:I,s:I,s:o}", "offset", (json_int_t)listing->offset,
+					"limit", (json_int_t)listing->limit, "total",
+					(json_int_t)total, "tasks", collecting.views));
 }
 
 static bool read_filter(struct http_request *request, json_t **metadata, struct error *err) {
@@ -114,7 +116,8 @@ static bool read_filter(struct http_request *request, json_t **metadata, struct 
 	if (!json_is_object(*metadata)) {
 		json_decref(*metadata);
 		*metadata = NULL;
-		return error_set(err, ERROR_INVALID, "invalid query parameters: metadata is a JSON object");
+		return error_set(err, ERROR_INVALID,
+				"invalid query parameters: metadata is a JSON object");
 	}
 	return true;
 }
@@ -127,7 +130,8 @@ void api_tasks_list(void *context, struct http_request *request) {
 		http_reply_error(request, &err, NULL);
 		return;
 	}
-	deed_submit(context, request, apply_list, free_listing, mem_copy(&listing, sizeof(listing)), true);
+	deed_submit(context, request, apply_list, free_listing, mem_copy(&listing, sizeof(listing)),
+			true);
 }
 
 static void apply_start(struct manager *m, struct deed *deed) {
@@ -137,13 +141,16 @@ static void apply_start(struct manager *m, struct deed *deed) {
 	}
 	struct live *live = tasks_live(m, task->id);
 	if (live != NULL && !task->queued) {
-		deed_fail(deed, ERROR_CONFLICT, "task %s is %s already (attempt %llu); stop it first", task->id,
+		deed_fail(deed, ERROR_CONFLICT,
+				"task %s is %s already (attempt %llu); stop it first", task->id,
 				task->state == TASK_RUNNING ? "running" : "starting",
 				(unsigned long long)task->attempt);
 		return;
 	}
 	if (live != NULL || tasks_start(m, task, "all workers are busy", &deed->err)) {
-		deed_answer(deed, 200, json_pack("{s:b,s:I}", "started", 1, "attempt", (json_int_t)task->attempt));
+		deed_answer(deed, 200,
+				json_pack("{s:b,s:I}", "started", 1, "attempt",
+						(json_int_t)task->attempt));
 	}
 }
 
@@ -173,7 +180,8 @@ static void apply_delete(struct manager *m, struct deed *deed) {
 				task_state_name(task->state));
 		return;
 	}
-	if (manager_write(m) && manager_wrote(m, store_task_delete(m->store, task->id, &err), &err)) {
+	if (manager_write(m) &&
+			manager_wrote(m, store_task_delete(m->store, task->id, &err), &err)) {
 		if (task->work.digest[0] != 0) {
 			strings_add(&m->orphans, task->work.digest);
 		}
@@ -181,13 +189,16 @@ static void apply_delete(struct manager *m, struct deed *deed) {
 	}
 }
 
-/* Propeller answers an empty body while there are no results; clients stumble over that, so: null. */
+/* Propeller answers an empty body while there are no results; clients stumble over that, so: null.
+ */
 static void apply_results(struct manager *m, struct deed *deed) {
 	struct task *task = tasks_get(m, deed->data, &deed->err);
 	if (task != NULL) {
 		json_t *results = task->outcome.results;
-		deed_answer(deed, 200, json_pack("{s:o}", "results",
-				results != NULL ? json_incref(results) : json_null()));
+		deed_answer(deed, 200,
+				json_pack("{s:o}", "results",
+						results != NULL ? json_incref(results)
+								: json_null()));
 	}
 }
 

@@ -22,7 +22,8 @@ static void publish(struct bulk *bulk, const struct chunk_request *request, size
 	struct error err;
 	CLEANUP(mem_freep) char *topic = topics_chunk(bulk->topics, request->proplet_id);
 	if (!bus_publish(bulk->bus, topic, bulk->payload, size, &err)) {
-		log_debug("a chunk was not published proplet=%s error=\"%s\"", request->proplet_id, err.message);
+		log_debug("a chunk was not published proplet=%s error=\"%s\"", request->proplet_id,
+				err.message);
 	}
 }
 
@@ -33,8 +34,8 @@ static void say_missing(struct bulk *bulk, const struct chunk_request *request) 
 	publish(bulk, request, CHUNK_HEADER_BYTES);
 }
 
-static bool send_chunk(struct bulk *bulk, const struct chunk_request *request, int fd, uint64_t size,
-		uint32_t index) {
+static bool send_chunk(struct bulk *bulk, const struct chunk_request *request, int fd,
+		uint64_t size, uint32_t index) {
 	struct chunk chunk = { .module_size = size, .index = index, .count = chunk_count(size) };
 	memcpy(chunk.digest, request->digest, sizeof(chunk.digest));
 	chunk_header_encode(&chunk, bulk->payload);
@@ -53,10 +54,11 @@ static bool send_chunk(struct bulk *bulk, const struct chunk_request *request, i
 static void serve(struct bulk *bulk, const struct chunk_request *request) {
 	struct error err;
 	uint64_t size = 0;
-	CLEANUP(file_closep) int fd = modules_open_file(bulk->modules, request->digest, &size, &err);
+	CLEANUP(file_closep)
+	int fd = modules_open_file(bulk->modules, request->digest, &size, &err);
 	if (fd < 0) {
-		log_warn("a worker asks for a module that is not here digest=%s proplet=%s", request->digest,
-				request->proplet_id);
+		log_warn("a worker asks for a module that is not here digest=%s proplet=%s",
+				request->digest, request->proplet_id);
 		say_missing(bulk, request);
 		return;
 	}
@@ -76,7 +78,8 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 	struct chunk_request request;
 	struct error err;
 	if (!chunk_request_decode(&request, payload, &err)) {
-		log_warn("a request that says nothing, dropped topic=%s error=\"%s\"", topic, err.message);
+		log_warn("a request that says nothing, dropped topic=%s error=\"%s\"", topic,
+				err.message);
 		return;
 	}
 	if (topics_id_valid(request.proplet_id)) {

@@ -18,8 +18,8 @@ static void discard(struct deed *deed) {
 }
 
 static struct deed *make(struct http_request *request,
-		void (*apply)(struct manager *m, struct deed *deed), void (*finish)(struct deed *deed),
-		void *data) {
+		void (*apply)(struct manager *m, struct deed *deed),
+		void (*finish)(struct deed *deed), void *data) {
 	struct deed *deed = MEM_NEW(struct deed);
 	deed->request = request;
 	deed->apply = apply;
@@ -29,8 +29,8 @@ static struct deed *make(struct http_request *request,
 }
 
 void deed_submit(struct manager *m, struct http_request *request,
-		void (*apply)(struct manager *m, struct deed *deed), void (*finish)(struct deed *deed),
-		void *data, bool reads) {
+		void (*apply)(struct manager *m, struct deed *deed),
+		void (*finish)(struct deed *deed), void *data, bool reads) {
 	struct deed *deed = make(request, apply, finish, data);
 	deed->reads = reads;
 	if (!queue_try_put(m->queue, &deed->link)) {
@@ -67,7 +67,8 @@ static void reply(struct deed *deed) {
 	CLEANUP(mem_freep) char *text = NULL;
 	struct http_response response = { .status = deed->status };
 	if (deed->body != NULL) {
-		CLEANUP(mem_freep) char *compact = json_dumps(deed->body, JSON_COMPACT | JSON_ENCODE_ANY);
+		CLEANUP(mem_freep)
+		char *compact = json_dumps(deed->body, JSON_COMPACT | JSON_ENCODE_ANY);
 		size_t size = compact != NULL ? strlen(compact) : 0;
 		text = mem_zero(size + 2, 1);
 		memcpy(text, compact != NULL ? compact : "", size);

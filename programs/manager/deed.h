@@ -32,8 +32,8 @@ struct deed {
 
 /* Puts a deed for a request on the queue, or answers 429 when there is too much at once. */
 void deed_submit(struct manager *m, struct http_request *request,
-		void (*apply)(struct manager *m, struct deed *deed), void (*finish)(struct deed *deed),
-		void *data, bool reads);
+		void (*apply)(struct manager *m, struct deed *deed),
+		void (*finish)(struct deed *deed), void *data, bool reads);
 /* Puts a deed that nobody waits for; a full queue drops it (its sender repeats it). */
 void deed_note(struct manager *m, void (*apply)(struct manager *m, struct deed *deed),
 		void (*finish)(struct deed *deed), void *data);

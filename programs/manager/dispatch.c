@@ -13,7 +13,9 @@
 #include "manager/tasks.h"
 
 static void fill(struct command *command, enum command_kind kind, const struct task *task) {
-	*command = (struct command){ .kind = kind, .number = task->at.command, .attempt = task->attempt };
+	*command = (struct command){
+		.kind = kind, .number = task->at.command, .attempt = task->attempt
+	};
 	memcpy(command->boot, task->at.boot, sizeof(command->boot));
 	memcpy(command->task_id, task->id, sizeof(command->task_id));
 	command->proplet_id = str_copy(task->at.proplet_id);
@@ -49,7 +51,8 @@ static void start_old(struct manager *m, struct live *live) {
 	fill(&command, COMMAND_START, task);
 	command.file = inline_module(m, task, &err);
 	if (command.file != NULL) {
-		manager_post(m, str_copy(m->topics.start), command_encode_old(&command, TASK_PENDING));
+		manager_post(m, str_copy(m->topics.start),
+				command_encode_old(&command, TASK_PENDING));
 	} else {
 		str_set(&task->outcome.error, err.message);
 		(void)tasks_go(m, live, TASK_FAILED, "the module cannot be sent to this worker");
@@ -74,9 +77,11 @@ void dispatch_stop(struct manager *m, struct live *live) {
 	const struct task *task = live->task;
 	fill(&command, COMMAND_STOP, task);
 	if (task->at.boot[0] == 0) {
-		manager_post(m, str_copy(m->topics.stop), command_encode_old(&command, task->state));
+		manager_post(m, str_copy(m->topics.stop),
+				command_encode_old(&command, task->state));
 	} else {
-		manager_post(m, topics_command(&m->topics, task->at.proplet_id), command_encode(&command));
+		manager_post(m, topics_command(&m->topics, task->at.proplet_id),
+				command_encode(&command));
 	}
 	command_finish(&command);
 }

@@ -29,7 +29,8 @@ void inbox_connected(void *context) {
 
 void inbox_disconnected(void *context, const char *reason) {
 	struct manager *m = context;
-	log_warn("no connection to the broker address=%s reason=\"%s\"", m->settings->mqtt_address, reason);
+	log_warn("no connection to the broker address=%s reason=\"%s\"", m->settings->mqtt_address,
+			reason);
 }
 
 static void apply_presence(struct manager *m, struct deed *deed) {
@@ -66,7 +67,8 @@ static bool take_presence(struct manager *m, struct bytes payload, struct error 
 	}
 	if (!topics_id_valid(presence.proplet_id)) {
 		presence_finish(&presence);
-		return error_set(err, ERROR_INVALID, "field \"proplet_id\" cannot be part of a topic");
+		return error_set(err, ERROR_INVALID,
+				"field \"proplet_id\" cannot be part of a topic");
 	}
 	deed_note(m, apply_presence, finish_presence, mem_copy(&presence, sizeof(presence)));
 	return true;
@@ -104,8 +106,9 @@ void inbox_message(void *context, const char *topic, struct bytes payload) {
 	};
 	for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
 		if (str_equal(topic, takers[i].topic) && !takers[i].take(m, payload, &err)) {
-			log_warn("a message that says nothing, dropped topic=%s bytes=%zu error=\"%s\"", topic,
-					payload.size, err.message);
+			log_warn("a message that says nothing, dropped topic=%s bytes=%zu "
+				 "error=\"%s\"",
+					topic, payload.size, err.message);
 		}
 	}
 }

@@ -25,7 +25,8 @@ bool manager_wrote(struct manager *m, bool ok, const struct error *err) {
 	if (!ok && !m->failed) {
 		m->failed = true;
 		m->failure = *err;
-		log_error("the store refused a write error=\"%s\" origin=%s", err->message, err->origin);
+		log_error("the store refused a write error=\"%s\" origin=%s", err->message,
+				err->origin);
 	}
 	return ok;
 }
@@ -66,9 +67,10 @@ static void send_letters(struct manager *m, bool publish) {
 	struct error err;
 	for (struct letter *letter = m->outbox, *next; letter != NULL; letter = next) {
 		next = letter->next;
-		if (publish && !bus_publish(m->bus, letter->topic, letter->payload, strlen(letter->payload),
-					       &err)) {
-			log_debug("not published topic=%s error=\"%s\"", letter->topic, err.message);
+		if (publish && !bus_publish(m->bus, letter->topic, letter->payload,
+					       strlen(letter->payload), &err)) {
+			log_debug("not published topic=%s error=\"%s\"", letter->topic,
+					err.message);
 		}
 		free(letter->topic);
 		free(letter->payload);

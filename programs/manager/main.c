@@ -25,7 +25,9 @@ static bool open_state(struct manager *m, struct error *err) {
 	if (!file_make_folder(settings->state_dir, err)) {
 		return error_wrap(err, "setting MANAGER_STATE_DIR");
 	}
-	m->store = store_open(str_equal(settings->storage, "memory") ? "memory" : settings->sqlite_path, err);
+	m->store = store_open(
+			str_equal(settings->storage, "memory") ? "memory" : settings->sqlite_path,
+			err);
 	if (m->store == NULL) {
 		return false;
 	}
@@ -43,7 +45,8 @@ static void sweep_module(void *context, const char *digest) {
 	}
 }
 
-static struct bus_options bus_options(const struct manager_settings *settings, const char *client_id) {
+static struct bus_options bus_options(
+		const struct manager_settings *settings, const char *client_id) {
 	return (struct bus_options){
 		.address = settings->mqtt_address,
 		.client_id = client_id,
@@ -57,7 +60,8 @@ static struct bus_options bus_options(const struct manager_settings *settings, c
 
 static bool open_bus(struct manager *m, struct error *err) {
 	struct bus_options options = bus_options(m->settings, m->settings->client_id);
-	const struct bus_handlers handlers = { inbox_connected, inbox_disconnected, inbox_message, m };
+	const struct bus_handlers handlers = { inbox_connected, inbox_disconnected, inbox_message,
+		m };
 	m->bus = bus_create(&options, &handlers, err);
 	if (m->bus == NULL) {
 		return error_wrap(err, "setting MANAGER_MQTT_ADDRESS");
@@ -113,10 +117,13 @@ static void block_signals(void) {
 
 static bool open_all(struct manager *m, struct bulk **bulk, struct error *err) {
 	if (!topics_init(&m->topics, m->settings->domain_id, m->settings->channel_id, err)) {
-		return error_wrap(err, "settings MANAGER_DOMAIN_ID \"%.64s\" and MANAGER_CHANNEL_ID \"%.64s\"",
+		return error_wrap(err,
+				"settings MANAGER_DOMAIN_ID \"%.64s\" and MANAGER_CHANNEL_ID "
+				"\"%.64s\"",
 				m->settings->domain_id, m->settings->channel_id);
 	}
-	if (!open_state(m, err) || !modules_each(m->modules, sweep_module, m, err) || !open_bus(m, err)) {
+	if (!open_state(m, err) || !modules_each(m->modules, sweep_module, m, err) ||
+			!open_bus(m, err)) {
 		return false;
 	}
 	*bulk = open_bulk(m, err);

@@ -31,10 +31,10 @@ struct deed;
 /* A live task: in m->live, and on the list of its worker or in the queue. */
 struct live {
 	struct task *task;
-	struct worker *worker;           /* NULL while it is queued */
-	struct live *prev, *next;        /* among the worker's, or in the queue */
-	uint64_t seen;                   /* the heartbeat that listed it last */
-	bool answered;                   /* the worker has shown that it knows the attempt */
+	struct worker *worker;    /* NULL while it is queued */
+	struct live *prev, *next; /* among the worker's, or in the queue */
+	uint64_t seen;            /* the heartbeat that listed it last */
+	bool answered;            /* the worker has shown that it knows the attempt */
 };
 
 struct live_list {
@@ -72,15 +72,15 @@ struct manager {
 	struct queue *queue;     /* safe from any thread */
 	struct bus *bus;         /* safe from any thread */
 	struct http_server *server;
-	char boot[UUID_SIZE];    /* constant */
+	char boot[UUID_SIZE]; /* constant */
 
-	struct map *live;    /* task id -> struct live */
-	struct map *workers; /* proplet id -> struct worker */
+	struct map *live;         /* task id -> struct live */
+	struct map *workers;      /* proplet id -> struct worker */
 	struct live_list waiting; /* queued, first come first */
 	struct waiter *waiters;
 	uint64_t next_wait_ms; /* the earliest deadline among them */
 	uint64_t next_tick_ms;
-	uint64_t beat;         /* counts heartbeats, for live.seen */
+	uint64_t beat; /* counts heartbeats, for live.seen */
 
 	/* Of the batch at hand. */
 	bool writing, failed, slot_freed;

@@ -17,13 +17,15 @@ bool multipart_init(struct multipart *m, const char *content_type, struct error 
 		size = strcspn(at, quoted ? "\"" : "; \t");
 	}
 	if (size == 0 || size > MULTIPART_BOUNDARY_MAX) {
-		return error_set(err, ERROR_INVALID, "Content-Type: multipart/form-data has no sound boundary");
+		return error_set(err, ERROR_INVALID,
+				"Content-Type: multipart/form-data has no sound boundary");
 	}
 	(void)snprintf(m->delimiter, sizeof(m->delimiter), "\r\n--%.*s", (int)size, at);
 	m->held = BUF_INIT(HELD_MAX);
 	m->place = MULTIPART_PREAMBLE;
 	struct error ignored;
-	return buf_append(&m->held, "\r\n", 2, &ignored); /* the first delimiter has no line before it */
+	return buf_append(&m->held, "\r\n", 2,
+			&ignored); /* the first delimiter has no line before it */
 }
 
 static void drop(struct multipart *m, size_t size) {
@@ -36,7 +38,8 @@ static const uint8_t *find(const struct multipart *m, const char *what) {
 }
 
 static bool names_file(const char *headers) {
-	return strcasestr(headers, "name=\"file\"") != NULL || strcasestr(headers, "name=file") != NULL;
+	return strcasestr(headers, "name=\"file\"") != NULL ||
+	       strcasestr(headers, "name=file") != NULL;
 }
 
 /* Behind a delimiter: "--" ends it all, else headers up to an empty line. */
@@ -91,7 +94,8 @@ static bool read_body(struct multipart *m, bool *more, struct error *err) {
 static bool advance(struct multipart *m, struct error *err) {
 	bool more = true;
 	while (more && m->place != MULTIPART_END) {
-		bool ok = m->place == MULTIPART_HEADERS ? read_headers(m, &more, err) : read_body(m, &more, err);
+		bool ok = m->place == MULTIPART_HEADERS ? read_headers(m, &more, err)
+							: read_body(m, &more, err);
 		if (!ok) {
 			return false;
 		}

@@ -21,6 +21,7 @@ struct multipart {
 };
 
 /* From the Content-Type header; ERROR_INVALID without a sound boundary. */
-bool multipart_init(struct multipart *multipart, const char *content_type, struct error *err) MUST_CHECK;
+bool multipart_init(struct multipart *multipart, const char *content_type,
+		struct error *err) MUST_CHECK;
 bool multipart_feed(struct multipart *multipart, struct bytes piece, struct error *err) MUST_CHECK;
 void multipart_finish(struct multipart *multipart);

@@ -18,7 +18,8 @@ static void parse(const char *body, size_t step, const char *file) {
 	assert_true(multipart_init(&multipart, "multipart/form-data; boundary=XyZ", &err));
 	for (size_t at = 0, size = strlen(body); at < size; at += step) {
 		size_t piece = size - at < step ? size - at : step;
-		assert_true(multipart_feed(&multipart, (struct bytes){ (const uint8_t *)body + at, piece }, &err));
+		assert_true(multipart_feed(&multipart,
+				(struct bytes){ (const uint8_t *)body + at, piece }, &err));
 	}
 	assert_string_equal(buf_text(&inside), file);
 	multipart_finish(&multipart);
@@ -28,7 +29,8 @@ static void parse(const char *body, size_t step, const char *file) {
 static void the_part_named_file_however_it_is_cut(void **state) {
 	(void)state;
 	const char *body = "--XyZ\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nno\r\n"
-			   "--XyZ\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wasm\"\r\n\r\n"
+			   "--XyZ\r\nContent-Disposition: form-data; name=\"file\"; "
+			   "filename=\"a.wasm\"\r\n\r\n"
 			   "one\r\n--XyYtwo\r\n\r\n--XyZ--\r\nepilogue";
 	for (size_t step = 1; step < 200; step++) {
 		parse(body, step, "one\r\n--XyYtwo\r\n");
@@ -37,8 +39,11 @@ static void the_part_named_file_however_it_is_cut(void **state) {
 
 static void boundaries_must_be_sound(void **state) {
 	(void)state;
-	static const char *const types[] = { "multipart/form-data", "multipart/form-data; boundary=",
-		"multipart/form-data; boundary=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" };
+	static const char *const types[] = { "multipart/form-data",
+		"multipart/form-data; boundary=",
+		"multipart/form-data; "
+		"boundary="
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" };
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		struct multipart multipart = { 0 };
 		struct error err;

@@ -29,11 +29,13 @@ static bool pinned_error(const struct task *task, const struct worker *worker, s
 		struct error *err) {
 	if (worker == NULL) {
 		return error_set(err, ERROR_NOT_FOUND,
-				"there is no proplet %s, to which the task is pinned", task->pinned);
+				"there is no proplet %s, to which the task is pinned",
+				task->pinned);
 	}
 	if (!proplet_alive(worker->proplet, m->now_ms)) {
 		return error_set(err, ERROR_UNAVAILABLE,
-				"proplet %s, to which the task is pinned, is not alive", task->pinned);
+				"proplet %s, to which the task is pinned, is not alive",
+				task->pinned);
 	}
 	if (!proplet_has_engine(worker->proplet, task->work.engine)) {
 		return error_set(err, ERROR_UNAVAILABLE,
@@ -42,15 +44,17 @@ static bool pinned_error(const struct task *task, const struct worker *worker, s
 	}
 	if (!can_be_sent(worker->proplet, task)) {
 		return error_set(err, ERROR_TOO_LARGE,
-				"proplet %s takes modules only inside the start message, up to %d bytes; this "
-				"one has %llu", task->pinned, DISPATCH_INLINE_MAX,
+				"proplet %s takes modules only inside the start message, up to %d "
+				"bytes; this "
+				"one has %llu",
+				task->pinned, DISPATCH_INLINE_MAX,
 				(unsigned long long)task->work.module_size);
 	}
 	return true;
 }
 
-static struct worker *place_pinned(struct manager *m, const struct task *task, bool *busy,
-		struct error *err) {
+static struct worker *place_pinned(
+		struct manager *m, const struct task *task, bool *busy, struct error *err) {
 	struct worker *worker = workers_find(m, task->pinned);
 	if (!pinned_error(task, worker, m, err)) {
 		return NULL;
@@ -88,11 +92,14 @@ struct worker *place(struct manager *m, const struct task *task, bool *busy, str
 	}
 	if (best == NULL && !*busy && too_large) {
 		error_set(err, ERROR_TOO_LARGE,
-				"the live workers take modules only inside the start message, up to %d bytes; this "
-				"one has %llu", DISPATCH_INLINE_MAX, (unsigned long long)task->work.module_size);
+				"the live workers take modules only inside the start message, up "
+				"to %d bytes; this "
+				"one has %llu",
+				DISPATCH_INLINE_MAX, (unsigned long long)task->work.module_size);
 	} else if (best == NULL && !*busy) {
 		error_set(err, ERROR_UNAVAILABLE,
-				alive ? "no live worker offers engine %s" : "no worker is alive%.0s; start a proplet",
+				alive ? "no live worker offers engine %s"
+				      : "no worker is alive%.0s; start a proplet",
 				task->work.engine != NULL ? task->work.engine : "");
 	}
 	return best;

@@ -63,7 +63,8 @@ static void settle(struct manager *m, struct live *live, const struct presence *
 	} else if (task->stopping && presence->command < task->at.command) {
 		(void)tasks_go(m, live, TASK_INTERRUPTED, "stopped by a user before it began");
 	} else {
-		dispatch_start(m, live); /* lost on its way? The same number again: who saw it says `gone` */
+		dispatch_start(m, live); /* lost on its way? The same number again: who saw it says
+					    `gone` */
 	}
 }
 

@@ -65,12 +65,13 @@ bool manager_recover(struct manager *m, struct error *err) {
 	m->live = map_create();
 	m->workers = map_create();
 	bool ok = store_proplets(m->store, take_proplet, m, err) &&
-			store_task_live(m->store, take_task, m, err);
+		  store_task_live(m->store, take_task, m, err);
 	remember(m, before);
 	free_workers(before);
 	m->next_tick_ms = 0;
 	if (ok) {
-		log_info("read from the store workers=%zu live=%zu", map_count(m->workers), map_count(m->live));
+		log_info("read from the store workers=%zu live=%zu", map_count(m->workers),
+				map_count(m->live));
 	}
 	return ok;
 }

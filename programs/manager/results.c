@@ -45,7 +45,8 @@ static void note_run(struct manager *m, struct live *live, const struct outcome 
 		return;
 	}
 	int64_t length = outcome->finished_at > outcome->started_at
-			? outcome->finished_at - outcome->started_at : 0;
+					 ? outcome->finished_at - outcome->started_at
+					 : 0;
 	int64_t began = m->wall_ns - length;
 	live->task->start_time = began > live->task->updated_at ? began : live->task->updated_at;
 	(void)tasks_go(m, live, TASK_RUNNING, "said with its result");
@@ -53,8 +54,10 @@ static void note_run(struct manager *m, struct live *live, const struct outcome 
 
 /* It is over, or never was: the worker may let go of the result. */
 static void release(struct manager *m, const struct report *report) {
-	struct worker *worker = report->proplet_id != NULL ? workers_find(m, report->proplet_id) : NULL;
-	if (worker != NULL && report->attempt != 0 && strcmp(worker->proplet->boot, report->boot) == 0) {
+	struct worker *worker =
+			report->proplet_id != NULL ? workers_find(m, report->proplet_id) : NULL;
+	if (worker != NULL && report->attempt != 0 &&
+			strcmp(worker->proplet->boot, report->boot) == 0) {
 		workers_ack(m, worker, report->task_id, report->attempt);
 	}
 }
@@ -62,15 +65,17 @@ static void release(struct manager *m, const struct report *report) {
 void workers_report(struct manager *m, struct report *report) {
 	struct live *live = tasks_live(m, report->task_id);
 	bool stale = live == NULL || live->task->queued ||
-			(report->attempt != 0 && report->attempt < live->task->attempt);
+		     (report->attempt != 0 && report->attempt < live->task->attempt);
 	if (stale) {
 		log_debug("a result that nobody waits for id=%s", report->task_id);
 		release(m, report);
 		return;
 	}
 	if (!from_its_worker(live, report->proplet_id, report->boot, report->attempt)) {
-		log_warn("a result from somebody who does not own the attempt, refused id=%s proplet=%s",
-				report->task_id, report->proplet_id != NULL ? report->proplet_id : "");
+		log_warn("a result from somebody who does not own the attempt, refused id=%s "
+			 "proplet=%s",
+				report->task_id,
+				report->proplet_id != NULL ? report->proplet_id : "");
 		return;
 	}
 	struct worker *worker = live->worker;
@@ -89,8 +94,9 @@ static void end_unrun(struct manager *m, struct live *live, const struct notice 
 		tasks_requeue(m, live, "its worker was busy");
 		return;
 	}
-	CLEANUP(mem_freep) char *cause = str_format(
-			notice->kind == NOTICE_GONE ? "the worker has lost it%.0s" : "refused by the worker: %s",
+	CLEANUP(mem_freep)
+	char *cause = str_format(notice->kind == NOTICE_GONE ? "the worker has lost it%.0s"
+							     : "refused by the worker: %s",
 			reason);
 	str_set(&live->task->outcome.error, cause);
 	(void)tasks_go(m, live, TASK_INTERRUPTED, cause);
@@ -98,7 +104,8 @@ static void end_unrun(struct manager *m, struct live *live, const struct notice 
 
 void workers_notice(struct manager *m, const struct notice *notice) {
 	struct live *live = tasks_live(m, notice->task_id);
-	if (live == NULL || !from_its_worker(live, notice->proplet_id, notice->boot, notice->attempt)) {
+	if (live == NULL ||
+			!from_its_worker(live, notice->proplet_id, notice->boot, notice->attempt)) {
 		log_debug("a notice about what is not current id=%s", notice->task_id);
 		return;
 	}

@@ -7,13 +7,16 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#define ROW(env_, flag_, kind_, field_, fallback_, help_, ...)                                       \
-	{ .env = env_, .flag = flag_, .kind = SETTING_##kind_,                                       \
-		.offset = offsetof(struct manager_settings, field_), .fallback = fallback_,          \
-		.help = help_, __VA_ARGS__ }
+#define ROW(env_, flag_, kind_, field_, fallback_, help_, ...)                                     \
+	{                                                                                          \
+		.env = env_, .flag = flag_, .kind = SETTING_##kind_,                               \
+		.offset = offsetof(struct manager_settings, field_), .fallback = fallback_,        \
+		.help = help_, __VA_ARGS__                                                         \
+	}
 
 static const struct setting rows[] = {
-	ROW("MANAGER_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error", .min = 0),
+	ROW("MANAGER_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error",
+			.min = 0),
 	ROW("MANAGER_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
 			"the broker", .required = true),
 	ROW("MANAGER_MQTT_QOS", "mqtt-qos", NUMBER, mqtt_qos, "1",
@@ -24,26 +27,26 @@ static const struct setting rows[] = {
 			"between pings to the broker", .min = 5000, .max = 3600000),
 	ROW("MANAGER_DOMAIN_ID", "domain-id", TEXT, domain_id, NULL, "first part of every topic",
 			.alias = { "MANAGER_TENANT_ID" }, .required = true),
-	ROW("MANAGER_CHANNEL_ID", "channel-id", TEXT, channel_id, NULL, "second part of every topic",
-			.required = true),
+	ROW("MANAGER_CHANNEL_ID", "channel-id", TEXT, channel_id, NULL,
+			"second part of every topic", .required = true),
 	ROW("MANAGER_CLIENT_ID", "client-id", TEXT, client_id, NULL, "MQTT client id and user name",
 			.alias = { "MANAGER_ENTITY_ID" }, .required = true),
 	ROW("MANAGER_CLIENT_KEY", NULL, SECRET, client_key, NULL, "MQTT password",
 			.alias = { "MANAGER_API_KEY" }),
 	ROW("MANAGER_HTTP_HOST", "http-host", TEXT, http_host, "localhost", "address to listen on",
 			.required = true),
-	ROW("MANAGER_HTTP_PORT", "http-port", NUMBER, http_port, "7070", "port to listen on; 0: a free one",
-			.max = 65535),
+	ROW("MANAGER_HTTP_PORT", "http-port", NUMBER, http_port, "7070",
+			"port to listen on; 0: a free one", .max = 65535),
 	ROW("MANAGER_HTTP_TOKEN", NULL, SECRET, http_token, NULL,
 			"clients must send it as Bearer token; needed off loopback", .min = 0),
-	ROW("MANAGER_STORAGE_TYPE", "storage", TEXT, storage, "sqlite", "sqlite, or memory (for tests)",
-			.min = 0),
+	ROW("MANAGER_STORAGE_TYPE", "storage", TEXT, storage, "sqlite",
+			"sqlite, or memory (for tests)", .min = 0),
 	ROW("MANAGER_STATE_DIR", "state-dir", TEXT, state_dir, "./propeller-manager",
 			"folder of the database and the module files", .required = true),
 	ROW("MANAGER_SQLITE_PATH", "sqlite-path", TEXT, sqlite_path, NULL,
 			"the database; default: manager.db in the state folder", .min = 0),
-	ROW("MANAGER_MODULE_MAX", "module-max", BYTES, module_max, "100MiB", "largest module that is taken",
-			.min = 8, .max = UINT64_C(4) << 30),
+	ROW("MANAGER_MODULE_MAX", "module-max", BYTES, module_max, "100MiB",
+			"largest module that is taken", .min = 8, .max = UINT64_C(4) << 30),
 	ROW("MANAGER_QUEUE_MAX", "queue-max", NUMBER, queue_max, "8192",
 			"requests at work at once; beyond it: 429", .min = 1, .max = 1000000),
 };
@@ -65,13 +68,16 @@ static bool check(const struct manager_settings *settings, struct error *err) {
 	if (!is_loopback(settings->http_host) &&
 			(settings->http_token == NULL || settings->http_token[0] == 0)) {
 		return error_set(err, ERROR_INVALID,
-				"setting MANAGER_HTTP_HOST: %s is not a loopback address, and without "
-				"MANAGER_HTTP_TOKEN everybody there could start programs: set the token",
+				"setting MANAGER_HTTP_HOST: %s is not a loopback address, and "
+				"without "
+				"MANAGER_HTTP_TOKEN everybody there could start programs: set the "
+				"token",
 				settings->http_host);
 	}
 	if (!str_equal(settings->storage, "sqlite") && !str_equal(settings->storage, "memory")) {
 		return error_set(err, ERROR_INVALID,
-				"setting MANAGER_STORAGE_TYPE: \"%.40s\" is neither sqlite nor memory",
+				"setting MANAGER_STORAGE_TYPE: \"%.40s\" is neither sqlite nor "
+				"memory",
 				settings->storage);
 	}
 	enum log_level level;
@@ -82,8 +88,8 @@ static bool check(const struct manager_settings *settings, struct error *err) {
 	return true;
 }
 
-enum settings_outcome manager_settings_load(struct manager_settings *settings, int argc, char **argv,
-		struct error *err) {
+enum settings_outcome manager_settings_load(
+		struct manager_settings *settings, int argc, char **argv, struct error *err) {
 	enum settings_outcome outcome = settings_load(&table, settings, argc, argv, err);
 	if (outcome != SETTINGS_RUN) {
 		return outcome;

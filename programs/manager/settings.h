@@ -18,6 +18,6 @@ struct manager_settings {
 };
 
 /* As settings_load(), and what the table alone cannot check. */
-enum settings_outcome manager_settings_load(struct manager_settings *settings, int argc, char **argv,
-		struct error *err) MUST_CHECK;
+enum settings_outcome manager_settings_load(struct manager_settings *settings, int argc,
+		char **argv, struct error *err) MUST_CHECK;
 void manager_settings_finish(struct manager_settings *settings);

@@ -38,7 +38,8 @@ static void inside(struct splitter *s, char c) {
 		s->escaped = true;
 	} else if (c == '"') {
 		s->is_file = s->place == SPLITTER_KEY
-				? s->key_size == 4 && memcmp(s->key, "file", 4) == 0 : s->is_file;
+					     ? s->key_size == 4 && memcmp(s->key, "file", 4) == 0
+					     : s->is_file;
 		s->place = SPLITTER_OUTSIDE;
 		return;
 	}

@@ -18,7 +18,8 @@ enum splitter_place {
 };
 
 struct splitter {
-	struct buf *rest; /* JSON without the text; its limit is the limit of what may stand around it */
+	struct buf *rest; /* JSON without the text; its limit is the limit of what may stand around
+			     it */
 	bool (*file)(void *context, struct bytes text, struct error *err);
 	void *context;
 

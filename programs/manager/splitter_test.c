@@ -18,7 +18,8 @@ static void split(const char *json, size_t step, const char *rest, const char *f
 	struct error err;
 	for (size_t at = 0, size = strlen(json); at < size; at += step) {
 		size_t piece = size - at < step ? size - at : step;
-		assert_true(splitter_feed(&splitter, (struct bytes){ (const uint8_t *)json + at, piece }, &err));
+		assert_true(splitter_feed(&splitter,
+				(struct bytes){ (const uint8_t *)json + at, piece }, &err));
 	}
 	assert_string_equal(buf_text(&around), rest);
 	assert_string_equal(buf_text(&inside), file);
@@ -29,10 +30,13 @@ static void split(const char *json, size_t step, const char *rest, const char *f
 static void only_the_top_level_file_is_taken_out(void **state) {
 	(void)state;
 	static const char *const rows[][3] = {
-		{ "{\"name\":\"x\",\"file\":\"AB\\/C\",\"n\":1}", "{\"name\":\"x\",\"file\":\"\",\"n\":1}", "AB/C" },
+		{ "{\"name\":\"x\",\"file\":\"AB\\/C\",\"n\":1}",
+				"{\"name\":\"x\",\"file\":\"\",\"n\":1}", "AB/C" },
 		{ "{ \"file\" : \"AA==\" }", "{ \"file\" : \"\" }", "AA==" },
-		{ "{\"metadata\":{\"file\":\"in\"},\"file\":\"out\"}", "{\"metadata\":{\"file\":\"in\"},\"file\":\"\"}", "out" },
-		{ "{\"x\":\"file\",\"y\":[\"file\",\"a\"]}", "{\"x\":\"file\",\"y\":[\"file\",\"a\"]}", "" },
+		{ "{\"metadata\":{\"file\":\"in\"},\"file\":\"out\"}",
+				"{\"metadata\":{\"file\":\"in\"},\"file\":\"\"}", "out" },
+		{ "{\"x\":\"file\",\"y\":[\"file\",\"a\"]}",
+				"{\"x\":\"file\",\"y\":[\"file\",\"a\"]}", "" },
 		{ "{\"x\":\"a\\\"b\",\"file\":\"Q\"}", "{\"x\":\"a\\\"b\",\"file\":\"\"}", "Q" },
 		{ "{\"file\":7,\"files\":\"z\"}", "{\"file\":7,\"files\":\"z\"}", "" },
 		{ "{\"file\":null,\"a\":\"b\"}", "{\"file\":null,\"a\":\"b\"}", "" },
@@ -50,7 +54,8 @@ static void what_stands_around_is_bounded(void **state) {
 	struct splitter splitter = { .rest = &around, .file = collect, .context = &inside };
 	struct error err;
 	const char *json = "{\"name\":\"far too long\"}";
-	assert_false(splitter_feed(&splitter, (struct bytes){ (const uint8_t *)json, strlen(json) }, &err));
+	assert_false(splitter_feed(
+			&splitter, (struct bytes){ (const uint8_t *)json, strlen(json) }, &err));
 	assert_int_equal(err.code, ERROR_TOO_LARGE);
 	buf_finish(&around);
 	buf_finish(&inside);

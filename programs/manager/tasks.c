@@ -31,7 +31,8 @@ struct task *tasks_get(struct manager *m, const char *id, struct error *err) {
 		return live->task;
 	}
 	if (!uuid_valid(id)) {
-		error_set(err, ERROR_INVALID, "invalid query parameters: \"%.60s\" is not a task id (UUID)", id);
+		error_set(err, ERROR_INVALID,
+				"invalid query parameters: \"%.60s\" is not a task id (UUID)", id);
 		return NULL;
 	}
 	struct task *task = store_task_get(m->store, id, err);
@@ -45,7 +46,9 @@ struct task *tasks_get(struct manager *m, const char *id, struct error *err) {
 static void record(struct manager *m, struct task *task, const char *cause) {
 	struct error err;
 	char *text = str_copy(cause);
-	struct move move = { .at = m->wall_ns, .state = task->state, .attempt = task->attempt, .cause = text };
+	struct move move = {
+		.at = m->wall_ns, .state = task->state, .attempt = task->attempt, .cause = text
+	};
 	task->updated_at = m->wall_ns;
 	if (manager_write(m) && manager_wrote(m, store_task_move(m->store, task, &err), &err)) {
 		(void)manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err);
@@ -124,7 +127,8 @@ static void assign(struct manager *m, struct live *live, struct worker *worker) 
 	(void)tasks_go(m, live, TASK_SCHEDULED, cause);
 	if (!proplet->ours) {
 		/* It will never say so, and an instant answer must find the task Running. */
-		(void)tasks_go(m, live, TASK_RUNNING, "published to a worker that does not report it");
+		(void)tasks_go(m, live, TASK_RUNNING,
+				"published to a worker that does not report it");
 	}
 	dispatch_start(m, live);
 }
@@ -174,8 +178,8 @@ bool tasks_start(struct manager *m, struct task *task, const char *cause, struct
 	bool busy = false;
 	if (task->work.digest[0] == 0) {
 		return error_set(err, ERROR_CONFLICT,
-				"task %s has no module yet: upload one with PUT /tasks/%s/upload", task->id,
-				task->id);
+				"task %s has no module yet: upload one with PUT /tasks/%s/upload",
+				task->id, task->id);
 	}
 	tasks_place_waiting(m); /* who waits already comes first */
 	struct worker *worker = place(m, task, &busy, err);
@@ -197,7 +201,8 @@ void tasks_stop(struct manager *m, struct live *live) {
 	struct task *task = live->task;
 	struct error write;
 	if (task->queued) {
-		(void)tasks_go(m, live, TASK_INTERRUPTED, "stopped by a user while it waited for a worker");
+		(void)tasks_go(m, live, TASK_INTERRUPTED,
+				"stopped by a user while it waited for a worker");
 		return;
 	}
 	if (!task->stopping) {
@@ -240,7 +245,8 @@ void tasks_adopt(struct manager *m, struct task *task) {
 		return;
 	}
 	struct worker *worker = workers_find(m, task->at.proplet_id);
-	live->worker = worker != NULL ? worker : workers_add(m, proplet_create(task->at.proplet_id));
+	live->worker = worker != NULL ? worker
+				      : workers_add(m, proplet_create(task->at.proplet_id));
 	live->answered = task->state == TASK_RUNNING;
 	live_list_add(&live->worker->attempts, live);
 	live->worker->proplet->running++;

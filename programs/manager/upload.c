@@ -29,7 +29,8 @@ struct upload {
 static bool add(void *context, struct bytes piece, struct error *err) {
 	struct upload *upload = context;
 	if (upload->module == NULL) {
-		upload->module = modules_begin(upload->m->modules, upload->m->settings->module_max, err);
+		upload->module = modules_begin(
+				upload->m->modules, upload->m->settings->module_max, err);
 	}
 	return upload->module != NULL && module_upload_add(upload->module, piece, err);
 }
@@ -40,8 +41,8 @@ static bool add_base64(void *context, struct bytes text, struct error *err) {
 	size_t step = sizeof(decoded) / 3 * 4 - 8;
 	for (size_t at = 0; at < text.size; at += step) {
 		size_t size = text.size - at < step ? text.size - at : step, written;
-		if (!base64_stream_feed(&upload->base64, (const char *)text.data + at, size, decoded, &written,
-				    err)) {
+		if (!base64_stream_feed(&upload->base64, (const char *)text.data + at, size,
+				    decoded, &written, err)) {
 			return error_wrap(err, "field \"file\"");
 		}
 		if (written != 0 && !add(upload, (struct bytes){ decoded, written }, err)) {
@@ -82,14 +83,15 @@ static bool choose(struct upload *upload, struct http_request *request, struct e
 		return multipart_init(&upload->multipart, type, err);
 	}
 	if (uploads && (type == NULL || strcasestr(type, "application/wasm") != NULL ||
-			strcasestr(type, "application/octet-stream") != NULL)) {
+				       strcasestr(type, "application/octet-stream") != NULL)) {
 		upload->take = take_raw;
 		return true;
 	}
-	return error_set(err, uploads ? ERROR_MEDIA_TYPE : ERROR_INVALID, uploads
-			? "unsupported content type: send application/wasm, multipart/form-data with a part "
-			  "\"file\", or application/json with a base64 \"file\""
-			: "unsupported content type: send application/json");
+	return error_set(err, uploads ? ERROR_MEDIA_TYPE : ERROR_INVALID,
+			uploads ? "unsupported content type: send application/wasm, "
+				  "multipart/form-data with a part "
+				  "\"file\", or application/json with a base64 \"file\""
+				: "unsupported content type: send application/json");
 }
 
 static void finish(void *context) {
@@ -104,7 +106,9 @@ static void *begin(void *context, struct http_request *request, struct error *er
 	struct upload *upload = MEM_NEW(struct upload);
 	upload->m = context;
 	upload->json = BUF_INIT(JSON_MAX);
-	upload->splitter = (struct splitter){ .rest = &upload->json, .file = add_base64, .context = upload };
+	upload->splitter = (struct splitter){
+		.rest = &upload->json, .file = add_base64, .context = upload
+	};
 	upload->multipart.file = add;
 	upload->multipart.context = upload;
 	if (!choose(upload, request, err)) {

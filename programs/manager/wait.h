@@ -3,7 +3,8 @@
 /* Requests that wait for a task to become final: GET /tasks/{id}?wait=SECONDS. Loop only. */
 #include "manager/manager.h"
 
-/* Keeps the request; it is answered with the task when that is final, or as it is at the deadline. */
+/* Keeps the request; it is answered with the task when that is final, or as it is at the deadline.
+ */
 void wait_add(struct manager *m, struct http_request *request, const char *task_id,
 		uint64_t deadline_ms);
 /* After the commit: answers whose task ended in this batch, and whose time is over. After a failed

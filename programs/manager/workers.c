@@ -30,11 +30,13 @@ void worker_destroy(struct worker *worker) {
 bool workers_delete(struct manager *m, struct worker *worker, struct error *err) {
 	struct error write;
 	if (worker->attempts.first != NULL) {
-		return error_set(err, ERROR_CONFLICT, "proplet %s still has %llu running tasks; stop them first",
+		return error_set(err, ERROR_CONFLICT,
+				"proplet %s still has %llu running tasks; stop them first",
 				worker->proplet->id, (unsigned long long)worker->proplet->running);
 	}
 	if (manager_write(m)) {
-		(void)manager_wrote(m, store_proplet_delete(m->store, worker->proplet->id, &write), &write);
+		(void)manager_wrote(m, store_proplet_delete(m->store, worker->proplet->id, &write),
+				&write);
 	}
 	/* Not freed here: another deed of this batch may have touched it. */
 	(void)map_remove(m->workers, worker->proplet->id);
@@ -78,7 +80,8 @@ void workers_flush(struct manager *m) {
 			post_acks(m, worker);
 		}
 		if (worker->dirty && manager_write(m)) {
-			(void)manager_wrote(m, store_proplet_put(m->store, worker->proplet, &err), &err);
+			(void)manager_wrote(m, store_proplet_put(m->store, worker->proplet, &err),
+					&err);
 		}
 		worker->dirty = false;
 	}
@@ -114,7 +117,8 @@ void workers_tick(struct manager *m) {
 	m->next_tick_ms = m->now_ms + TICK_MS;
 	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
 		struct worker *worker = value;
-		if (worker->attempts.first != NULL && m->now_ms >= proplet_deadline(worker->proplet)) {
+		if (worker->attempts.first != NULL &&
+				m->now_ms >= proplet_deadline(worker->proplet)) {
 			bury(m, worker);
 		}
 	}

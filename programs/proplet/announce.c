@@ -39,7 +39,8 @@ static void list_attempts(const struct worker *worker, struct presence *presence
 
 static void fill(const struct worker *worker, struct presence *presence) {
 	const struct proplet_settings *settings = worker->settings;
-	*presence = (struct presence){ .proplet_id = str_copy(settings->client_id), .space = str_copy(settings->space) };
+	*presence = (struct presence){ .proplet_id = str_copy(settings->client_id),
+		.space = str_copy(settings->space) };
 	memcpy(presence->boot, worker->boot, sizeof(presence->boot));
 	presence->interval_ms = settings->interval_ms;
 	presence->command = worker->numbers.highest;
@@ -91,7 +92,8 @@ void announce_beat(struct worker *worker) {
 }
 
 char *announce_will(const struct worker *worker) {
-	struct presence presence = { .proplet_id = worker->settings->client_id, .space = worker->settings->space,
+	struct presence presence = { .proplet_id = worker->settings->client_id,
+		.space = worker->settings->space,
 		.offline = true };
 	memcpy(presence.boot, worker->boot, sizeof(presence.boot));
 	return presence_encode(&presence, false);
@@ -115,6 +117,7 @@ void announce_refused(struct worker *worker, const struct command *command, enum
 	CLEANUP(mem_freep) char *text = str_copy(reason);
 	struct notice notice = { .kind = kind, .at = clock_wall_ns(), .reason = text };
 	log_warn("a command is not taken id=%s attempt=%llu reason=\"%s\"", command->task_id,
-			(unsigned long long)command->attempt, reason != NULL ? reason : "it is over");
+			(unsigned long long)command->attempt,
+			reason != NULL ? reason : "it is over");
 	say(worker, command, &notice);
 }

@@ -42,12 +42,14 @@ void assembly_destroy(struct assembly *assembly) {
 	}
 }
 
-bool assembly_add(struct assembly *assembly, const struct chunk *chunk, bool *fresh, struct error *err) {
+bool assembly_add(struct assembly *assembly, const struct chunk *chunk, bool *fresh,
+		struct error *err) {
 	*fresh = false;
 	if (strcmp(chunk->digest, assembly->digest) != 0 || chunk->module_size != assembly->size ||
 			chunk->count != assembly->count || chunk->index >= chunk->count) {
 		return error_set(err, ERROR_INTEGRITY,
-				"chunk %u of %u (module of %llu bytes) does not fit the module of %llu bytes",
+				"chunk %u of %u (module of %llu bytes) does not fit the module of "
+				"%llu bytes",
 				chunk->index, chunk->count, (unsigned long long)chunk->module_size,
 				(unsigned long long)assembly->size);
 	}
@@ -82,7 +84,8 @@ bool assembly_join(struct assembly *assembly, struct buf *out, struct error *err
 	char digest[DIGEST_HEX_SIZE];
 	digest_hex(assembly->bytes, assembly->size, digest);
 	if (strcmp(digest, assembly->digest) != 0) {
-		return error_set(err, ERROR_INTEGRITY, "the module's SHA-256 is %s, %s was promised", digest,
+		return error_set(err, ERROR_INTEGRITY,
+				"the module's SHA-256 is %s, %s was promised", digest,
 				assembly->digest);
 	}
 	return buf_append(out, assembly->bytes, assembly->size, err);

@@ -27,7 +27,9 @@ static struct module make_module(void) {
 }
 
 static struct chunk chunk_of(const struct module *module, uint32_t index) {
-	struct chunk chunk = { .module_size = SIZE, .index = index, .count = 3,
+	struct chunk chunk = { .module_size = SIZE,
+		.index = index,
+		.count = 3,
 		.data = { module->bytes + index * CHUNK_BYTES, index == 2 ? 100 : CHUNK_BYTES } };
 	memcpy(chunk.digest, module->digest, sizeof(chunk.digest));
 	return chunk;

@@ -8,12 +8,13 @@
 #include "proplet/worker.h"
 
 static bool is_mine(const struct worker *worker, const struct command *command) {
-	return command->proplet_id == NULL || str_equal(command->proplet_id, worker->settings->client_id);
+	return command->proplet_id == NULL ||
+	       str_equal(command->proplet_id, worker->settings->client_id);
 }
 
 static void begin(struct worker *worker, struct command *command) {
-	log_info("Received start command app_name=%s id=%s attempt=%llu", command->work.name, command->task_id,
-			(unsigned long long)command->attempt);
+	log_info("Received start command app_name=%s id=%s attempt=%llu", command->work.name,
+			command->task_id, (unsigned long long)command->attempt);
 	struct attempt *attempt = attempt_create(worker, command);
 	if (!run_begin(attempt)) {
 		str_set(&attempt->report.outcome.error, "the worker cannot start another thread");

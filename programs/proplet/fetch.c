@@ -25,7 +25,8 @@ struct fetcher {
 	bool closed;
 };
 
-/* One module on its way, for everybody who waits for it (two engines, say); under the fetcher's lock. */
+/* One module on its way, for everybody who waits for it (two engines, say); under the fetcher's
+ * lock. */
 struct fetching {
 	struct assembly *assembly;
 	unsigned users;
@@ -35,7 +36,9 @@ struct fetching {
 };
 
 static void ask(struct fetcher *fetcher, const char *digest, uint32_t first, uint32_t count) {
-	struct chunk_request request = { .proplet_id = fetcher->proplet_id, .first = first, .count = count };
+	struct chunk_request request = {
+		.proplet_id = fetcher->proplet_id, .first = first, .count = count
+	};
 	struct error err;
 	memcpy(request.boot, fetcher->boot, sizeof(request.boot));
 	memcpy(request.digest, digest, sizeof(request.digest));
@@ -164,11 +167,14 @@ static bool wait_for_all(struct fetcher *fetcher, const char *digest, struct fet
 			return error_set(err, ERROR_INTERRUPTED, "the worker is ending");
 		}
 		if (fetching->missing) {
-			return error_set(err, ERROR_NOT_FOUND, "the manager has no module %s", digest);
+			return error_set(err, ERROR_NOT_FOUND, "the manager has no module %s",
+					digest);
 		}
 		if (now >= fetching->progress_ms + GIVE_UP_MS) {
 			return error_set(err, ERROR_UNAVAILABLE,
-					"the module did not come from the manager: nothing for %d s", GIVE_UP_MS / 1000);
+					"the module did not come from the manager: nothing for %d "
+					"s",
+					GIVE_UP_MS / 1000);
 		}
 		uint64_t latest = fetching->progress_ms > fetching->asked_ms ? fetching->progress_ms
 									     : fetching->asked_ms;
@@ -183,8 +189,8 @@ static bool wait_for_all(struct fetcher *fetcher, const char *digest, struct fet
 }
 
 /* Under the lock: what is on its way already, or a new one, asked for. */
-static struct fetching *join(struct fetcher *fetcher, const char *digest, uint64_t size,
-		struct error *err) {
+static struct fetching *join(
+		struct fetcher *fetcher, const char *digest, uint64_t size, struct error *err) {
 	struct fetching *fetching = map_get(fetcher->running, digest);
 	if (fetching == NULL) {
 		struct assembly *assembly = assembly_create(digest, size, err);
@@ -218,7 +224,8 @@ bool fetch_module(struct fetcher *fetcher, const char *digest, uint64_t size, st
 	struct fetching *fetching = join(fetcher, digest, size, err);
 	bool ok = fetching != NULL && wait_for_all(fetcher, digest, fetching, err);
 	(void)pthread_mutex_unlock(&fetcher->lock);
-	ok = ok && assembly_join(fetching->assembly, wasm, err); /* complete: nobody changes it any more */
+	ok = ok && assembly_join(fetching->assembly, wasm,
+				   err); /* complete: nobody changes it any more */
 	if (fetching != NULL) {
 		(void)pthread_mutex_lock(&fetcher->lock);
 		leave(fetcher, digest, fetching);

@@ -45,11 +45,13 @@ static void answer_bad_start(struct worker *worker, struct bytes payload, const 
 	const char *to = json_string_value(json_object_get(object, "proplet_id"));
 	struct report report = { .proplet_id = worker->settings->client_id };
 	struct error ignored;
-	if (id != NULL && strlen(id) < sizeof(report.task_id) && str_equal(to, worker->settings->client_id)) {
+	if (id != NULL && strlen(id) < sizeof(report.task_id) &&
+			str_equal(to, worker->settings->client_id)) {
 		memcpy(report.task_id, id, strlen(id) + 1);
 		report.outcome.error = str_copy(err->message);
 		CLEANUP(mem_freep) char *text = report_encode(&report);
-		(void)!bus_publish(worker->bus, worker->topics.results, text, strlen(text), &ignored);
+		(void)!bus_publish(
+				worker->bus, worker->topics.results, text, strlen(text), &ignored);
 		outcome_finish(&report.outcome);
 	}
 	json_decref(object);
@@ -77,7 +79,7 @@ void inbox_message(void *context, const char *topic, struct bytes payload) {
 	if (ok) {
 		put_command(worker, &command);
 	} else {
-		log_warn("a command that says nothing, dropped topic=%s bytes=%zu error=\"%s\"", topic, payload.size,
-				err.message);
+		log_warn("a command that says nothing, dropped topic=%s bytes=%zu error=\"%s\"",
+				topic, payload.size, err.message);
 	}
 }

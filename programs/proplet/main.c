@@ -42,7 +42,8 @@ static void block_signals(void) {
 }
 
 /* The folder for the external runtime's files; a temporary one is removed at the end. */
-static char *open_folder(const struct proplet_settings *settings, bool *temporary, struct error *err) {
+static char *open_folder(
+		const struct proplet_settings *settings, bool *temporary, struct error *err) {
 	*temporary = settings->state_dir == NULL;
 	if (!*temporary) {
 		char *folder = str_format("%s/external", settings->state_dir);
@@ -55,7 +56,8 @@ static char *open_folder(const struct proplet_settings *settings, bool *temporar
 	}
 	char *folder = str_copy("/tmp/proplet-XXXXXX");
 	if (mkdtemp(folder) == NULL) {
-		error_set(err, ERROR_INTERNAL, "no temporary folder can be made; set PROPLET_STATE_DIR");
+		error_set(err, ERROR_INTERNAL,
+				"no temporary folder can be made; set PROPLET_STATE_DIR");
 		free(folder);
 		return NULL;
 	}
@@ -63,7 +65,8 @@ static char *open_folder(const struct proplet_settings *settings, bool *temporar
 }
 
 static bool open_engine(struct worker *worker, const char *folder, struct error *err) {
-	const struct engine_options options = { .external = worker->settings->external, .folder = folder };
+	const struct engine_options options = { .external = worker->settings->external,
+		.folder = folder };
 	worker->engine = engine_create(&options, err);
 	if (worker->engine == NULL) {
 		return false;
@@ -75,7 +78,8 @@ static bool open_engine(struct worker *worker, const char *folder, struct error 
 
 static bool open_bus(struct worker *worker, struct error *err) {
 	const struct proplet_settings *settings = worker->settings;
-	const struct bus_handlers handlers = { inbox_connected, inbox_disconnected, inbox_message, worker };
+	const struct bus_handlers handlers = { inbox_connected, inbox_disconnected, inbox_message,
+		worker };
 	CLEANUP(mem_freep) char *will = announce_will(worker);
 	CLEANUP(mem_freep) char *second = str_format("%s-bulk", settings->client_id);
 	struct bus_options options = {
@@ -97,7 +101,8 @@ static bool open_bus(struct worker *worker, struct error *err) {
 	options.client_id = second;
 	options.will_topic = options.will_payload = NULL;
 	options.message_max = CHUNK_MESSAGE_MAX;
-	worker->fetcher = fetcher_create(&options, &worker->topics, settings->client_id, worker->boot, err);
+	worker->fetcher = fetcher_create(
+			&options, &worker->topics, settings->client_id, worker->boot, err);
 	return worker->fetcher != NULL;
 }
 
@@ -132,7 +137,9 @@ int main(int argc, char **argv) {
 	worker.attempts = map_create();
 	worker.metadata = system_metadata(&settings);
 	CLEANUP(mem_freep) char *folder = open_folder(&settings, &temporary, &err);
-	if (folder == NULL || !topics_init(&worker.topics, settings.domain_id, settings.channel_id, &err) ||
+	if (folder == NULL ||
+			!topics_init(&worker.topics, settings.domain_id, settings.channel_id,
+					&err) ||
 			!open_engine(&worker, folder, &err)) {
 		log_error("cannot start error=\"%s\"", err.message);
 		return error_exit_code(err.code);
@@ -142,7 +149,8 @@ int main(int argc, char **argv) {
 		log_error("cannot start error=\"%s\"", err.message);
 		return error_exit_code(err.code);
 	}
-	log_info("a worker begins proplet=%s boot=%s version=%s", settings.client_id, worker.boot, AIRSCREW_VERSION);
+	log_info("a worker begins proplet=%s boot=%s version=%s", settings.client_id, worker.boot,
+			AIRSCREW_VERSION);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &worker);
 	worker_run(&worker);
 	close_all(&worker, folder, temporary);

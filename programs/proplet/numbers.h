@@ -10,7 +10,8 @@ enum { NUMBERS_WINDOW = 65536 };
 
 struct numbers {
 	uint64_t highest;
-	uint64_t bits[NUMBERS_WINDOW / 64]; /* bit n % NUMBERS_WINDOW of the numbers in the window */
+	uint64_t bits[NUMBERS_WINDOW /
+			64]; /* bit n % NUMBERS_WINDOW of the numbers in the window */
 };
 
 enum number_verdict { NUMBER_NEW, NUMBER_SEEN, NUMBER_TOO_OLD };

@@ -47,7 +47,8 @@ static void a_random_walk_takes_each_once(void **state) {
 	for (int i = 0; i < 50000; i++) {
 		seed = seed * 1103515245 + 12345;
 		uint64_t number = 1 + (seed >> 8) % COUNT;
-		assert_int_equal(numbers_take(numbers, number), taken[number] ? NUMBER_SEEN : NUMBER_NEW);
+		assert_int_equal(numbers_take(numbers, number),
+				taken[number] ? NUMBER_SEEN : NUMBER_NEW);
 		taken[number] = 1;
 	}
 	free(taken);

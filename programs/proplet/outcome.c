@@ -49,8 +49,8 @@ void outcome_ended(struct outcome *outcome, struct run_result *result) {
 	outcome->exit_code = result->exit_code;
 	if (result->exited && result->exit_code != 0) {
 		CLEANUP(mem_freep) char *words = last_words(&outcome->error_out);
-		outcome->error = str_format("exited with code %d%s%s", result->exit_code, words != NULL ? ": " : "",
-				words != NULL ? words : "");
+		outcome->error = str_format("exited with code %d%s%s", result->exit_code,
+				words != NULL ? ": " : "", words != NULL ? words : "");
 	}
 }
 

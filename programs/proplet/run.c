@@ -27,7 +27,8 @@ static bool fetch(void *context, const char *digest, struct buf *wasm, struct er
 		return buf_append(wasm, source->bytes.data, source->bytes.size, err);
 	}
 	if (source->size > wasm->limit) {
-		return error_set(err, ERROR_TOO_LARGE, "the module has %llu bytes, this worker takes up to %zu",
+		return error_set(err, ERROR_TOO_LARGE,
+				"the module has %llu bytes, this worker takes up to %zu",
 				(unsigned long long)source->size, wasm->limit);
 	}
 	return fetch_module(source->worker->fetcher, digest, source->size, wasm, err);
@@ -43,10 +44,13 @@ static void release(void *context) {
 static bool decode_inline(struct attempt *attempt, struct source *source, struct error *err) {
 	struct command *command = &attempt->command;
 	if (command->encrypted || command->file == NULL || command->file[0] == 0) {
-		return error_set(err, ERROR_UNSUPPORTED, command->encrypted
-				? "field \"encrypted\": this worker does not run encrypted workloads yet"
-				: command->image_url != NULL ? "field \"image_url\": this worker does not pull images yet"
-							     : "field \"file\" is missing: there is no module to run");
+		return error_set(err, ERROR_UNSUPPORTED,
+				command->encrypted ? "field \"encrypted\": this worker does not "
+						     "run encrypted workloads yet"
+				: command->image_url != NULL ? "field \"image_url\": this worker "
+							       "does not pull images yet"
+							     : "field \"file\" is missing: there "
+							       "is no module to run");
 	}
 	source->bytes = BUF_INIT(attempt->worker->settings->module_max);
 	if (!base64_decode(command->file, strlen(command->file), &source->bytes, err)) {
@@ -60,17 +64,21 @@ static bool decode_inline(struct attempt *attempt, struct source *source, struct
 	return true;
 }
 
-static bool choose_engine(const struct attempt *attempt, struct module_key *key, struct error *err) {
+static bool choose_engine(
+		const struct attempt *attempt, struct module_key *key, struct error *err) {
 	const struct workload *work = &attempt->command.work;
 	key->kind = ENGINE_MULTIPASS;
 	key->metered = work->limits.fuel != 0;
 	if (work->engine != NULL && !engine_kind_parse(work->engine, &key->kind)) {
-		return error_set(err, ERROR_INVALID, "field \"engine\": \"%.40s\" is unknown here", work->engine);
+		return error_set(err, ERROR_INVALID, "field \"engine\": \"%.40s\" is unknown here",
+				work->engine);
 	}
 	return engine_offers(attempt->worker->engine, key->kind) ||
 	       error_set(err, ERROR_UNSUPPORTED, "engine %s is not offered by this worker%s",
 			       engine_kind_name(key->kind),
-			       key->kind == ENGINE_EXTERNAL ? ": it has no PROPLET_EXTERNAL_WASM_RUNTIME" : "");
+			       key->kind == ENGINE_EXTERNAL
+					       ? ": it has no PROPLET_EXTERNAL_WASM_RUNTIME"
+					       : "");
 }
 
 static struct module *acquire(struct attempt *attempt, struct error *err) {
@@ -116,12 +124,14 @@ static void take_invoke(struct workload *work, struct strings *args) {
 	}
 }
 
-static bool run(struct attempt *attempt, struct module *module, struct run_result *result, struct error *err) {
+static bool run(struct attempt *attempt, struct module *module, struct run_result *result,
+		struct error *err) {
 	struct workload *work = &attempt->command.work;
 	struct strings args = { 0 }, env = { 0 };
 	take_invoke(work, &args);
 	strings_copy(&env, &work->env);
-	CLEANUP(mem_freep) char *id = str_format("PROPLET_ID=%s", attempt->worker->settings->client_id);
+	CLEANUP(mem_freep)
+	char *id = str_format("PROPLET_ID=%s", attempt->worker->settings->client_id);
 	strings_add(&env, id);
 	const struct run_request request = {
 		.name = work->name,
@@ -129,9 +139,10 @@ static bool run(struct attempt *attempt, struct module *module, struct run_resul
 		.args = &args,
 		.inputs = &work->inputs,
 		.env = &env,
-		.input = { (const uint8_t *)work->input, work->input != NULL ? strlen(work->input) : 0 },
+		.input = { (const uint8_t *)work->input,
+				work->input != NULL ? strlen(work->input) : 0 },
 		.limits = { work->limits.memory_bytes, work->limits.wall_ms, work->limits.fuel,
-			work->limits.output_bytes },
+				work->limits.output_bytes },
 		.started = on_started,
 		.context = attempt,
 	};

@@ -8,26 +8,31 @@
 #include "base/str.h"
 #include "bus/topics.h"
 
-#define ROW(env_, flag_, kind_, field_, fallback_, help_, ...)                                       \
-	{ .env = env_, .flag = flag_, .kind = SETTING_##kind_,                                       \
-		.offset = offsetof(struct proplet_settings, field_), .fallback = fallback_,          \
-		.help = help_, __VA_ARGS__ }
+#define ROW(env_, flag_, kind_, field_, fallback_, help_, ...)                                     \
+	{                                                                                          \
+		.env = env_, .flag = flag_, .kind = SETTING_##kind_,                               \
+		.offset = offsetof(struct proplet_settings, field_), .fallback = fallback_,        \
+		.help = help_, __VA_ARGS__                                                         \
+	}
 
 static const struct setting rows[] = {
-	ROW("PROPLET_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error", .min = 0),
-	ROW("PROPLET_INSTANCE_ID", "instance-id", TEXT, instance_id, NULL, "shown in the metadata", .min = 0),
-	ROW("PROPLET_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883", "the broker",
-			.required = true),
+	ROW("PROPLET_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error",
+			.min = 0),
+	ROW("PROPLET_INSTANCE_ID", "instance-id", TEXT, instance_id, NULL, "shown in the metadata",
+			.min = 0),
+	ROW("PROPLET_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
+			"the broker", .required = true),
 	ROW("PROPLET_MQTT_TIMEOUT", "mqtt-timeout", DURATION, mqtt_timeout_ms, "30",
-			"how long a clean end waits for the manager's acknowledgements", .min = 0, .max = 3600000),
+			"how long a clean end waits for the manager's acknowledgements", .min = 0,
+			.max = 3600000),
 	ROW("PROPLET_MQTT_QOS", "mqtt-qos", NUMBER, mqtt_qos, "1",
 			"quality of service, 0 to 2; 1 loses nothing here", .max = 2),
 	ROW("PROPLET_MQTT_KEEP_ALIVE", "mqtt-keep-alive", DURATION, mqtt_keepalive_ms, "30",
 			"between pings to the broker", .min = 5000, .max = 3600000),
 	ROW("PROPLET_DOMAIN_ID", "domain-id", TEXT, domain_id, NULL, "first part of every topic",
 			.alias = { "PROPLET_TENANT_ID" }, .required = true),
-	ROW("PROPLET_CHANNEL_ID", "channel-id", TEXT, channel_id, NULL, "second part of every topic",
-			.required = true),
+	ROW("PROPLET_CHANNEL_ID", "channel-id", TEXT, channel_id, NULL,
+			"second part of every topic", .required = true),
 	ROW("PROPLET_CLIENT_ID", "client-id", TEXT, client_id, NULL,
 			"this worker's id, and its MQTT client id and user name",
 			.alias = { "PROPLET_ENTITY_ID" }, .required = true),
@@ -35,23 +40,28 @@ static const struct setting rows[] = {
 			.alias = { "PROPLET_API_KEY" }),
 	ROW("PROPLET_LIVELINESS_INTERVAL", "liveliness-interval", DURATION, interval_ms, "10",
 			"between heartbeats", .min = 100, .max = 3600000),
-	ROW("PROPLET_SLOTS", "slots", NUMBER, slots, "1024", "tasks at once", .min = 1, .max = 30000),
+	ROW("PROPLET_SLOTS", "slots", NUMBER, slots, "1024", "tasks at once", .min = 1,
+			.max = 30000),
 	ROW("PROPLET_MODULE_CACHE", "module-cache", BYTES, cache_bytes, "512MiB",
 			"compiled modules kept in memory", .min = 0),
-	ROW("PROPLET_MODULE_MAX", "module-max", BYTES, module_max, "100MiB", "largest module that is taken",
-			.min = 8, .max = UINT64_C(4) << 30),
+	ROW("PROPLET_MODULE_MAX", "module-max", BYTES, module_max, "100MiB",
+			"largest module that is taken", .min = 8, .max = UINT64_C(4) << 30),
 	ROW("PROPLET_COMPILE_TIMEOUT", "compile-timeout", DURATION, compile_ms, "600",
 			"how long a compilation may take", .min = 1000, .max = 86400000),
 	ROW("PROPLET_EXTERNAL_WASM_RUNTIME", "external-wasm-runtime", TEXT, external, NULL,
 			"program that runs modules of engine \"external\"", .min = 0),
 	ROW("PROPLET_STATE_DIR", "state-dir", TEXT, state_dir, NULL,
-			"folder for module files of the external runtime; default: one below /tmp, removed at the end",
+			"folder for module files of the external runtime; default: one below /tmp, "
+			"removed at the end",
 			.min = 0),
-	ROW("PROPLET_MANAGER_K8S_NAMESPACE", "namespace", TEXT, space, "default", "the namespace it announces",
+	ROW("PROPLET_MANAGER_K8S_NAMESPACE", "namespace", TEXT, space, "default",
+			"the namespace it announces", .min = 0),
+	ROW("PROPLET_DESCRIPTION", "description", TEXT, description, NULL, "shown in the metadata",
 			.min = 0),
-	ROW("PROPLET_DESCRIPTION", "description", TEXT, description, NULL, "shown in the metadata", .min = 0),
-	ROW("PROPLET_TAGS", "tags", TEXT, tags, NULL, "shown in the metadata, separated by commas", .min = 0),
-	ROW("PROPLET_LOCATION", "location", TEXT, location, NULL, "shown in the metadata", .min = 0),
+	ROW("PROPLET_TAGS", "tags", TEXT, tags, NULL, "shown in the metadata, separated by commas",
+			.min = 0),
+	ROW("PROPLET_LOCATION", "location", TEXT, location, NULL, "shown in the metadata",
+			.min = 0),
 	ROW("PROPLET_COLLECT_SYSTEM_INFO", "system-info", BOOL, system_info, "true",
 			"announce host name, address, system and memory", .min = 0),
 };
@@ -64,8 +74,8 @@ static const struct settings table = {
 	.count = sizeof(rows) / sizeof(rows[0]),
 };
 
-enum settings_outcome proplet_settings_load(struct proplet_settings *settings, int argc, char **argv,
-		struct error *err) {
+enum settings_outcome proplet_settings_load(
+		struct proplet_settings *settings, int argc, char **argv, struct error *err) {
 	enum log_level level;
 	enum settings_outcome outcome = settings_load(&table, settings, argc, argv, err);
 	if (outcome != SETTINGS_RUN) {
@@ -78,7 +88,8 @@ enum settings_outcome proplet_settings_load(struct proplet_settings *settings, i
 	}
 	if (!topics_id_valid(settings->client_id)) {
 		error_set(err, ERROR_INVALID,
-				"setting PROPLET_CLIENT_ID: 1 to 128 characters, no spaces, '/', '+' or '#'");
+				"setting PROPLET_CLIENT_ID: 1 to 128 characters, no spaces, '/', "
+				"'+' or '#'");
 		settings_finish(&table, settings);
 		return SETTINGS_BAD;
 	}

@@ -16,6 +16,6 @@ struct proplet_settings {
 	bool system_info;
 };
 
-enum settings_outcome proplet_settings_load(struct proplet_settings *settings, int argc, char **argv,
-		struct error *err) MUST_CHECK;
+enum settings_outcome proplet_settings_load(struct proplet_settings *settings, int argc,
+		char **argv, struct error *err) MUST_CHECK;
 void proplet_settings_finish(struct proplet_settings *settings);

@@ -58,7 +58,9 @@ uint64_t system_memory_free(void) {
 
 /* The address that packets to the outside would carry; no packet is sent. */
 static void local_address(char *text, size_t size) {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0x08080808) };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0x08080808)
+	};
 	struct sockaddr_in from;
 	socklen_t length = sizeof(from);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -82,7 +84,8 @@ static void add_host(json_t *metadata) {
 	json_object_set_new(metadata, "environment",
 			json_string(access("/.dockerenv", F_OK) == 0 ? "docker" : "binary"));
 	json_object_set_new(metadata, "os", json_string("linux"));
-	json_object_set_new(metadata, "total_memory_bytes", json_integer((json_int_t)system_memory()));
+	json_object_set_new(
+			metadata, "total_memory_bytes", json_integer((json_int_t)system_memory()));
 }
 
 static void add_text(json_t *metadata, const char *name, const char *text) {
@@ -114,6 +117,7 @@ json_t *system_metadata(const struct proplet_settings *settings) {
 		add_host(metadata);
 	}
 	add_text(metadata, "proplet_version", AIRSCREW_VERSION);
-	add_text(metadata, "wasm_runtime", settings->external != NULL ? settings->external : "wasmtime-internal");
+	add_text(metadata, "wasm_runtime",
+			settings->external != NULL ? settings->external : "wasmtime-internal");
 	return metadata;
 }

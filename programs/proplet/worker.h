@@ -23,7 +23,14 @@
 #include "proplet/numbers.h"
 #include "proplet/settings.h"
 
-enum event_kind { EVENT_CONNECTED, EVENT_ASKED, EVENT_COMMAND, EVENT_STARTED, EVENT_ENDED, EVENT_SIGNAL };
+enum event_kind {
+	EVENT_CONNECTED,
+	EVENT_ASKED,
+	EVENT_COMMAND,
+	EVENT_STARTED,
+	EVENT_ENDED,
+	EVENT_SIGNAL
+};
 
 struct event {
 	struct queue_item link;
@@ -37,19 +44,19 @@ enum run_phase { RUN_FRESH, RUN_STARTED, RUN_LATE };
 
 struct attempt {
 	struct worker *worker;
-	struct command command;     /* constant while it runs */
-	char key[UUID_SIZE + 24];   /* "task id#attempt" */
+	struct command command;   /* constant while it runs */
+	char key[UUID_SIZE + 24]; /* "task id#attempt" */
 	struct run_stop *stop;
 	_Atomic int phase;          /* enum run_phase */
 	_Atomic int64_t started_at; /* wall ns; 0: not yet */
 	struct event started, ended;
-	struct report report;       /* of the thread until it has ended */
+	struct report report; /* of the thread until it has ended */
 
 	/* Of the loop. */
-	bool over;                  /* it has a result, which is held */
-	bool noticed;               /* `running` was said */
-	uint64_t due_ms;            /* when it is to be said */
-	uint64_t published_ms;      /* when the result was published last; 0: never */
+	bool over;                   /* it has a result, which is held */
+	bool noticed;                /* `running` was said */
+	uint64_t due_ms;             /* when it is to be said */
+	uint64_t published_ms;       /* when the result was published last; 0: never */
 	struct attempt *prev, *next; /* among worker.fresh */
 	bool in_fresh;
 };
@@ -85,8 +92,8 @@ void inbox_disconnected(void *context, const char *reason);
 void inbox_message(void *context, const char *topic, struct bytes payload);
 
 /* announce.c */
-void announce_all(struct worker *worker);       /* announcement, then everything that is held */
-void announce_beat(struct worker *worker);      /* heartbeat, then what is held for long */
+void announce_all(struct worker *worker);  /* announcement, then everything that is held */
+void announce_beat(struct worker *worker); /* heartbeat, then what is held for long */
 void announce_running(struct worker *worker, const struct attempt *attempt);
 void announce_refused(struct worker *worker, const struct command *command, enum notice_kind kind,
 		const char *reason);
@@ -100,7 +107,7 @@ void command_stop_all(struct worker *worker);
 bool run_begin(struct attempt *attempt);
 
 /* report.c */
-void report_hold(struct worker *worker, struct attempt *attempt);   /* it has ended: publish, hold */
+void report_hold(struct worker *worker, struct attempt *attempt); /* it has ended: publish, hold */
 void report_publish(struct worker *worker, struct attempt *attempt); /* again */
 void report_drop(struct worker *worker, struct attempt *attempt);    /* acknowledged: free */
 
