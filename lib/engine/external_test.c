@@ -200,7 +200,7 @@ static void a_stop_ends_the_whole_group(void **state) {
 	uint64_t took = clock_ms() - stopper.requested_ms;
 	assert_failed(&trial, ERROR_INTERRUPTED, "the run was stopped");
 	assert_true(took < 1000); /* 30 ms of grace when the machine is idle */
-	pid_t child = atoi(buf_text(&trial.result.stdout_bytes));
+	pid_t child = (pid_t)strtol(buf_text(&trial.result.stdout_bytes), NULL, 10);
 	assert_true(child > 1);
 	uint64_t deadline = clock_ms() + 5000; /* until init has reaped it */
 	while (alive(child) && clock_ms() < deadline) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -166,7 +167,7 @@ static struct decimal decimal_of(const char *scientific) {
 			decimal.digits[decimal.count++] = *at;
 		}
 	}
-	decimal.point = atoi(at + 1) + 1;
+	decimal.point = (int)strtol(at + 1, NULL, 10) + 1;
 	return decimal;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wasmtime: one run of a module, from its request to its result. */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -193,8 +194,7 @@ static char *join(const wasmtime_val_t *results, size_t count) {
 	for (size_t i = 0; i < count; i++) {
 		char one[VALUE_TEXT_MAX];
 		value_format(&results[i], one);
-		at = stpcpy(at, i == 0 ? "" : ",");
-		at = stpcpy(at, one);
+		at += snprintf(at, VALUE_TEXT_MAX + 1, "%s%s", i == 0 ? "" : ",", one);
 	}
 	return text;
 }
