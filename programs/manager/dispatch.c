@@ -78,7 +78,7 @@ void dispatch_stop(struct manager *m, struct live *live) {
 	fill(&command, COMMAND_STOP, task);
 	if (task->at.boot[0] == 0) {
 		manager_post(m, str_copy(m->topics.stop),
-				command_encode_old(&command, task->state));
+				command_encode_old(&command, (int)task->state));
 	} else {
 		manager_post(m, topics_command(&m->topics, task->at.proplet_id),
 				command_encode(&command));
