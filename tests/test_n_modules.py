@@ -145,6 +145,9 @@ def test_chunks_that_were_not_asked_for(stack):
             bus.say("registry/chunk/worker-1", b"ASC\x01" + len(module).to_bytes(8, "big")
                     + index.to_bytes(4, "big") + count.to_bytes(4, "big") + digest + bytes(8)
                     + b"\xAA" * size)
+        # What comes after them on the same way shows that the worker has heard them all.
+        other, answer = big_module(1, seed=12)
+        assert stack.rest.run("answer", other)["results"] == str(answer)
         stack.rest.start(task["id"])
         done = stack.rest.wait(task["id"])
         assert (done["state"], done["results"]) == (COMPLETED, str(last)), done

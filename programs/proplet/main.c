@@ -7,6 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -119,6 +123,14 @@ static void close_all(struct worker *worker, const char *folder, bool temporary)
 	log_info("ended");
 }
 
+/* Threads may still fetch or compile: exit() would tear libraries down under them. */
+NORETURN static void end(void) {
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_do_leak_check();
+#endif
+	_exit(0);
+}
+
 int main(int argc, char **argv) {
 	struct proplet_settings settings = { 0 };
 	struct worker worker = { .settings = &settings };
@@ -154,5 +166,5 @@ int main(int argc, char **argv) {
 	(void)pthread_create(&signals, NULL, wait_for_signal, &worker);
 	worker_run(&worker);
 	close_all(&worker, folder, temporary);
-	exit(0); /* not a return: what main() holds stays reachable for whoever looks for leaks */
+	end();
 }
