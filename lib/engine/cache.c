@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/cache.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -213,6 +214,7 @@ static void *loader(void *argument) {
 	struct module_cache *cache = entry->cache;
 	struct error error = { 0 };
 	struct module *module = load(entry, &error);
+	(void)malloc_trim(0); /* a compilation may leave gigabytes of free heap behind */
 	settle(entry, module, &error);
 	loader_ends(cache);
 	return NULL;
