@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What the files of lib/store share: the SQLite connection, its prepared statements, its errors. */
+/*
+ * What the files of lib/store share: the SQLite connection, its prepared statements, its errors.
+ * Only lib/store includes this. Whoever adds another database puts a struct of functions under
+ * store.h and makes this its first row.
+ */
 #include <sqlite3.h>
 
+#include "store/checkpoint.h"
+#include "store/rows.h"
 #include "store/store.h"
+#include "store/tally.h"
 
 enum statement {
 #define STATEMENT(name, sql) STATEMENT_##name,
@@ -17,30 +24,47 @@ struct store {
 	char *where;
 	int lock; /* an exclusive lock on WHERE.lock, or -1 */
 	sqlite3_stmt *statements[STATEMENTS];
-	uint64_t task_count;        /* as committed, and... */
-	uint64_t task_count_before; /* ...at the beginning of the transaction */
-	int64_t queue_place;        /* the last one given to a queued task */
+	struct checkpoint *checkpoint; /* NULL in memory */
+	bool writing;                  /* between store_begin() and its end */
+	struct tally *tally;           /* how many tasks there are, and where */
+	struct rows *rows;             /* where the tasks lately written are */
+	int64_t last_place;            /* the last one given to a live task */
 };
 
 /* Makes err from what SQLite says; a full disk is NO_SPACE. Returns false. */
 bool database_error(struct store *store, const char *doing, struct error *err);
-/* A prepared statement, ready for binding. */
-sqlite3_stmt *database_get(struct store *store, enum statement which);
-/* Steps a statement that returns nothing, and resets it. */
-bool database_done(struct store *store, sqlite3_stmt *statement, const char *doing,
-		struct error *err) MUST_CHECK;
-/* Steps a statement that returns rows: SQLITE_ROW, SQLITE_DONE, or -1 with err. Resets it unless
- * there is a row. */
-int database_row(
-		struct store *store, sqlite3_stmt *statement, const char *doing, struct error *err);
+/* The same when there is no store yet, or another connection. */
+bool database_error_of(sqlite3 *db, const char *where, const char *doing, struct error *err);
 
-void database_bind_text(
-		sqlite3_stmt *statement, int at, const char *text); /* copied; NULL is NULL */
+/* A prepared statement, ready for binding. What is bound has to live until the statement ends. */
+sqlite3_stmt *database_get(struct store *store, enum statement which);
+/* Runs a statement that writes, and ends it. When it fails, the transaction is rolled back. */
+bool database_write(struct store *store, sqlite3_stmt *statement, const char *doing,
+		struct error *err) MUST_CHECK;
+/* A write of one row by its number only. */
+bool database_delete(struct store *store, enum statement which, int64_t row,
+		struct error *err) MUST_CHECK;
+/* The next row: SQLITE_ROW, SQLITE_DONE, or -1 with err. Ends the statement unless there is one. */
+int database_row(struct store *store, sqlite3_stmt *statement, const char *doing,
+		struct error *err) MUST_CHECK;
+void database_end(sqlite3_stmt *statement);
+
+void database_bind_text(sqlite3_stmt *statement, int at, const char *text); /* "" and NULL: NULL */
 void database_bind_u64(sqlite3_stmt *statement, int at, uint64_t value);
 const char *database_text(
-		sqlite3_stmt *statement, int column); /* NULL for NULL; until the next step */
+		sqlite3_stmt *statement, int column); /* NULL for NULL; until the next row */
 /* JSON of a column, or NULL; the caller drops it. */
 json_t *database_json(sqlite3_stmt *statement, int column);
+/* Compact text of a value, which it drops; freed by the caller. */
+char *database_dump(json_t *value);
 
-/* schema.c: brings the file to this program's schema. */
-bool schema_migrate(struct store *store, struct error *err) MUST_CHECK;
+/* Where the rows of a task are: SQLITE_ROW, SQLITE_DONE if there are none, or -1 with err. */
+int database_look(
+		struct store *store, const char *id, struct row *row, struct error *err) MUST_CHECK;
+/* The same for a write: remembered, or looked up. NULL with err (ERROR_NOT_FOUND among them) when
+ * it fails, and the transaction is rolled back. */
+struct row *database_find(struct store *store, const char *id, struct error *err) MUST_CHECK;
+
+/* outcomes.c: takes an outcome out of a row, whose columns begin at `column`; `whole` with output.
+ */
+void outcomes_read(sqlite3_stmt *statement, int column, bool whole, struct outcome *outcome);

@@ -81,8 +81,7 @@ void modules_close(struct modules *modules) {
 	free(modules);
 }
 
-/* --- pins --------------------------------------------------------------------------------------
- */
+/* --- pins -------------------------------------------------------------------------------- */
 
 static void pin(struct modules *modules, const char *digest) {
 	(void)pthread_mutex_lock(&modules->lock);
@@ -107,14 +106,13 @@ void modules_unpin(struct modules *modules, const char *digest) {
 void modules_remove(struct modules *modules, const char *digest) {
 	CLEANUP(mem_freep) char *path = path_of(modules, digest);
 	(void)pthread_mutex_lock(&modules->lock);
-	if (map_get(modules->pins, digest) == NULL) {
+	if (digest_text_valid(digest) && map_get(modules->pins, digest) == NULL) {
 		(void)unlink(path);
 	}
 	(void)pthread_mutex_unlock(&modules->lock);
 }
 
-/* --- uploads -----------------------------------------------------------------------------------
- */
+/* --- uploads ----------------------------------------------------------------------------- */
 
 struct module_upload *modules_begin(
 		struct modules *modules, uint64_t max_bytes, struct error *err) {
@@ -137,6 +135,9 @@ struct module_upload *modules_begin(
 static bool write_all(int fd, struct bytes piece, struct error *err) {
 	while (piece.size != 0) {
 		ssize_t put = write(fd, piece.data, piece.size);
+		if (put < 0 && errno == EINTR) {
+			continue;
+		}
 		if (put < 0) {
 			return error_errno(err, errno, "writing a module file");
 		}
@@ -190,13 +191,17 @@ static void redact(const struct module_upload *upload, char shown[32]) {
 	(void)snprintf(shown, 32, "%.10s<REDACTED>%.10s", first, last + strlen(last) - 10);
 }
 
+static bool is_there(const char *path, uint64_t size) {
+	struct stat info;
+	return stat(path, &info) == 0 && S_ISREG(info.st_mode) && (uint64_t)info.st_size == size;
+}
+
+/* Who put the same bytes there a moment ago may not have made their name durable yet. */
 static bool put_in_place(struct module_upload *upload, const char *digest, struct error *err) {
 	CLEANUP(mem_freep) char *path = path_of(upload->modules, digest);
-	if (access(path, F_OK) == 0) {
-		(void)unlink(upload->path); /* the same bytes are there already */
-		return true;
-	}
-	if (fsync(upload->fd) != 0 || rename(upload->path, path) != 0) {
+	if (is_there(path, upload->size)) {
+		(void)unlink(upload->path);
+	} else if (fsync(upload->fd) != 0 || rename(upload->path, path) != 0) {
 		return error_errno(err, errno, "keeping a module file");
 	}
 	free(upload->path);
@@ -237,20 +242,33 @@ void module_upload_destroy(struct module_upload *upload) {
 	free(upload);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------------------- */
+
+static bool open_module(const char *path, int *fd, uint64_t *size, struct error *err) {
+	struct stat info;
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0 && errno == ENOENT) {
+		return error_set(err, ERROR_NOT_FOUND, "there is no module %s",
+				strrchr(path, '/') + 1);
+	}
+	if (*fd < 0 || fstat(*fd, &info) != 0) {
+		return error_errno(err, errno, "opening the module file %s", path);
+	}
+	*size = (uint64_t)info.st_size;
+	return true;
+}
 
 int modules_open_file(
 		struct modules *modules, const char *digest, uint64_t *size, struct error *err) {
-	struct stat info;
-	CLEANUP(mem_freep) char *path = path_of(modules, digest);
-	int fd = digest_text_valid(digest) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (fd < 0 || fstat(fd, &info) != 0) {
-		error_set(err, ERROR_NOT_FOUND, "there is no module %.64s", digest);
-		file_closep(&fd);
+	int fd = -1;
+	if (!digest_text_valid(digest)) {
+		error_set(err, ERROR_NOT_FOUND, "there is no module \"%.64s\"", digest);
 		return -1;
 	}
-	*size = (uint64_t)info.st_size;
+	CLEANUP(mem_freep) char *path = path_of(modules, digest);
+	if (!open_module(path, &fd, size, err)) {
+		file_closep(&fd);
+	}
 	return fd;
 }
 

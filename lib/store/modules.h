@@ -42,7 +42,8 @@ bool module_upload_finish(struct module_upload *upload, struct module_info *info
 void module_upload_destroy(struct module_upload *upload);
 void modules_unpin(struct modules *modules, const char *digest);
 
-/* An open file descriptor for reading, or -1 (ERROR_NOT_FOUND). The caller closes it. */
+/* An open file descriptor for reading, which the caller closes, or -1: ERROR_NOT_FOUND if there is
+ * none, something else if it cannot be opened now. */
 int modules_open_file(struct modules *modules, const char *digest, uint64_t *size,
 		struct error *err) MUST_CHECK;
 /* Removes the file unless it is pinned; the caller knows that no task refers to it. */

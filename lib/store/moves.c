@@ -8,20 +8,26 @@
 
 bool store_move_add(struct store *store, const char *task_id, const struct move *move,
 		struct error *err) {
+	struct row *row = database_find(store, task_id, err);
+	if (row == NULL) {
+		return false;
+	}
 	sqlite3_stmt *s = database_get(store, STATEMENT_MOVE_ADD);
-	(void)sqlite3_bind_int64(s, 1, move->at);
-	(void)sqlite3_bind_int(s, 2, (int)move->state);
-	database_bind_u64(s, 3, move->attempt);
-	database_bind_text(s, 4, move->cause);
-	database_bind_text(s, 5, task_id);
-	return database_done(store, s, "storing history", err);
+	(void)sqlite3_bind_int64(s, 1, row->seq);
+	(void)sqlite3_bind_int64(s, 2, ++row->moves);
+	(void)sqlite3_bind_int64(s, 3, move->at);
+	(void)sqlite3_bind_int(s, 4, (int)move->state);
+	database_bind_u64(s, 5, move->attempt);
+	database_bind_text(s, 6, move->cause);
+	return database_write(store, s, "storing a task's history", err);
 }
 
 static struct move read_move(sqlite3_stmt *s) {
+	const char *cause = database_text(s, 3);
 	return (struct move){ .at = sqlite3_column_int64(s, 0),
 		.state = (enum task_state)sqlite3_column_int(s, 1),
 		.attempt = (uint64_t)sqlite3_column_int64(s, 2),
-		.cause = str_copy(database_text(s, 3)) };
+		.cause = str_copy(cause != NULL ? cause : "") };
 }
 
 static void reverse(struct move *moves, size_t count) {
@@ -32,6 +38,13 @@ static void reverse(struct move *moves, size_t count) {
 	}
 }
 
+static void free_moves(struct move *moves, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		free(moves[i].cause);
+	}
+	free(moves);
+}
+
 bool store_moves(struct store *store, const char *task_id, size_t limit, struct move **moves,
 		size_t *count, struct error *err) {
 	sqlite3_stmt *s = database_get(store, STATEMENT_MOVES);
@@ -39,13 +52,17 @@ bool store_moves(struct store *store, const char *task_id, size_t limit, struct 
 	size_t used = 0;
 	int code;
 	database_bind_text(s, 1, task_id);
-	database_bind_u64(s, 2, limit);
-	while ((code = database_row(store, s, "reading history", err)) == SQLITE_ROW) {
+	database_bind_u64(s, 2, limit < INT64_MAX ? limit : INT64_MAX);
+	while ((code = database_row(store, s, "reading a task's history", err)) == SQLITE_ROW) {
 		list = mem_resize(list, used + 1, sizeof(*list));
 		list[used++] = read_move(s);
+	}
+	if (code != SQLITE_DONE) {
+		free_moves(list, used);
+		return false;
 	}
 	reverse(list, used);
 	*moves = list;
 	*count = used;
-	return code == SQLITE_DONE;
+	return true;
 }

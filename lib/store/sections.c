@@ -1,29 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sections.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const uint8_t core[8] = { 0, 'a', 's', 'm', 1, 0, 0, 0 };
 static const uint8_t component[8] = { 0, 'a', 's', 'm', 0x0d, 0, 1, 0 };
 
-static bool check_head(const struct sections *s, size_t size, struct error *err) {
-	if (memcmp(s->head, core, size) == 0 || memcmp(s->head, component, size) == 0) {
-		return true;
+enum { HEAD = 8, MAGIC = 4 };
+
+/* What the bytes look like: printable ones as they are, others as \\xx. */
+static void describe(const uint8_t *bytes, size_t size, char text[3 * HEAD + 1]) {
+	size_t used = 0;
+	for (size_t i = 0; i < size; i++) {
+		bool plain = bytes[i] >= 0x20 && bytes[i] < 0x7f;
+		int more = snprintf(text + used, 4, plain ? "%c" : "\\%02x", bytes[i]);
+		used += (size_t)more;
 	}
-	if (size > 4 && memcmp(s->head, core, 4) == 0) {
+}
+
+static bool is_text_format(const uint8_t *head, size_t size) {
+	return size > 1 && head[0] == '(' && (head[1] == 'm' || head[1] == 'c' || head[1] == ';');
+}
+
+static bool refuse_head(const uint8_t *head, size_t size, struct error *err) {
+	char text[3 * HEAD + 1] = "";
+	describe(head, size, text);
+	if (size > MAGIC && memcmp(head, core, MAGIC) == 0) {
 		return error_set(err, ERROR_MODULE,
-				"a WebAssembly module of an unknown version: %02x %02x %02x %02x",
-				s->head[4], s->head[5], s->head[6], s->head[7]);
+				"a WebAssembly file of an unknown version: it begins with \"%s\"; "
+				"known are "
+				"modules of version 1 and components",
+				text);
 	}
 	return error_set(err, ERROR_MODULE,
-			"not a WebAssembly module: missing magic bytes (it must begin with "
-			"\"\\0asm\")");
+			"not a WebAssembly module: missing magic bytes (\"\\00asm\"), it begins "
+			"with "
+			"\"%s\"%s",
+			text, is_text_format(head, size) ? "; translate text with wat2wasm" : "");
+}
+
+/* Takes what is there of the first eight bytes; returns how many that were, 0 for an error. */
+static size_t feed_head(struct sections *s, struct bytes piece, struct error *err) {
+	size_t at = (size_t)s->offset, step = HEAD - at < piece.size ? HEAD - at : piece.size;
+	memcpy(s->head + at, piece.data, step);
+	if (memcmp(s->head, core, at + step) != 0 && memcmp(s->head, component, at + step) != 0) {
+		(void)refuse_head(s->head, at + step, err);
+		return 0;
+	}
+	return step;
 }
 
 static bool size_byte(struct sections *s, uint8_t byte, struct error *err) {
-	if (s->shift > 28 || (s->shift == 28 && (byte & 0xf0) != 0)) {
-		return error_set(err, ERROR_MODULE, "section %u at offset %llu has no sound size",
-				s->id, (unsigned long long)s->began);
+	if (s->shift == 28 && (byte & 0xf0) != 0) {
+		return error_set(err, ERROR_MODULE,
+				"the size of section %u at offset %llu is no 32-bit number", s->id,
+				(unsigned long long)s->began);
 	}
 	s->left |= (uint64_t)(byte & 0x7f) << s->shift;
 	s->shift += 7;
@@ -47,9 +79,9 @@ static bool one_byte(struct sections *s, uint8_t byte, struct error *err) {
 bool sections_feed(struct sections *s, struct bytes piece, struct error *err) {
 	for (size_t at = 0; at < piece.size;) {
 		size_t step = 1;
-		if (s->offset < sizeof(s->head)) {
-			s->head[s->offset] = piece.data[at];
-			if (!check_head(s, (size_t)s->offset + 1, err)) {
+		if (s->offset < HEAD) {
+			step = feed_head(s, piece, err);
+			if (step == 0) {
 				return false;
 			}
 		} else if (s->place == SECTIONS_BODY) {
@@ -66,16 +98,22 @@ bool sections_feed(struct sections *s, struct bytes piece, struct error *err) {
 }
 
 bool sections_end(const struct sections *s, struct error *err) {
-	if (s->offset < sizeof(s->head)) {
+	unsigned long long size = s->offset, began = s->began, left = s->left;
+	if (size < HEAD) {
 		return error_set(err, ERROR_MODULE,
-				"not a WebAssembly module: it has only %llu bytes",
-				(unsigned long long)s->offset);
+				"not a WebAssembly module: it has only %llu bytes", size);
 	}
-	if (s->place != SECTIONS_ID) {
+	if (s->place == SECTIONS_SIZE) {
 		return error_set(err, ERROR_MODULE,
-				"the module is truncated: section %u at offset %llu ends %llu "
-				"bytes behind the file",
-				s->id, (unsigned long long)s->began, (unsigned long long)s->left);
+				"the module is truncated: it ends at byte %llu, within the head of "
+				"section "
+				"%u at offset %llu",
+				size, s->id, began);
 	}
-	return true;
+	return s->place == SECTIONS_ID ||
+	       error_set(err, ERROR_MODULE,
+			       "the module is truncated: it ends at byte %llu, and section %u at "
+			       "offset %llu "
+			       "needs %llu bytes more",
+			       size, s->id, began, left);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening, transactions, and the ways to talk to SQLite. */
+/* Opening and transactions. */
 #include "store/store.h"
 
 #include <errno.h>
@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/database.h"
+#include "store/schema.h"
 
 static const char *const sql[] = {
 #define STATEMENT(name, text) text,
@@ -21,110 +21,58 @@ static const char *const sql[] = {
 #undef STATEMENT
 };
 
-/* Checkpoints every 4,000 pages (16 MiB of log): a commit rarely stands behind one. */
-static const char setup[] =
-		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = "
-		"4000;"
-		"PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF;";
+/* The log is brought over by checkpoint.h. secure_delete: what is deleted is overwritten where
+ * that costs no extra write. */
+static const char setup[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+			    "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;"
+			    "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST;"
+			    "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;";
+enum { BUSY_MS = 5000 }; /* a shell that someone opened on the file */
 
-static bool is_full(struct store *store) {
-	int code = sqlite3_errcode(store->db);
-	return code == SQLITE_FULL ||
-	       (code == SQLITE_IOERR && sqlite3_system_errno(store->db) == ENOSPC);
-}
-
-bool database_error(struct store *store, const char *doing, struct error *err) {
-	if (is_full(store)) {
-		return error_set(err, ERROR_NO_SPACE,
-				"%s: no space left for the database %s: free some", doing,
-				store->where);
-	}
-	int code = sqlite3_errcode(store->db);
-	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
-		return error_set(err, ERROR_INTEGRITY,
-				"%s: %s is not a sound database (%s): restore a backup or move it "
-				"away",
-				doing, store->where, sqlite3_errmsg(store->db));
-	}
-	return error_set(err, ERROR_INTERNAL, "%s: the database %s: %s", doing, store->where,
-			sqlite3_errmsg(store->db));
-}
-
-sqlite3_stmt *database_get(struct store *store, enum statement which) {
-	return store->statements[which];
-}
-
-bool database_done(struct store *store, sqlite3_stmt *statement, const char *doing,
-		struct error *err) {
-	bool ok = sqlite3_step(statement) == SQLITE_DONE || database_error(store, doing, err);
-	(void)sqlite3_reset(statement);
-	(void)sqlite3_clear_bindings(statement);
-	return ok;
-}
-
-int database_row(struct store *store, sqlite3_stmt *statement, const char *doing,
-		struct error *err) {
-	int code = sqlite3_step(statement);
-	if (code == SQLITE_ROW) {
-		return code;
-	}
-	if (code != SQLITE_DONE) {
-		database_error(store, doing, err);
-		code = -1;
-	}
-	(void)sqlite3_reset(statement);
-	return code;
-}
-
-void database_bind_text(sqlite3_stmt *statement, int at, const char *text) {
-	(void)sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
-}
-
-void database_bind_u64(sqlite3_stmt *statement, int at, uint64_t value) {
-	(void)sqlite3_bind_int64(statement, at, (sqlite3_int64)value);
-}
-
-const char *database_text(sqlite3_stmt *statement, int column) {
-	return (const char *)sqlite3_column_text(statement, column);
-}
-
-json_t *database_json(sqlite3_stmt *statement, int column) {
-	const char *text = database_text(statement, column);
-	return text == NULL ? NULL
-			    : json_loadb(text, (size_t)sqlite3_column_bytes(statement, column),
-					      JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-}
-
-/* --- open and close ----------------------------------------------------------------------------
- */
+/* --- opening ----------------------------------------------------------------------------- */
 
 static bool lock(struct store *store, struct error *err) {
 	CLEANUP(mem_freep) char *path = str_format("%s.lock", store->where);
-	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (store->lock < 0) {
-		return error_errno(err, errno, "making %s", path);
+		return error_errno(err, errno, "cannot make %s", path);
 	}
-	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
-		return error_set(err, ERROR_CONFLICT,
-				"the database %s is in use by another manager: end it, or use "
-				"another file",
-				store->where);
+	if (flock(store->lock, LOCK_EX | LOCK_NB) == 0) {
+		return true;
 	}
-	return true;
+	if (errno != EWOULDBLOCK) {
+		return error_errno(err, errno, "cannot lock %s", path);
+	}
+	return error_set(err, ERROR_CONFLICT,
+			"the database %s is in use by another manager: end it, or use another file",
+			store->where);
 }
 
-static bool open_file(struct store *store, bool memory, struct error *err) {
-	mode_t before = umask(077);
-	int code = sqlite3_open_v2(memory ? ":memory:" : store->where, &store->db,
-			SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (code == SQLITE_OK) {
-		code = sqlite3_exec(store->db, setup, NULL, NULL, NULL);
+static bool sync_name(const char *path, struct error *err) {
+	const char *slash = strrchr(path, '/');
+	CLEANUP(mem_freep) char *folder = slash == NULL ? str_copy(".") : str_copy(path);
+	if (slash != NULL) {
+		folder[slash == path ? 1 : slash - path] = 0;
 	}
-	(void)umask(before);
-	if (code != SQLITE_OK) {
-		return store->db != NULL ? database_error(store, "opening", err)
-					 : error_set(err, ERROR_NO_MEMORY, "opening %s",
-							   store->where);
+	return file_sync_folder(folder, err);
+}
+
+/* Makes the file before SQLite does: its log and index get the mode that it has. */
+static bool make_private(const char *path, struct error *err) {
+	CLEANUP(file_closep) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		return errno == EEXIST ||
+		       error_errno(err, errno, "cannot make the database %s", path);
+	}
+	return sync_name(path, err);
+}
+
+static bool open_database(struct store *store, const char *path, struct error *err) {
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK ||
+			sqlite3_busy_timeout(store->db, BUSY_MS) != SQLITE_OK ||
+			sqlite3_exec(store->db, setup, NULL, NULL, NULL) != SQLITE_OK) {
+		return database_error(store, "opening", err);
 	}
 	return true;
 }
@@ -139,34 +87,53 @@ static bool prepare(struct store *store, struct error *err) {
 	return true;
 }
 
-static bool read_number(
-		struct store *store, enum statement which, int64_t *number, struct error *err) {
-	sqlite3_stmt *statement = database_get(store, which);
-	if (database_row(store, statement, "counting", err) != SQLITE_ROW) {
+static bool count_tasks(struct store *store, struct error *err) {
+	sqlite3_stmt *s = database_get(store, STATEMENT_TASK_NUMBERS);
+	int code;
+	while ((code = database_row(store, s, "counting the tasks", err)) == SQLITE_ROW) {
+		int64_t seq = sqlite3_column_int64(s, 0);
+		if (seq <= 0 || seq > TALLY_MAX) {
+			database_end(s);
+			return error_set(err, ERROR_INTEGRITY,
+					"the database %s is damaged: task number %lld",
+					store->where, (long long)seq);
+		}
+		tally_add(store->tally, seq);
+	}
+	tally_commit(store->tally);
+	return code == SQLITE_DONE;
+}
+
+static bool read_last_place(struct store *store, struct error *err) {
+	sqlite3_stmt *s = database_get(store, STATEMENT_LAST_PLACE);
+	if (database_row(store, s, "reading the queue", err) != SQLITE_ROW) {
 		return false;
 	}
-	*number = sqlite3_column_int64(statement, 0);
-	(void)sqlite3_reset(statement);
+	store->last_place = sqlite3_column_int64(s, 0);
+	database_end(s);
 	return true;
 }
 
-static bool read_counts(struct store *store, struct error *err) {
-	int64_t count;
-	if (!read_number(store, STATEMENT_TASK_COUNT, &count, err)) {
+static bool open_parts(struct store *store, bool memory, struct error *err) {
+	if (!memory && (!lock(store, err) || !make_private(store->where, err))) {
 		return false;
 	}
-	store->task_count = (uint64_t)count;
-	return read_number(store, STATEMENT_QUEUE_LAST, &store->queue_place, err);
+	if (!open_database(store, memory ? ":memory:" : store->where, err) ||
+			!schema_migrate(store, err) || !prepare(store, err) ||
+			!count_tasks(store, err) || !read_last_place(store, err)) {
+		return false;
+	}
+	store->checkpoint = memory ? NULL : checkpoint_start(store->db, store->where, err);
+	return memory || store->checkpoint != NULL;
 }
 
 struct store *store_open(const char *where, struct error *err) {
 	struct store *store = MEM_NEW(struct store);
-	bool memory = str_equal(where, "memory");
 	store->where = str_copy(where);
 	store->lock = -1;
-	if ((memory || lock(store, err)) && open_file(store, memory, err) &&
-			schema_migrate(store, err) && prepare(store, err) &&
-			read_counts(store, err)) {
+	store->tally = tally_create();
+	store->rows = rows_create();
+	if (open_parts(store, str_equal(where, "memory"), err)) {
 		return store;
 	}
 	store_close(store);
@@ -177,39 +144,59 @@ void store_close(struct store *store) {
 	if (store == NULL) {
 		return;
 	}
+	store_rollback(store);
+	checkpoint_stop(store->checkpoint);
 	for (int i = 0; i < STATEMENTS; i++) {
 		(void)sqlite3_finalize(store->statements[i]);
 	}
 	(void)sqlite3_close(store->db);
-	if (store->lock >= 0) {
-		(void)close(store->lock);
-	}
+	file_closep(&store->lock);
+	rows_destroy(store->rows);
+	tally_destroy(store->tally);
 	free(store->where);
 	free(store);
 }
 
-/* --- transactions ------------------------------------------------------------------------------
- */
+/* --- transactions ------------------------------------------------------------------------ */
+
+static bool run(struct store *store, enum statement which, const char *doing, struct error *err) {
+	sqlite3_stmt *statement = database_get(store, which);
+	bool ok = sqlite3_step(statement) == SQLITE_DONE || database_error(store, doing, err);
+	(void)sqlite3_reset(statement);
+	return ok;
+}
 
 bool store_begin(struct store *store, struct error *err) {
-	store->task_count_before = store->task_count;
-	return database_done(store, database_get(store, STATEMENT_BEGIN), "beginning a transaction",
-			err);
+	if (store->writing) {
+		return error_set(err, ERROR_INTERNAL, "a transaction is open already");
+	}
+	store->writing = run(store, STATEMENT_BEGIN, "beginning a transaction", err);
+	return store->writing;
 }
 
 bool store_commit(struct store *store, struct error *err) {
-	if (database_done(store, database_get(store, STATEMENT_COMMIT), "committing", err)) {
-		return true;
+	if (!store->writing) {
+		return error_set(err, ERROR_INTERNAL, "committing: no transaction is open");
 	}
-	store_rollback(store);
-	return false;
+	if (!run(store, STATEMENT_COMMIT, "committing", err)) {
+		store_rollback(store);
+		return false;
+	}
+	store->writing = false;
+	tally_commit(store->tally);
+	return true;
 }
 
+/* SQLite has rolled back by itself after some failures. */
 void store_rollback(struct store *store) {
 	struct error ignored;
-	if (sqlite3_get_autocommit(store->db) == 0) {
-		(void)!database_done(store, database_get(store, STATEMENT_ROLLBACK), "rolling back",
-				&ignored);
+	if (!store->writing) {
+		return;
 	}
-	store->task_count = store->task_count_before;
+	if (sqlite3_get_autocommit(store->db) == 0) {
+		(void)run(store, STATEMENT_ROLLBACK, "rolling back", &ignored);
+	}
+	store->writing = false;
+	tally_rollback(store->tally);
+	rows_forget_all(store->rows);
 }

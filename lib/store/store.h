@@ -5,8 +5,9 @@
  *
  * One thread uses a store. Writes happen between store_begin() and store_commit(); after a commit
  * that returned true everything in it survives kill -9 and power loss. A failed write or commit
- * leaves the transaction as never begun (it is rolled back); a full disk is ERROR_NO_SPACE. Reads
- * see the open transaction's own writes.
+ * leaves the transaction as never begun (it is rolled back, and further writes are refused until
+ * the next store_begin()); a full disk is ERROR_NO_SPACE, a task that is not there
+ * ERROR_NOT_FOUND, a damaged file ERROR_INTEGRITY. Reads see the open transaction's own writes.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,9 +21,10 @@ struct store;
 
 /*
  * "memory" (for tests: gone at the end), or the path of a SQLite file (WAL, synchronous=FULL),
- * made if it is not there (mode 0600). A schema newer than this program is refused in words; an
- * older one is migrated, numbered step by step, in one transaction each. A second program on the
- * same file is refused (an exclusive lock).
+ * made if it is not there (mode 0600). A schema newer than this program and a database of another
+ * one are refused in words; an older schema is migrated, numbered step by step, in one transaction
+ * each. A second program on the same file is refused (an exclusive lock on WHERE.lock). A thread
+ * of its own brings the write-ahead log over, so that commits seldom wait for it.
  */
 struct store *store_open(const char *where, struct error *err) MUST_CHECK;
 void store_close(struct store *store); /* accepts NULL; rolls back what is open */
@@ -45,13 +47,15 @@ struct task *store_task_get(struct store *store, const char *id, struct error *e
 bool store_task_delete(struct store *store, const char *id, struct error *err) MUST_CHECK;
 
 /* One page, newest first, and how many there are in all. `metadata` (an object or NULL) must be
- * contained in the task's, member by member. The visitor gets a task that lives for the call. */
+ * contained in the task's, member by member. The visitor gets a task that lives for the call; its
+ * outcome comes without stdout and stderr, and without results over 8 KiB. A page costs the same
+ * anywhere in a list of any length; a filter walks over all tasks that have metadata. */
 typedef void (*store_task_visitor)(void *context, const struct task *task);
 bool store_task_list(struct store *store, uint64_t offset, uint64_t limit, const json_t *metadata,
 		store_task_visitor visit, void *context, uint64_t *total,
 		struct error *err) MUST_CHECK;
-/* Everything that is live: queued, Scheduled or Running, oldest queue place first. The visitor
- * takes the task over. */
+/* Everything that is live: queued, Scheduled or Running, in the order in which they began to wait
+ * (or were placed at once), without outcomes. The visitor takes the task over. */
 typedef void (*store_task_taker)(void *context, struct task *task);
 bool store_task_live(struct store *store, store_task_taker take, void *context,
 		struct error *err) MUST_CHECK;

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/modules.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "base/base64.h"
+#include "base/file.h"
+#include "store/fixture.h"
+
+struct home {
+	void *above;
+	char *folder;
+	struct modules *modules;
+};
+
+static struct modules *open_modules(const char *folder) {
+	struct error err;
+	struct modules *modules = modules_open(folder, &err);
+	if (modules == NULL) {
+		fail_msg("%s: %s", folder, err.message);
+	}
+	return modules;
+}
+
+static int open_home(void **state) {
+	struct home *home = MEM_NEW(struct home);
+	*state = home;
+	if (make_folder(&home->above) != 0) {
+		return 1;
+	}
+	home->folder = str_format("%s/state/modules", (char *)home->above);
+	home->modules = open_modules(home->folder);
+	return 0;
+}
+
+static int close_home(void **state) {
+	struct home *home = *state;
+	modules_close(home->modules);
+	int result = remove_folder(&home->above);
+	free(home->folder);
+	free(home);
+	return result;
+}
+
+/* A module of `size` bytes (at least 10) with one custom section of bytes that depend on `seed`. */
+static uint8_t *make_module(size_t size, unsigned seed) {
+	static const uint8_t head[] = { 0, 'a', 's', 'm', 1, 0, 0, 0, 0 };
+	uint8_t *bytes = mem_zero(size, 1);
+	memcpy(bytes, head, sizeof(head));
+	size_t width = size - 10 < 128 ? 1 : 5, body = size - 9 - width;
+	for (size_t i = 0; i < width; i++) {
+		bytes[9 + i] = (uint8_t)((body >> (7 * i) & 0x7f) | (i + 1 < width ? 0x80 : 0));
+	}
+	for (size_t i = 9 + width; i < size; i++) {
+		seed = seed * 1664525 + 1013904223;
+		bytes[i] = (uint8_t)(seed >> 24);
+	}
+	return bytes;
+}
+
+static bool add_pieces(
+		struct module_upload *upload, struct bytes bytes, size_t step, struct error *err) {
+	for (size_t at = 0; at < bytes.size; at += step) {
+		size_t left = bytes.size - at;
+		struct bytes piece = { bytes.data + at, left < step ? left : step };
+		if (!module_upload_add(upload, piece, err)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Uploads in pieces of `step`. */
+static bool upload(struct modules *modules, struct bytes bytes, size_t step,
+		struct module_info *info, struct error *err) {
+	struct module_upload *upload = modules_begin(modules, 1024 * 1024, err);
+	assert_non_null(upload);
+	bool ok = add_pieces(upload, bytes, step, err) && module_upload_finish(upload, info, err);
+	module_upload_destroy(upload);
+	return ok;
+}
+
+static size_t names_in(const char *path) {
+	size_t count = 0;
+	DIR *folder = opendir(path);
+	assert_non_null(folder);
+	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		count += entry->d_name[0] != '.';
+	}
+	assert_int_equal(closedir(folder), 0);
+	return count;
+}
+
+static bool is_there(struct modules *modules, const char *digest) {
+	struct error err;
+	uint64_t size;
+	CLEANUP(file_closep) int fd = modules_open_file(modules, digest, &size, &err);
+	assert_true(fd >= 0 || err.code == ERROR_NOT_FOUND);
+	return fd >= 0;
+}
+
+static void assert_content(struct modules *modules, const char *digest, struct bytes bytes) {
+	struct error err;
+	uint64_t size;
+	CLEANUP(file_closep) int fd = modules_open_file(modules, digest, &size, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(size, bytes.size);
+	CLEANUP(mem_freep) uint8_t *got = mem_zero(bytes.size, 1);
+	assert_int_equal(read(fd, got, bytes.size), bytes.size);
+	assert_memory_equal(got, bytes.data, bytes.size);
+}
+
+/* --- uploads ----------------------------------------------------------------------------- */
+
+static void test_upload(void **state) {
+	static const size_t steps[] = { 1, 7, 4096, 1000000 };
+	struct home *home = *state;
+	struct error err;
+	struct stat info;
+	CLEANUP(mem_freep) uint8_t *data = make_module(70000, 1);
+	struct bytes bytes = { data, 70000 };
+	char digest[DIGEST_HEX_SIZE];
+	digest_hex(data, bytes.size, digest);
+	for (int i = 0; i < 4; i++) {
+		struct module_info got;
+		assert_ok(upload(home->modules, bytes, steps[i], &got, &err));
+		assert_string_equal(got.digest, digest);
+		assert_int_equal(got.size, bytes.size);
+		assert_content(home->modules, digest, bytes);
+		assert_int_equal(names_in(home->folder), 1); /* once, and nothing beside it */
+	}
+	CLEANUP(mem_freep) char *path = str_format("%s/%s", home->folder, digest);
+	assert_int_equal(stat(path, &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0600);
+	assert_int_equal(stat(home->folder, &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0700);
+}
+
+static void test_shown(void **state) {
+	struct home *home = *state;
+	struct error err;
+	for (size_t size = 10; size < 60; size++) {
+		struct module_info got;
+		char expected[32];
+		CLEANUP(mem_freep) uint8_t *data = make_module(size, (unsigned)size);
+		CLEANUP(mem_freep) char *whole = base64_encode(data, size);
+		size_t length = strlen(whole);
+		(void)snprintf(expected, sizeof(expected),
+				length <= 20 ? "%s" : "%.10s<REDACTED>%s", whole,
+				whole + length - 10);
+		assert_ok(upload(home->modules, (struct bytes){ data, size }, size % 5 + 1, &got,
+				&err));
+		assert_string_equal(got.shown, expected);
+	}
+}
+
+static void test_not_a_module(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct module_upload *upload = modules_begin(home->modules, 1000, &err);
+	assert_non_null(upload);
+	struct bytes bytes = { (const uint8_t *)"<!doctype html>", 15 };
+	assert_fails(module_upload_add(upload, bytes, &err), ERROR_MODULE,
+			"begins with \"<!doctyp\"");
+	module_upload_destroy(upload);
+	assert_int_equal(names_in(home->folder), 0);
+	module_upload_destroy(NULL);
+}
+
+static void test_truncated(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct module_info info;
+	CLEANUP(mem_freep) uint8_t *data = make_module(5000, 2);
+	assert_fails(upload(home->modules, (struct bytes){ data, 4999 }, 100, &info, &err),
+			ERROR_MODULE, "section 0 at offset 8 needs 1 bytes more");
+	assert_fails(upload(home->modules, (struct bytes){ data, 0 }, 100, &info, &err),
+			ERROR_MODULE, "it has only 0 bytes");
+	assert_int_equal(names_in(home->folder), 0);
+}
+
+static void test_limit(void **state) {
+	struct home *home = *state;
+	struct error err;
+	CLEANUP(mem_freep) uint8_t *data = make_module(1001, 3);
+	struct module_upload *upload = modules_begin(home->modules, 1000, &err);
+	assert_non_null(upload);
+	assert_ok(module_upload_add(upload, (struct bytes){ data, 1000 }, &err));
+	assert_ok(module_upload_add(upload, (struct bytes){ NULL, 0 }, &err));
+	assert_fails(module_upload_add(upload, (struct bytes){ data + 1000, 1 }, &err),
+			ERROR_TOO_LARGE, "over the limit of 1000 bytes");
+	module_upload_destroy(upload);
+	assert_int_equal(names_in(home->folder), 0);
+}
+
+static void test_damaged_file_is_replaced(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct module_info info;
+	CLEANUP(mem_freep) uint8_t *data = make_module(3000, 4);
+	struct bytes bytes = { data, 3000 };
+	assert_ok(upload(home->modules, bytes, 1000, &info, &err));
+	CLEANUP(mem_freep) char *path = str_format("%s/%s", home->folder, info.digest);
+	assert_int_equal(truncate(path, 100), 0);
+	assert_ok(upload(home->modules, bytes, 1000, &info, &err));
+	assert_content(home->modules, info.digest, bytes);
+}
+
+/* --- files ------------------------------------------------------------------------------- */
+
+static void test_leftovers_go(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct module_info info;
+	CLEANUP(mem_freep) uint8_t *data = make_module(1000, 5);
+	assert_ok(upload(home->modules, (struct bytes){ data, 1000 }, 1000, &info, &err));
+	struct module_upload *cut = modules_begin(home->modules, 1000, &err);
+	assert_ok(module_upload_add(cut, (struct bytes){ data, 500 }, &err));
+	assert_int_equal(names_in(home->folder), 2);
+	struct modules *again = open_modules(home->folder); /* as after a crash */
+	assert_int_equal(names_in(home->folder), 1);
+	assert_true(is_there(again, info.digest));
+	modules_close(again);
+	module_upload_destroy(cut);
+}
+
+static void test_open_file(void **state) {
+	struct home *home = *state;
+	struct error err;
+	uint64_t size;
+	static const char *const bad[] = { "", "..", "../modules", "/etc/passwd", DIGEST_A "a",
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(modules_open_file(home->modules, bad[i], &size, &err), -1);
+		assert_int_equal(err.code, ERROR_NOT_FOUND);
+	}
+	assert_int_equal(modules_open_file(home->modules, DIGEST_A, &size, &err), -1);
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	assert_non_null(strstr(err.message, DIGEST_A));
+	/* What is there and cannot be opened is another thing: a worker must not hear "gone". */
+	CLEANUP(mem_freep) char *path = str_format("%s/" DIGEST_A, home->folder);
+	assert_int_equal(symlink(DIGEST_A, path), 0);
+	assert_int_equal(modules_open_file(home->modules, DIGEST_A, &size, &err), -1);
+	assert_int_equal(err.code, ERROR_INTERNAL);
+}
+
+static void test_pins(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct module_info info;
+	CLEANUP(mem_freep) uint8_t *data = make_module(1000, 6);
+	for (int i = 0; i < 2; i++) {
+		assert_ok(upload(home->modules, (struct bytes){ data, 1000 }, 1000, &info, &err));
+	}
+	modules_remove(home->modules, info.digest);
+	assert_true(is_there(home->modules, info.digest));
+	modules_unpin(home->modules, info.digest);
+	modules_remove(home->modules, info.digest);
+	assert_true(is_there(home->modules, info.digest)); /* two uploads, two pins */
+	modules_unpin(home->modules, info.digest);
+	modules_unpin(home->modules, info.digest); /* one too many changes nothing */
+	assert_true(is_there(home->modules, info.digest));
+	modules_remove(home->modules, info.digest);
+	assert_false(is_there(home->modules, info.digest));
+	modules_remove(home->modules, info.digest);
+	modules_remove(home->modules, "../../anything");
+	modules_unpin(home->modules, DIGEST_B);
+}
+
+static void count_one(void *context, const char *digest) {
+	assert_true(digest_text_valid(digest));
+	++*(size_t *)context;
+}
+
+static void test_each(void **state) {
+	struct home *home = *state;
+	struct error err;
+	size_t count = 0;
+	for (unsigned i = 0; i < 5; i++) {
+		struct module_info info;
+		CLEANUP(mem_freep) uint8_t *data = make_module(1000, 100 + i);
+		assert_ok(upload(home->modules, (struct bytes){ data, 1000 }, 1000, &info, &err));
+	}
+	CLEANUP(mem_freep) char *other = str_format("%s/README", home->folder);
+	assert_ok(file_write(other, "x", 1, 0600, &err));
+	assert_ok(modules_each(home->modules, count_one, &count, &err));
+	assert_int_equal(count, 5);
+}
+
+/* --- threads ----------------------------------------------------------------------------- */
+
+enum { THREADS = 4, ROUNDS = 30 };
+struct racer {
+	struct modules *modules;
+	struct bytes bytes;
+	atomic_int *failures;
+	pthread_t thread;
+};
+
+/* What this thread has pinned is there, whatever the others remove. */
+static void *race(void *context) {
+	struct racer *racer = context;
+	struct error err;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct module_info info;
+		uint64_t size;
+		bool ok = upload(racer->modules, racer->bytes, 300, &info, &err);
+		modules_remove(racer->modules, info.digest);
+		int fd = ok ? modules_open_file(racer->modules, info.digest, &size, &err) : -1;
+		atomic_fetch_add(racer->failures, fd < 0);
+		file_closep(&fd);
+		modules_unpin(racer->modules, info.digest);
+		modules_remove(racer->modules, info.digest);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state) {
+	struct home *home = *state;
+	atomic_int failures = 0;
+	CLEANUP(mem_freep) uint8_t *same = make_module(1000, 7);
+	struct racer racers[THREADS];
+	for (int i = 0; i < THREADS; i++) {
+		racers[i] = (struct racer){ home->modules, { same, 1000 }, &failures, 0 };
+		assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(racers[i].thread, NULL), 0);
+	}
+	assert_int_equal(failures, 0);
+	assert_int_equal(names_in(home->folder), 0);
+}
+
+#define AT_HOME(test) cmocka_unit_test_setup_teardown(test, open_home, close_home)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		AT_HOME(test_upload),
+		AT_HOME(test_shown),
+		AT_HOME(test_not_a_module),
+		AT_HOME(test_truncated),
+		AT_HOME(test_limit),
+		AT_HOME(test_damaged_file_is_replaced),
+		AT_HOME(test_leftovers_go),
+		AT_HOME(test_open_file),
+		AT_HOME(test_pins),
+		AT_HOME(test_each),
+		AT_HOME(test_threads),
+	};
+	return cmocka_run_group_tests_name("store/modules", tests, NULL, NULL);
+}

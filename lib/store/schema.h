@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The schema of the database and how it came to be. Steps that were released never change. */
+#include "store/store.h"
+
+/* Brings the file to this program's schema; refuses a newer one and what is not ours. */
+bool schema_migrate(struct store *store, struct error *err) MUST_CHECK;
+/* The same with other steps, each in a transaction of its own; list[0] makes version 1. */
+bool schema_apply(struct store *store, const char *const *list, int count,
+		struct error *err) MUST_CHECK;
