@@ -7,6 +7,7 @@ the way they should: so each test also checks that nothing crashed or leaked.
 """
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,8 @@ TOP = Path(__file__).resolve().parent.parent
 BIN = Path(os.environ.get("AIRSCREW_BIN", TOP / "build" / "bin"))
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+CLAIMS = []
 
 
 def die_with_parent():
@@ -27,9 +30,24 @@ def die_with_parent():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that stays ours, also while the program that listens there is being restarted.
+
+    The kernel gives ports of its ephemeral range to any outgoing connection, so ours lie below
+    it; a UDP socket of the same number keeps other runs of these tests away.
+    """
+    end = int(EPHEMERAL.read_text().split()[0])
+    for port in random.sample(range(10000, end), 1000):
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        CLAIMS.append(claim)
+        return port
+    raise OSError(f"no free port from 10000 to {end}")
 
 
 def clean_environment():

@@ -21,7 +21,7 @@
 #include "cli/cli.h"
 #include "cli/samples.h"
 
-enum { CHILDREN_MAX = 66, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20 };
+enum { CHILDREN_MAX = 66, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
 
 struct stack {
 	char *folder, *programs, *url, *examples;
@@ -64,24 +64,26 @@ static bool number_flag(const struct arguments *arguments, enum flag flag, const
 	return true;
 }
 
-/* The wanted port, or a free one if it is taken. */
+/* The wanted port, or the next that is free and not `other`. Neighbours come before a port of the
+   kernel's choice: it chooses among those that it also gives to outgoing connections. */
 static bool choose_port(const struct arguments *arguments, enum flag flag, const char *name,
-		uint64_t fallback, uint16_t *port, struct error *err) {
+		uint64_t fallback, uint16_t other, uint16_t *port, struct error *err) {
 	uint64_t wanted = fallback;
 	if (!number_flag(arguments, flag, name, 0, 65535, &wanted, err)) {
 		return false;
 	}
-	*port = (uint16_t)wanted;
-	if (bind_port(port)) {
-		return true;
+	for (uint64_t next = wanted; next < wanted + PORTS_TRIED; next++) {
+		*port = next <= 65535 ? (uint16_t)next : 0;
+		if ((*port != other || other == 0) && bind_port(port)) {
+			if (*port != wanted && wanted != 0) {
+				(void)fprintf(stderr, "port %llu is taken, using %u\n",
+						(unsigned long long)wanted, *port);
+			}
+			return true;
+		}
 	}
-	uint16_t taken = *port;
-	*port = 0;
-	if (!bind_port(port)) {
-		return error_set(err, ERROR_UNAVAILABLE, "no free port on 127.0.0.1");
-	}
-	(void)fprintf(stderr, "port %u is taken, using %u\n", taken, *port);
-	return true;
+	return error_set(err, ERROR_UNAVAILABLE, "no free port on 127.0.0.1 from %llu on",
+			(unsigned long long)wanted);
 }
 
 static char *default_folder(void) {
@@ -144,9 +146,9 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 	if (!lock_folder(stack, err) ||
 			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX,
 					&stack->proplets, err) ||
-			!choose_port(arguments, FLAG_MQTT_PORT, "mqtt-port", 1883,
+			!choose_port(arguments, FLAG_MQTT_PORT, "mqtt-port", 1883, 0,
 					&stack->mqtt_port, err) ||
-			!choose_port(arguments, FLAG_HTTP_PORT, "http-port", 7070,
+			!choose_port(arguments, FLAG_HTTP_PORT, "http-port", 7070, stack->mqtt_port,
 					&stack->http_port, err)) {
 		return false;
 	}
