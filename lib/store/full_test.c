@@ -181,10 +181,7 @@ static size_t names_in(const char *path) {
 static bool upload(struct modules *modules, uint32_t size, struct error *err) {
 	uint8_t piece[64 * 1024] = { 0, 'a', 's', 'm', 1, 0, 0, 0, 0 };
 	struct module_info info;
-	struct module_upload *upload = modules_begin(modules, UINT64_MAX, err);
-	if (upload == NULL) {
-		return false;
-	}
+	struct module_upload *upload = modules_begin(modules, UINT64_MAX);
 	for (unsigned i = 0; i < 5; i++) {
 		piece[9 + i] = (uint8_t)((size >> (7 * i) & 0x7f) | (i < 4 ? 0x80 : 0));
 	}

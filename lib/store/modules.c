@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/map.h"
@@ -21,16 +22,19 @@
 #include "store/sections.h"
 
 static const char part_suffix[] = ".part";
+enum { HELD_MAX = 64 * 1024 };
 
 struct modules {
 	char *folder;
 	pthread_mutex_t lock;
-	struct map *pins; /* digest -> size_t */
+	struct map *pins;      /* digest -> size_t */
+	struct map *unsettled; /* digest -> size_t: in its place, but its name is not durable yet */
 };
 
 struct module_upload {
 	struct modules *modules;
-	char *path;
+	struct buf held; /* a small module: many are here already, and then need no file */
+	char *path;      /* of the file, once there is one */
 	int fd;
 	uint64_t size, max;
 	struct digest *digest;
@@ -61,21 +65,31 @@ struct modules *modules_open(const char *folder, struct error *err) {
 	struct modules *modules = MEM_NEW(struct modules);
 	modules->folder = str_copy(folder);
 	modules->pins = map_create();
+	modules->unsettled = map_create();
 	(void)pthread_mutex_init(&modules->lock, NULL);
 	remove_parts(folder);
+	if (!file_sync_folder(folder, err)) { /* a crash came between a file and its name */
+		modules_close(modules);
+		return NULL;
+	}
 	return modules;
 }
 
-void modules_close(struct modules *modules) {
+static void free_counts(struct map *counts) {
 	const char *key;
 	void *value;
+	for (size_t at = 0; map_next(counts, &at, &key, &value);) {
+		free(value);
+	}
+	map_destroy(counts);
+}
+
+void modules_close(struct modules *modules) {
 	if (modules == NULL) {
 		return;
 	}
-	for (size_t at = 0; map_next(modules->pins, &at, &key, &value);) {
-		free(value);
-	}
-	map_destroy(modules->pins);
+	free_counts(modules->pins);
+	free_counts(modules->unsettled);
 	(void)pthread_mutex_destroy(&modules->lock);
 	free(modules->folder);
 	free(modules);
@@ -83,24 +97,28 @@ void modules_close(struct modules *modules) {
 
 /* --- pins -------------------------------------------------------------------------------- */
 
-static void pin(struct modules *modules, const char *digest) {
+static void count_up(struct modules *modules, struct map *counts, const char *digest) {
 	(void)pthread_mutex_lock(&modules->lock);
-	size_t *count = map_get(modules->pins, digest);
+	size_t *count = map_get(counts, digest);
 	if (count == NULL) {
 		count = MEM_NEW(size_t);
-		(void)map_put(modules->pins, digest, count);
+		(void)map_put(counts, digest, count);
 	}
 	++*count;
 	(void)pthread_mutex_unlock(&modules->lock);
 }
 
-void modules_unpin(struct modules *modules, const char *digest) {
+static void count_down(struct modules *modules, struct map *counts, const char *digest) {
 	(void)pthread_mutex_lock(&modules->lock);
-	size_t *count = map_get(modules->pins, digest);
+	size_t *count = map_get(counts, digest);
 	if (count != NULL && --*count == 0) {
-		free(map_remove(modules->pins, digest));
+		free(map_remove(counts, digest));
 	}
 	(void)pthread_mutex_unlock(&modules->lock);
+}
+
+void modules_unpin(struct modules *modules, const char *digest) {
+	count_down(modules, modules->pins, digest);
 }
 
 void modules_remove(struct modules *modules, const char *digest) {
@@ -114,21 +132,13 @@ void modules_remove(struct modules *modules, const char *digest) {
 
 /* --- uploads ----------------------------------------------------------------------------- */
 
-struct module_upload *modules_begin(
-		struct modules *modules, uint64_t max_bytes, struct error *err) {
-	char unique[UUID_SIZE];
+struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes) {
 	struct module_upload *upload = MEM_NEW(struct module_upload);
-	random_uuid(unique);
 	upload->modules = modules;
 	upload->max = max_bytes;
 	upload->digest = digest_create();
-	upload->path = str_format("%s/%s%s", modules->folder, unique, part_suffix);
-	upload->fd = open(upload->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (upload->fd < 0) {
-		error_errno(err, errno, "making a module file in %s", modules->folder);
-		module_upload_destroy(upload);
-		return NULL;
-	}
+	upload->held = BUF_INIT(HELD_MAX);
+	upload->fd = -1;
 	return upload;
 }
 
@@ -145,6 +155,29 @@ static bool write_all(int fd, struct bytes piece, struct error *err) {
 		piece.size -= (size_t)put;
 	}
 	return true;
+}
+
+/* What was held goes to a file of its own. */
+static bool make_file(struct module_upload *upload, struct error *err) {
+	char unique[UUID_SIZE];
+	random_uuid(unique);
+	upload->path = str_format("%s/%s%s", upload->modules->folder, unique, part_suffix);
+	upload->fd = open(upload->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (upload->fd < 0) {
+		return error_errno(
+				err, errno, "making a module file in %s", upload->modules->folder);
+	}
+	struct bytes held = { upload->held.data, upload->held.size };
+	bool ok = write_all(upload->fd, held, err);
+	buf_finish(&upload->held);
+	return ok;
+}
+
+static bool keep_bytes(struct module_upload *upload, struct bytes piece, struct error *err) {
+	if (upload->fd < 0 && piece.size <= HELD_MAX - upload->held.size) {
+		return buf_append(&upload->held, piece.data, piece.size, err);
+	}
+	return (upload->fd >= 0 || make_file(upload, err)) && write_all(upload->fd, piece, err);
 }
 
 /* The first bytes, and always the last ones. */
@@ -165,7 +198,7 @@ bool module_upload_add(struct module_upload *upload, struct bytes piece, struct 
 	if (piece.size == 0) {
 		return true;
 	}
-	if (!sections_feed(&upload->sections, piece, err) || !write_all(upload->fd, piece, err)) {
+	if (!sections_feed(&upload->sections, piece, err) || !keep_bytes(upload, piece, err)) {
 		return false;
 	}
 	keep_ends(upload, piece);
@@ -196,17 +229,43 @@ static bool is_there(const char *path, uint64_t size) {
 	return stat(path, &info) == 0 && S_ISREG(info.st_mode) && (uint64_t)info.st_size == size;
 }
 
-/* Who put the same bytes there a moment ago may not have made their name durable yet. */
-static bool put_in_place(struct module_upload *upload, const char *digest, struct error *err) {
-	CLEANUP(mem_freep) char *path = path_of(upload->modules, digest);
-	if (is_there(path, upload->size)) {
-		(void)unlink(upload->path);
-	} else if (fsync(upload->fd) != 0 || rename(upload->path, path) != 0) {
+static bool rename_file(struct module_upload *upload, const char *path, struct error *err) {
+	if (upload->fd < 0 && !make_file(upload, err)) {
+		return false;
+	}
+	if (fsync(upload->fd) != 0 || rename(upload->path, path) != 0) {
 		return error_errno(err, errno, "keeping a module file");
 	}
 	free(upload->path);
 	upload->path = NULL;
-	return file_sync_folder(upload->modules->folder, err);
+	return true;
+}
+
+static bool is_settled(struct modules *modules, const char *digest) {
+	(void)pthread_mutex_lock(&modules->lock);
+	bool settled = map_get(modules->unsettled, digest) == NULL;
+	(void)pthread_mutex_unlock(&modules->lock);
+	return settled;
+}
+
+/* Who put the same bytes there a moment ago may not have made their name durable yet. What could
+ * not be made durable stays unsettled, so that the next one tries again. */
+static bool put_in_place(struct module_upload *upload, const char *digest, struct error *err) {
+	struct modules *modules = upload->modules;
+	CLEANUP(mem_freep) char *path = path_of(modules, digest);
+	if (is_there(path, upload->size) && is_settled(modules, digest)) {
+		return true;
+	}
+	count_up(modules, modules->unsettled, digest);
+	if (!is_there(path, upload->size) && !rename_file(upload, path, err)) {
+		count_down(modules, modules->unsettled, digest);
+		return false;
+	}
+	if (!file_sync_folder(modules->folder, err)) {
+		return false;
+	}
+	count_down(modules, modules->unsettled, digest);
+	return true;
 }
 
 bool module_upload_finish(
@@ -219,7 +278,7 @@ bool module_upload_finish(
 	hex_encode(raw, sizeof(raw), info->digest);
 	info->size = upload->size;
 	redact(upload, info->shown);
-	pin(upload->modules, info->digest);
+	count_up(upload->modules, upload->modules->pins, info->digest);
 	if (!put_in_place(upload, info->digest, err)) {
 		modules_unpin(upload->modules, info->digest);
 		return false;
@@ -238,6 +297,7 @@ void module_upload_destroy(struct module_upload *upload) {
 		(void)close(upload->fd);
 	}
 	digest_destroy(upload->digest);
+	buf_finish(&upload->held);
 	free(upload->path);
 	free(upload);
 }

@@ -19,10 +19,10 @@ struct modules;
 struct modules *modules_open(const char *folder, struct error *err) MUST_CHECK;
 void modules_close(struct modules *modules);
 
-/* An upload in bounded memory. */
+/* An upload in bounded memory. Never NULL; a file is made when the bytes outgrow a small buffer,
+ * or at its end when the module is new. */
 struct module_upload;
-struct module_upload *modules_begin(
-		struct modules *modules, uint64_t max_bytes, struct error *err) MUST_CHECK;
+struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes) MUST_CHECK;
 /* ERROR_TOO_LARGE past max_bytes, ERROR_NO_SPACE, ERROR_MODULE if it does not begin as wasm. */
 bool module_upload_add(
 		struct module_upload *upload, struct bytes piece, struct error *err) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/base64.h"
@@ -77,8 +78,7 @@ static bool add_pieces(
 /* Uploads in pieces of `step`. */
 static bool upload(struct modules *modules, struct bytes bytes, size_t step,
 		struct module_info *info, struct error *err) {
-	struct module_upload *upload = modules_begin(modules, 1024 * 1024, err);
-	assert_non_null(upload);
+	struct module_upload *upload = modules_begin(modules, 1024 * 1024);
 	bool ok = add_pieces(upload, bytes, step, err) && module_upload_finish(upload, info, err);
 	module_upload_destroy(upload);
 	return ok;
@@ -161,8 +161,7 @@ static void test_shown(void **state) {
 static void test_not_a_module(void **state) {
 	struct home *home = *state;
 	struct error err;
-	struct module_upload *upload = modules_begin(home->modules, 1000, &err);
-	assert_non_null(upload);
+	struct module_upload *upload = modules_begin(home->modules, 1000);
 	struct bytes bytes = { (const uint8_t *)"<!doctype html>", 15 };
 	assert_fails(module_upload_add(upload, bytes, &err), ERROR_MODULE,
 			"begins with \"<!doctyp\"");
@@ -187,8 +186,7 @@ static void test_limit(void **state) {
 	struct home *home = *state;
 	struct error err;
 	CLEANUP(mem_freep) uint8_t *data = make_module(1001, 3);
-	struct module_upload *upload = modules_begin(home->modules, 1000, &err);
-	assert_non_null(upload);
+	struct module_upload *upload = modules_begin(home->modules, 1000);
 	assert_ok(module_upload_add(upload, (struct bytes){ data, 1000 }, &err));
 	assert_ok(module_upload_add(upload, (struct bytes){ NULL, 0 }, &err));
 	assert_fails(module_upload_add(upload, (struct bytes){ data + 1000, 1 }, &err),
@@ -210,16 +208,38 @@ static void test_damaged_file_is_replaced(void **state) {
 	assert_content(home->modules, info.digest, bytes);
 }
 
+/* Many tasks bring the same small module: such a one costs no file and no sync of the folder. */
+static void test_known_module_needs_no_file(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct module_info info;
+	struct rlimit limit, none;
+	CLEANUP(mem_freep) uint8_t *known = make_module(3000, 6);
+	CLEANUP(mem_freep) uint8_t *other_bytes = make_module(3001, 7);
+	assert_ok(upload(home->modules, (struct bytes){ known, 3000 }, 1000, &info, &err));
+	modules_unpin(home->modules, info.digest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	bool again = upload(home->modules, (struct bytes){ known, 3000 }, 1000, &info, &err);
+	bool other = upload(home->modules, (struct bytes){ other_bytes, 3001 }, 1000, &info, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(again);
+	assert_false(other);
+	assert_int_equal(names_in(home->folder), 1);
+}
+
 /* --- files ------------------------------------------------------------------------------- */
 
 static void test_leftovers_go(void **state) {
 	struct home *home = *state;
 	struct error err;
 	struct module_info info;
-	CLEANUP(mem_freep) uint8_t *data = make_module(1000, 5);
-	assert_ok(upload(home->modules, (struct bytes){ data, 1000 }, 1000, &info, &err));
-	struct module_upload *cut = modules_begin(home->modules, 1000, &err);
-	assert_ok(module_upload_add(cut, (struct bytes){ data, 500 }, &err));
+	const size_t size = 100 * 1000; /* more than is held in memory */
+	CLEANUP(mem_freep) uint8_t *data = make_module(size, 5);
+	assert_ok(upload(home->modules, (struct bytes){ data, size }, 1000, &info, &err));
+	struct module_upload *cut = modules_begin(home->modules, size);
+	assert_ok(module_upload_add(cut, (struct bytes){ data, size - 1 }, &err));
 	assert_int_equal(names_in(home->folder), 2);
 	struct modules *again = open_modules(home->folder); /* as after a crash */
 	assert_int_equal(names_in(home->folder), 1);
@@ -345,6 +365,7 @@ int main(void) {
 		AT_HOME(test_truncated),
 		AT_HOME(test_limit),
 		AT_HOME(test_damaged_file_is_replaced),
+		AT_HOME(test_known_module_needs_no_file),
 		AT_HOME(test_leftovers_go),
 		AT_HOME(test_open_file),
 		AT_HOME(test_pins),

@@ -29,10 +29,9 @@ struct upload {
 static bool add(void *context, struct bytes piece, struct error *err) {
 	struct upload *upload = context;
 	if (upload->module == NULL) {
-		upload->module = modules_begin(
-				upload->m->modules, upload->m->settings->module_max, err);
+		upload->module = modules_begin(upload->m->modules, upload->m->settings->module_max);
 	}
-	return upload->module != NULL && module_upload_add(upload->module, piece, err);
+	return module_upload_add(upload->module, piece, err);
 }
 
 static bool add_base64(void *context, struct bytes text, struct error *err) {
