@@ -5,7 +5,7 @@ import pytest
 from api import COMPLETED, INTERRUPTED, RUNNING
 from bus import Bus
 from modules import example, guest
-from wait import wait_until
+from wait import stays, wait_until
 
 
 def restart(stack):
@@ -46,6 +46,24 @@ def test_a_task_ends_while_there_is_no_broker(stack):
     done = stack.rest.wait(task["id"], 30)
     assert (done["state"], done["attempt"]) == (COMPLETED, 1), done
     assert stack.proplet().cpu_seconds() - before < 5, "it must not spin while it waits"
+
+
+def test_a_broker_that_is_away_for_long(stack):
+    """Who cannot hear must not take the silent for dead: three intervals pass, and nothing ends."""
+    stack.start(PROPLET_LIVELINESS_INTERVAL="300ms")
+    long = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+    short = stack.rest.create("nap", guest("nap"), inputs=["500"])
+    for task in (long, short):
+        stack.rest.start(task["id"])
+        wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    stack.broker.kill()
+    assert stays(lambda: stack.rest.task(long["id"])["state"] == RUNNING, 3)
+    stack.start_broker()
+    done = stack.rest.wait(short["id"], 30)
+    assert (done["state"], done["attempt"]) == (COMPLETED, 1), done
+    assert stack.rest.task(long["id"])["state"] == RUNNING
+    stack.rest.stop(long["id"])
+    assert stack.rest.wait(long["id"])["state"] == INTERRUPTED
 
 
 def test_start_and_stop_while_there_is_no_broker(stack):

@@ -80,6 +80,7 @@ struct manager {
 	struct waiter *waiters;
 	uint64_t next_wait_ms; /* the earliest deadline among them */
 	uint64_t next_tick_ms;
+	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */
 	uint64_t beat; /* counts heartbeats, for live.seen */
 
 	/* Of the batch at hand. */

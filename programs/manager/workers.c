@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "manager/tasks.h"
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, RETURN_MS = 10 * 1000 };
 
 struct worker *workers_find(struct manager *m, const char *id) {
 	return map_get(m->workers, id);
@@ -108,6 +108,14 @@ static void bury(struct manager *m, struct worker *worker) {
 	}
 }
 
+/* Silence says nothing while we cannot hear, and not before the others have had the time to find
+ * the broker again as well (their pauses grow to 5 s). */
+static bool is_dead(const struct manager *m, const struct proplet *proplet) {
+	uint64_t patience = proplet_deadline(proplet) - proplet->heard_ms + RETURN_MS;
+	return m->now_ms >= proplet_deadline(proplet) &&
+	       (m->deaf_ms == 0 || m->now_ms >= m->deaf_ms + patience);
+}
+
 void workers_tick(struct manager *m) {
 	const char *id;
 	void *value;
@@ -115,10 +123,12 @@ void workers_tick(struct manager *m) {
 		return;
 	}
 	m->next_tick_ms = m->now_ms + TICK_MS;
+	if (!bus_connected(m->bus)) {
+		m->deaf_ms = m->now_ms;
+	}
 	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
 		struct worker *worker = value;
-		if (worker->attempts.first != NULL &&
-				m->now_ms >= proplet_deadline(worker->proplet)) {
+		if (worker->attempts.first != NULL && is_dead(m, worker->proplet)) {
 			bury(m, worker);
 		}
 	}
