@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that are wrong, and what is refused because it is not run yet."""
+import base64
 import socket
 
 import pytest
@@ -30,10 +31,16 @@ def test_what_is_not_run_yet_in_an_update(rest, field, value):
 
 
 @pytest.mark.parametrize("fields", [
-    {"encrypted": True}, {"image_url": "registry.example/app:1"}, {"encrypted": True, "file": "AGFz"},
+    {"encrypted": True}, {"encrypted": True, "file": "AGFz"},
 ])
-def test_images_and_encryption_come_later(rest, fields):
+def test_encryption_comes_later(rest, fields):
     assert rest.expect(422, "POST", "/tasks", {"name": "x", **fields}).error
+
+
+def test_a_file_and_an_image(rest):
+    file = base64.b64encode(example("add")).decode()
+    answer = rest.expect(400, "POST", "/tasks", {"name": "x", "file": file, "image_url": "http://h/x.wasm"})
+    assert answer.json["field"] == "image_url" and "file" in answer.error
 
 
 @pytest.mark.parametrize("field,value", [
@@ -54,7 +61,11 @@ def test_saying_no_is_allowed(rest, field, value):
     ({"name": "x", "env": {"": "1"}}, "env"), ({"name": "x", "env": {"A=": "b"}}, "env"),
     ({"name": "x", "daemon": "yes"}, "daemon"), ({"name": "x", "engine": "v8"}, "engine"),
     ({"name": "x", "engine": 1}, "engine"), ({"name": "x", "invoke": 3}, "invoke"),
-    ({"name": "x", "limits": 3}, "limits"),
+    ({"name": "x", "limits": 3}, "limits"), ({"name": "x", "restart": "sometimes"}, "restart"),
+    ({"name": "x", "restart": True}, "restart"), ({"name": "x", "restart_limit": 0}, "restart_limit"),
+    ({"name": "x", "required_tags": "gpu"}, "required_tags"), ({"name": "x", "namespace": 1}, "namespace"),
+    ({"name": "x", "min_memory_bytes": -1}, "min_memory_bytes"),
+    ({"name": "x", "image_url": 1}, "image_url"), ({"name": "x", "image_url": "h", "digest": "x"}, "digest"),
     ({"name": "x", "limits": {"memory_bytes": -1}}, "memory_bytes"),
     ({"name": "x", "limits": {"memory_bytes": 1 << 60}}, "memory_bytes"),
     ({"name": "x", "limits": {"wall_seconds": "long"}}, "wall_seconds"),

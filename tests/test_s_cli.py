@@ -91,6 +91,18 @@ def test_run_with_an_engine(cli, engine):
     assert cli("tasks", "run", ADD, "--invoke", "add", "--engine", engine, 1, 2).stdout == "3\n"
 
 
+def test_placement_and_restart(cli):
+    task_id = cli.json("tasks", "create", "add", "--file", ADD, "--required-tags", "gpu,arm", "--namespace", "edge",
+                       "--min-memory", "64MiB", "--restart", "on-failure", "--restart-limit", 3)["id"]
+    seen = cli.json("tasks", "view", task_id)
+    assert (seen["required_tags"], seen["namespace"], seen["min_memory_bytes"], seen["restart"],
+            seen["restart_limit"]) == (["gpu", "arm"], "edge", 64 << 20, "on-failure", 3)
+    words = cli("tasks", "placement", task_id).stdout
+    assert "worker-1" in words and "is in namespace default, not in edge" in words
+    assert "edge" in cli("tasks", "start", task_id, code=6).stderr
+    cli("tasks", "create", "x", "--restart", "sometimes", code=2)
+
+
 def test_step_by_step(cli):
     made = cli.json("tasks", "create", "add", "--inputs", "4,5")
     task_id = made["id"]

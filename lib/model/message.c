@@ -254,7 +254,6 @@ static bool read_old(const json_t *object, struct command *c, struct error *err)
 	}
 	return c->kind == COMMAND_STOP ||
 	       (member_any_text(object, "file", FILE_MAX, &c->file, err) &&
-			       member_any_text(object, "image_url", 4096, &c->image_url, err) &&
 			       member_bool(object, "encrypted", &c->encrypted, err) &&
 			       read_work(object, c, err));
 }
@@ -286,7 +285,7 @@ static void write_old_start(json_t *object, const struct command *command, int s
 		json_object_set_new(object, "env", member_env_object(&command->work.env));
 	}
 	member_put_text(object, "file", command->file);
-	member_put_text(object, "image_url", command->image_url);
+	member_put_text(object, "image_url", command->work.image_url);
 }
 
 char *command_encode_old(const struct command *command, int state) {
@@ -306,7 +305,6 @@ char *command_encode_old(const struct command *command, int state) {
 void command_finish(struct command *command) {
 	free(command->proplet_id);
 	free(command->file);
-	free(command->image_url);
 	free(command->acked.items);
 	workload_finish(&command->work);
 	*command = (struct command){ 0 };

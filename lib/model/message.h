@@ -69,7 +69,6 @@ struct command {
 	uint64_t attempt;        /* 0 in the old form: the one that runs */
 	struct workload work;    /* start */
 	char *file;              /* start, old form: the module in base64, or NULL */
-	char *image_url;         /* start, old form, or NULL */
 	bool encrypted;
 	struct attempt_refs acked; /* ack: results that are committed */
 };

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "model/member.h"
 #include "model/message.h"
+#include "model/restart.h"
 
 enum { METADATA_MAX = 1024 * 1024, PRIORITY_DEFAULT = 50, SHORT_RESULTS_MAX = 4096 };
 
@@ -57,6 +58,7 @@ struct task *task_create(void) {
 	struct task *task = MEM_NEW(struct task);
 	workload_init(&task->work);
 	task->priority = PRIORITY_DEFAULT;
+	task->restart_limit = RESTART_LIMIT_DEFAULT;
 	return task;
 }
 
@@ -66,6 +68,8 @@ void task_destroy(struct task *task) {
 	}
 	workload_finish(&task->work);
 	free(task->pinned);
+	strings_finish(&task->needs.tags);
+	free(task->needs.space);
 	free(task->file_shown);
 	json_decref(task->metadata);
 	json_decref(task->monitoring);
@@ -84,8 +88,8 @@ static bool asks_nothing(const json_t *value) {
 
 static bool refuse_unsupported(const json_t *object, const char **field, struct error *err) {
 	static const char *const names[] = { "schedule", "is_recurring", "timezone", "latent",
-		"depends_on", "run_if", "broadcast", "mode", "workflow_id", "job_id", "image_url",
-		"encrypted", "kbs_resource_path", "hal_storage_path" };
+		"depends_on", "run_if", "broadcast", "mode", "workflow_id", "job_id", "encrypted",
+		"kbs_resource_path", "hal_storage_path" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!asks_nothing(json_object_get(object, names[i]))) {
 			*field = names[i];
@@ -142,6 +146,39 @@ static bool read_priority(struct task *task, const json_t *object, struct error 
 	return true;
 }
 
+static bool read_tags(struct task *task, const json_t *object, struct error *err) {
+	return member_strings(object, "required_tags", false, &task->needs.tags, err);
+}
+
+static bool read_space(struct task *task, const json_t *object, struct error *err) {
+	if (!member_text(object, "namespace", MESSAGE_ID_MAX, &task->needs.space, err)) {
+		return false;
+	}
+	if (task->needs.space != NULL && task->needs.space[0] == 0) {
+		str_set(&task->needs.space, NULL);
+	}
+	return true;
+}
+
+static bool read_memory(struct task *task, const json_t *object, struct error *err) {
+	return member_u64(object, "min_memory_bytes", 0, INT64_MAX, &task->needs.memory_bytes, err);
+}
+
+static bool read_restart(struct task *task, const json_t *object, struct error *err) {
+	CLEANUP(mem_freep) char *name = NULL;
+	if (!member_text(object, "restart", 16, &name, err)) {
+		return false;
+	}
+	return name == NULL || restart_parse(name, &task->restart) ||
+	       error_set(err, ERROR_INVALID,
+			       "field \"restart\": \"%s\" is none of never, on-failure, always",
+			       name);
+}
+
+static bool read_restart_limit(struct task *task, const json_t *object, struct error *err) {
+	return member_u64(object, "restart_limit", 1, RESTART_LIMIT_MAX, &task->restart_limit, err);
+}
+
 static const struct {
 	const char *field;
 	bool (*read)(struct task *task, const json_t *object, struct error *err);
@@ -151,7 +188,39 @@ static const struct {
 	{ "metadata", read_metadata },
 	{ "monitoring_profile", read_monitoring },
 	{ "priority", read_priority },
+	{ "required_tags", read_tags },
+	{ "namespace", read_space },
+	{ "min_memory_bytes", read_memory },
+	{ "restart", read_restart },
+	{ "restart_limit", read_restart_limit },
 };
+
+static bool read_fields(
+		struct task *task, const json_t *object, const char **field, struct error *err) {
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		if (!readers[i].read(task, object, err)) {
+			*field = readers[i].field;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* An upload brings its own digest; an image's may be given, to be held to it. */
+static bool read_work(struct workload *work, const json_t *object, const char **field,
+		struct error *err) {
+	char digest[DIGEST_HEX_SIZE];
+	uint64_t size = work->module_size;
+	bool new_image = !asks_nothing(json_object_get(object, "image_url"));
+	memcpy(digest, new_image ? (char[DIGEST_HEX_SIZE]){ 0 } : work->digest, sizeof(digest));
+	bool ok = workload_read(work, object, field, err);
+	bool given = work->image_url != NULL && !asks_nothing(json_object_get(object, "digest"));
+	work->module_size = new_image ? 0 : size;
+	if (!given) {
+		memcpy(work->digest, digest, sizeof(digest));
+	}
+	return ok;
+}
 
 bool task_read(struct task *task, const json_t *object, bool update, const char **field,
 		struct error *err) {
@@ -159,20 +228,9 @@ bool task_read(struct task *task, const json_t *object, bool update, const char 
 	if (!refuse_unsupported(object, field, err)) {
 		return false;
 	}
-	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-		if (!readers[i].read(task, object, err)) {
-			*field = readers[i].field;
-			return false;
-		}
-	}
-	struct workload *work = &task->work;
-	char digest[DIGEST_HEX_SIZE];
-	uint64_t size = work->module_size;
-	memcpy(digest, work->digest, sizeof(digest));
-	bool ok = workload_read(work, object, field, err);
-	memcpy(work->digest, digest, sizeof(digest)); /* only an upload sets these */
-	work->module_size = size;
-	if (ok && !update && work->name == NULL) {
+	bool ok = read_fields(task, object, field, err) &&
+		  read_work(&task->work, object, field, err);
+	if (ok && !update && task->work.name == NULL) {
 		*field = "name";
 		return error_set(err, ERROR_INVALID,
 				"missing identity name: a task needs a \"name\"");
@@ -180,10 +238,25 @@ bool task_read(struct task *task, const json_t *object, bool update, const char 
 	return ok;
 }
 
+static void write_needs(const struct requirements *needs, json_t *object) {
+	if (needs->tags.count != 0) {
+		json_object_set_new(object, "required_tags", member_list(&needs->tags));
+	}
+	member_put_text(object, "namespace", needs->space);
+	if (needs->memory_bytes != 0) {
+		member_put_u64(object, "min_memory_bytes", needs->memory_bytes);
+	}
+}
+
 /* What clients may say, and what never changes while a task runs. */
 static void write_asked(const struct task *task, json_t *object) {
 	workload_write(&task->work, object);
 	member_put_text(object, "proplet_id", task->pinned);
+	write_needs(&task->needs, object);
+	if (task->restart != RESTART_NEVER) {
+		member_put_text(object, "restart", restart_name(task->restart));
+		member_put_u64(object, "restart_limit", task->restart_limit);
+	}
 	if (task->monitoring != NULL) {
 		json_object_set(object, "monitoring_profile", task->monitoring);
 	}
@@ -205,6 +278,12 @@ static void write_moving(const struct task *task, json_t *object) {
 	}
 	if (task->stopping) {
 		json_object_set_new(object, "stopping", json_true());
+	}
+	if (task->restarts != 0) {
+		member_put_u64(object, "restarts", task->restarts);
+	}
+	if (task->due_at != 0) {
+		member_put_time(object, "restart_at", task->due_at);
 	}
 	if (task->pinned == NULL) {
 		member_put_text(object, "proplet_id",
@@ -280,8 +359,7 @@ bool task_load(struct task *task, const json_t *saved, struct error *err) {
 	if (!workload_read(&task->work, saved, &field, err) ||
 			!member_bool(saved, "default_limits", &task->work.default_limits, err) ||
 			!member_text(saved, "file", 64, &task->file_shown, err) ||
-			!read_pinned(task, saved, err) || !read_metadata(task, saved, err) ||
-			!read_monitoring(task, saved, err) || !read_priority(task, saved, err)) {
+			!read_fields(task, saved, &field, err)) {
 		return error_wrap(err, "a stored task");
 	}
 	return true;

@@ -34,10 +34,22 @@ struct task_address {
 	uint64_t command;
 };
 
+/* What a worker must have to be chosen. */
+struct requirements {
+	struct strings tags;   /* all of them */
+	char *space;           /* `namespace`; NULL: any */
+	uint64_t memory_bytes; /* free; 0: any */
+};
+
+enum restart_policy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+
 struct task {
 	char id[UUID_SIZE];
 	struct workload work;
-	char *pinned;       /* `proplet_id`: the worker it must run on, or NULL */
+	char *pinned; /* `proplet_id`: the worker it must run on, or NULL */
+	struct requirements needs;
+	enum restart_policy restart; /* see restart.h */
+	uint64_t restart_limit;      /* restarts in a row */
 	char *file_shown;   /* `file` as answers show it (Propeller's redaction), or NULL */
 	json_t *metadata;   /* an object, or NULL */
 	json_t *monitoring; /* `monitoring_profile`, or NULL */
@@ -46,7 +58,9 @@ struct task {
 
 	enum task_state state;
 	uint64_t attempt;       /* 0: never started */
-	bool queued;            /* Pending, and waits for a free worker */
+	bool queued;            /* Pending, and waits for a free worker or for its time */
+	uint64_t restarts;      /* in a row, since a user started it */
+	int64_t due_at;         /* wall ns: when a restart is due; 0: at once */
 	bool stopping;          /* a user asked for its stop, the worker has not ended it yet */
 	struct task_address at; /* of the current attempt */
 	struct outcome outcome; /* of the current attempt, once it is final */
@@ -61,7 +75,7 @@ static inline void task_destroyp(struct task **task) {
 /*
  * What a client may say about a task, from its JSON. For a new one `name` is required; for an
  * update only what is there changes. What is not run yet (schedule, latent, depends_on, broadcast,
- * mode, kind federated, image_url, encrypted, ...) is ERROR_UNSUPPORTED. *field is the field in
+ * mode, kind federated, encrypted, ...) is ERROR_UNSUPPORTED. *field is the field in
  * question or NULL. The `file` member is not looked at (uploads are streamed before).
  */
 bool task_read(struct task *task, const json_t *object, bool update, const char **field,

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +43,7 @@ static void what_is_not_run_yet_is_refused(void **state) {
 		{ "{\"name\":\"x\",\"broadcast\":true}", "broadcast" },
 		{ "{\"name\":\"x\",\"mode\":\"train\"}", "mode" },
 		{ "{\"name\":\"x\",\"kind\":\"federated\"}", "kind" },
-		{ "{\"name\":\"x\",\"encrypted\":true}", "encrypted" },
-		{ "{\"name\":\"x\",\"image_url\":\"a/b\"}", "image_url" } };
+		{ "{\"name\":\"x\",\"encrypted\":true}", "encrypted" } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct task *task = task_create();
 		const char *field;
@@ -53,6 +53,53 @@ static void what_is_not_run_yet_is_refused(void **state) {
 		assert_string_equal(field, rows[i][1]);
 		task_destroy(task);
 	}
+}
+
+static void an_image_may_bring_its_digest(void **state) {
+	(void)state;
+	struct task *task = task_create();
+	const char *field;
+	struct error err;
+	char text[256], first[DIGEST_HEX_SIZE];
+	memset(first, 'a', sizeof(first) - 1);
+	first[sizeof(first) - 1] = 0;
+	(void)snprintf(text, sizeof(text), "{\"name\":\"x\",\"digest\":\"%s\"}", first);
+	assert_true(read(task, text, false, &field, &err));
+	assert_string_equal(task->work.digest, ""); /* only an upload says what a module is */
+	(void)snprintf(text, sizeof(text), "{\"image_url\":\"http://a/b.wasm\",\"digest\":\"%s\"}",
+			first);
+	assert_true(read(task, text, true, &field, &err));
+	assert_string_equal(task->work.digest, first);
+	assert_true(read(task, "{\"image_url\":\"http://a/c.wasm\"}", true, &field, &err));
+	assert_string_equal(task->work.digest, ""); /* that was another image's */
+	task_destroy(task);
+}
+
+static void needs_and_restart_are_kept(void **state) {
+	(void)state;
+	struct task *task = task_create(), *again = task_create();
+	const char *field;
+	struct error err;
+	assert_true(read(task,
+			"{\"name\":\"x\",\"required_tags\":[\"gpu\",\"arm\"],\"namespace\":"
+			"\"edge\","
+			"\"min_memory_bytes\":4096,\"restart\":\"on-failure\",\"restart_limit\":3}",
+			false, &field, &err));
+	json_t *saved = task_save(task);
+	assert_true(task_load(again, saved, &err));
+	json_decref(saved);
+	assert_int_equal(again->needs.tags.count, 2);
+	assert_string_equal(again->needs.tags.items[1], "arm");
+	assert_string_equal(again->needs.space, "edge");
+	assert_int_equal(again->needs.memory_bytes, 4096);
+	assert_int_equal(again->restart, RESTART_ON_FAILURE);
+	assert_int_equal(again->restart_limit, 3);
+	assert_false(read(task, "{\"restart\":\"sometimes\"}", true, &field, &err));
+	assert_string_equal(field, "restart");
+	assert_false(read(task, "{\"restart_limit\":0}", true, &field, &err));
+	assert_string_equal(field, "restart_limit");
+	task_destroy(task);
+	task_destroy(again);
 }
 
 static void saying_no_is_allowed(void **state) {
@@ -123,6 +170,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states_move_as_the_table_says),
 		cmocka_unit_test(what_is_not_run_yet_is_refused),
+		cmocka_unit_test(an_image_may_bring_its_digest),
+		cmocka_unit_test(needs_and_restart_are_kept),
 		cmocka_unit_test(saying_no_is_allowed),
 		cmocka_unit_test(a_name_is_needed_once),
 		cmocka_unit_test(a_client_cannot_choose_the_module),

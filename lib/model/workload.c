@@ -27,6 +27,7 @@ void workload_init(struct workload *work) {
 void workload_finish(struct workload *work) {
 	free(work->name);
 	free(work->invoke);
+	free(work->image_url);
 	free(work->engine);
 	free(work->input);
 	strings_finish(&work->cli_args);
@@ -40,6 +41,7 @@ void workload_copy(struct workload *to, const struct workload *from) {
 	to->name = str_copy(from->name);
 	to->invoke = str_copy(from->invoke);
 	to->engine = str_copy(from->engine);
+	to->image_url = str_copy(from->image_url);
 	to->input = str_copy(from->input);
 	to->cli_args = to->inputs = to->env = (struct strings){ 0 };
 	strings_copy(&to->cli_args, &from->cli_args);
@@ -149,6 +151,16 @@ static bool read_limits(struct workload *work, const json_t *object, struct erro
 	return true;
 }
 
+static bool read_image(struct workload *work, const json_t *object, struct error *err) {
+	if (!member_text(object, "image_url", WORKLOAD_IMAGE_MAX, &work->image_url, err)) {
+		return false;
+	}
+	if (work->image_url != NULL && work->image_url[0] == 0) {
+		str_set(&work->image_url, NULL);
+	}
+	return true;
+}
+
 static bool read_module(struct workload *work, const json_t *object, struct error *err) {
 	return member_digest(object, "digest", work->digest, err) &&
 	       member_u64(object, "module_size", 0, INT64_MAX, &work->module_size, err);
@@ -167,6 +179,7 @@ static const struct {
 	{ "stdin", read_stdin },
 	{ "daemon", read_daemon },
 	{ "limits", read_limits },
+	{ "image_url", read_image },
 	{ "digest", read_module },
 };
 
@@ -211,12 +224,15 @@ void workload_write(const struct workload *work, json_t *object) {
 		json_object_set_new(object, "env", member_env_object(&work->env));
 	}
 	json_object_set_new(object, "daemon", json_boolean(work->daemon));
+	member_put_text(object, "image_url", work->image_url);
 	member_put_text(object, "engine", work->engine);
 	member_put_text(object, "invoke", work->invoke);
 	member_put_text(object, "stdin", work->input);
 	json_object_set_new(object, "limits", write_limits(work));
 	if (work->digest[0] != 0) {
 		member_put_text(object, "digest", work->digest);
+	}
+	if (work->module_size != 0) {
 		member_put_u64(object, "module_size", work->module_size);
 	}
 }

@@ -21,6 +21,7 @@ enum {
 	WORKLOAD_OUTPUT_DEFAULT = 1024 * 1024,
 	WORKLOAD_OUTPUT_MAX = 16 * 1024 * 1024,
 	WORKLOAD_STDIN_MAX = 512 * 1024,
+	WORKLOAD_IMAGE_MAX = 4096,
 };
 #define WORKLOAD_MEMORY_DEFAULT ((uint64_t)256 * 1024 * 1024)
 #define WORKLOAD_MEMORY_MAX ((uint64_t)16 * 1024 * 1024 * 1024)
@@ -34,8 +35,9 @@ struct workload_limits {
 
 struct workload {
 	char *name;
-	char *invoke; /* NULL: see engine.h */
-	char *engine; /* a name of spec/engines.def; NULL: the worker's default */
+	char *invoke;    /* NULL: see engine.h */
+	char *image_url; /* where a worker gets the module itself, or NULL */
+	char *engine;    /* a name of spec/engines.def; NULL: the worker's default */
 	struct strings cli_args, inputs;
 	struct strings env; /* "NAME=value" */
 	char *input;        /* stdin, NULL: empty */
@@ -43,7 +45,8 @@ struct workload {
 	bool daemon;        /* runs until stopped: no wall limit unless one is given */
 	struct workload_limits limits;
 	bool default_limits;          /* none was given: `limits` is shown all the same */
-	char digest[DIGEST_HEX_SIZE]; /* of the module; "" while there is none */
+	char digest[DIGEST_HEX_SIZE]; /* of the module; "" while there is none or, with image_url,
+					 while it is not given */
 	uint64_t module_size;
 };
 

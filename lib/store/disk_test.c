@@ -109,7 +109,7 @@ static void test_newer_schema(void **state) {
 	store_close(open_store(path));
 	run_sql(path, "PRAGMA user_version = 99");
 	assert_ok(file_read(path, &before, &err));
-	refuse_store(path, ERROR_INVALID, "has schema version 99, this program knows up to 1");
+	refuse_store(path, ERROR_INVALID, "has schema version 99, this program knows up to 2");
 	refuse_store(path, ERROR_INVALID, "use the newer program");
 	assert_ok(file_read(path, &after, &err));
 	assert_int_equal(after.size, before.size);
@@ -125,23 +125,47 @@ static void test_foreign_database(void **state) {
 }
 
 static void test_steps(void **state) {
-	static const char *const steps[] = { "not used: the version is 1 already",
+	static const char *const steps[] = { "not used", "not used: the version is 2 already",
 		"CREATE TABLE more(x); INSERT INTO more VALUES(7);",
 		"CREATE TABLE halfway(x); CREATE TABLE more(x);" };
 	(void)state;
 	struct error err;
 	struct store *store = open_store("memory");
-	assert_ok(schema_apply(store, steps, 2, &err));
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 2);
+	assert_ok(schema_apply(store, steps, 3, &err));
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 3);
 	assert_int_equal(number_of(store->db, "SELECT x FROM more"), 7);
-	assert_ok(schema_apply(store, steps, 2, &err)); /* once only */
+	assert_ok(schema_apply(store, steps, 3, &err)); /* once only */
 	assert_int_equal(number_of(store->db, "SELECT count(*) FROM more"), 1);
-	assert_fails(schema_apply(store, steps, 3, &err), ERROR_INTERNAL, "more already exists");
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 2);
+	assert_fails(schema_apply(store, steps, 4, &err), ERROR_INTERNAL, "more already exists");
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 3);
 	assert_int_equal(number_of(store->db, "SELECT count(*) FROM sqlite_schema WHERE name = "
 					      "'halfway'"),
 			0);
-	assert_fails(schema_apply(store, steps, 1, &err), ERROR_INVALID, "has schema version 2");
+	assert_fails(schema_apply(store, steps, 2, &err), ERROR_INVALID, "has schema version 3");
+	store_close(store);
+}
+
+/* A file of version 1 keeps its tasks, and gets what version 2 added. */
+static void test_from_version_1(void **state) {
+	CLEANUP(mem_freep) char *path = in_folder(state, "state.db");
+	struct store *store = open_store(path);
+	struct task *task = add_task(store, "old"), *again;
+	move_task(store, task, TASK_SCHEDULED, false);
+	store_close(store);
+	run_sql(path, "ALTER TABLE moving DROP COLUMN restarts;"
+		      "ALTER TABLE moving DROP COLUMN due; PRAGMA user_version = 1");
+	store = open_store(path);
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 2);
+	again = get_task(store, task->id);
+	assert_int_equal(again->state, TASK_SCHEDULED);
+	assert_int_equal(again->restarts, 0);
+	task->restarts = 4;
+	move_task(store, task, TASK_RUNNING, false);
+	task_destroy(again);
+	again = get_task(store, task->id);
+	assert_int_equal(again->restarts, 4);
+	task_destroy(again);
+	task_destroy(task);
 	store_close(store);
 }
 
@@ -462,6 +486,7 @@ int main(void) {
 		IN_FOLDER(test_newer_schema),
 		IN_FOLDER(test_foreign_database),
 		cmocka_unit_test(test_steps),
+		IN_FOLDER(test_from_version_1),
 		IN_FOLDER(test_not_a_database),
 		IN_FOLDER(test_damaged_pages),
 		IN_FOLDER(test_damaged_rows),

@@ -23,6 +23,8 @@ enum column {
 	UPDATED,
 	STARTED,
 	FINISHED,
+	RESTARTS,
+	DUE,
 	OUTCOME,
 };
 
@@ -44,6 +46,8 @@ static void read_moving(sqlite3_stmt *s, struct task *task) {
 	task->updated_at = sqlite3_column_int64(s, UPDATED);
 	task->start_time = sqlite3_column_int64(s, STARTED);
 	task->finish_time = sqlite3_column_int64(s, FINISHED);
+	task->restarts = (uint64_t)sqlite3_column_int64(s, RESTARTS);
+	task->due_at = sqlite3_column_int64(s, DUE);
 }
 
 /* The database is trusted, but not so far that a damaged one could lead outside of a table. */

@@ -30,6 +30,9 @@ static const char *const steps[] = {
 	" PRIMARY KEY(task, seq)) WITHOUT ROWID;"
 	"CREATE TABLE tagged(task INTEGER PRIMARY KEY, metadata TEXT NOT NULL);"
 	"CREATE TABLE proplets(id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;",
+	/* Restarts: how many there were in a row, and when the next one is due. */
+	"ALTER TABLE moving ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE moving ADD COLUMN due INTEGER NOT NULL DEFAULT 0;",
 };
 
 static bool read_number(struct store *store, const char *sql, int *number, struct error *err) {

@@ -59,6 +59,11 @@ bool store_task_list(struct store *store, uint64_t offset, uint64_t limit, const
 typedef void (*store_task_taker)(void *context, struct task *task);
 bool store_task_live(struct store *store, store_task_taker take, void *context,
 		struct error *err) MUST_CHECK;
+/* Looks at the next thousand tasks after *cursor (0: the first), and adds those that ended before
+ * that wall time to the lists: their ids, and their digests ("" without one). *cursor moves on, and
+ * is 0 again at the end. */
+bool store_task_expired(struct store *store, int64_t before, uint64_t *cursor, struct strings *ids,
+		struct strings *digests, struct error *err) MUST_CHECK;
 /* True in *used if some task has this module. */
 bool store_digest_used(
 		struct store *store, const char *digest, bool *used, struct error *err) MUST_CHECK;

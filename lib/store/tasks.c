@@ -41,6 +41,8 @@ static void bind_moving(sqlite3_stmt *s, const struct task *task, int64_t seq) {
 	(void)sqlite3_bind_int64(s, 9, task->updated_at);
 	(void)sqlite3_bind_int64(s, 10, task->start_time);
 	(void)sqlite3_bind_int64(s, 11, task->finish_time);
+	database_bind_u64(s, 12, task->restarts);
+	(void)sqlite3_bind_int64(s, 13, task->due_at);
 }
 
 /* The place is written only when it changes, so that other moves touch no index. */
@@ -53,7 +55,7 @@ static bool put_moving(struct store *store, enum statement which, const struct t
 	}
 	bind_moving(s, task, row->seq);
 	if (place != 0 && s != database_get(store, STATEMENT_MOVING_PUT)) {
-		(void)sqlite3_bind_int64(s, 12, place);
+		(void)sqlite3_bind_int64(s, 14, place);
 	}
 	row->place = place;
 	row->queued = task->queued;

@@ -62,6 +62,8 @@ static void fill(struct task *task) {
 	task->at.command = UINT64_MAX;
 	task->start_time = 1700000000000000002;
 	task->finish_time = 1700000000000000003;
+	task->restarts = 5;
+	task->due_at = 1700000000000000004;
 }
 
 static void assert_same_moving(const struct task *a, const struct task *b) {
@@ -74,6 +76,7 @@ static void assert_same_moving(const struct task *a, const struct task *b) {
 	assert_true(a->at.command == b->at.command);
 	assert_true(a->created_at == b->created_at && a->updated_at == b->updated_at);
 	assert_true(a->start_time == b->start_time && a->finish_time == b->finish_time);
+	assert_true(a->restarts == b->restarts && a->due_at == b->due_at);
 }
 
 static void assert_same_body(const struct task *a, const struct task *b) {

@@ -70,6 +70,7 @@ char *printable(const char *text, size_t width) MUST_CHECK;
 void print_task(const json_t *task);
 void print_tasks(const json_t *page);
 void print_proplets(const json_t *page);
+void print_placement(const json_t *answer);
 void print_bytes(const json_t *object, const char *name, const char *whole, FILE *out);
 const char *state_name(const json_t *task);
 
@@ -91,6 +92,7 @@ int tasks_stop(const struct arguments *arguments, struct error *err);
 int tasks_upload(const struct arguments *arguments, struct error *err);
 int tasks_results(const struct arguments *arguments, struct error *err);
 int tasks_logs(const struct arguments *arguments, struct error *err);
+int tasks_placement(const struct arguments *arguments, struct error *err);
 int tasks_wait(const struct arguments *arguments, struct error *err);
 int tasks_run(const struct arguments *arguments, struct error *err);
 int proplets_list(const struct arguments *arguments, struct error *err);

@@ -36,6 +36,8 @@ static const struct verb verbs[] = {
 			"waits until a task has ended; exits with its code", W, 1, 1, true },
 	{ "tasks", "results", tasks_results, "ID", "prints a task's results", 0, 1, 1, false },
 	{ "tasks", "logs", tasks_logs, "ID", "prints what a task wrote", 0, 1, 1, false },
+	{ "tasks", "placement", tasks_placement, "ID",
+			"says where a task runs or would run, and why", 0, 1, 1, false },
 	{ "proplets", "list", proplets_list, "[FLAGS]", "lists the workers", L, 0, 0, false },
 	{ "proplets", "view", proplets_view, "ID", "shows a worker", 0, 1, 1, false },
 	{ "proplets", "delete", proplets_delete, "ID", "forgets a worker that has no tasks", 0, 1,

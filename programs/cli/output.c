@@ -140,6 +140,20 @@ void print_proplets(const json_t *page) {
 			(long long)json_integer_value(json_object_get(page, "total")));
 }
 
+void print_placement(const json_t *answer) {
+	size_t i;
+	json_t *worker;
+	CLEANUP(mem_freep) char *summary = printable(text_of(answer, "summary"), 0);
+	(void)printf("%s\n\n%-24s %-6s %s\n", summary, "WORKER", "CAN", "WHY");
+	json_array_foreach(json_object_get(answer, "workers"), i, worker) {
+		CLEANUP(mem_freep) char *id = printable(text_of(worker, "proplet_id"), 24);
+		CLEANUP(mem_freep) char *reason = printable(text_of(worker, "reason"), 0);
+		(void)printf("%-24s %-6s %s\n", id,
+				json_is_true(json_object_get(worker, "eligible")) ? "yes" : "no",
+				reason);
+	}
+}
+
 void print_bytes(const json_t *object, const char *name, const char *whole, FILE *out) {
 	const json_t *encoded = json_object_get(object, whole),
 		     *text = json_object_get(object, name);

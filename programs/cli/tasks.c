@@ -182,6 +182,11 @@ int tasks_logs(const struct arguments *arguments, struct error *err) {
 	return ask(arguments, "GET", path, NULL, print_logs, err);
 }
 
+int tasks_placement(const struct arguments *arguments, struct error *err) {
+	CLEANUP(mem_freep) char *path = task_path(arguments->items[0], "/placement");
+	return ask(arguments, "GET", path, NULL, print_placement, err);
+}
+
 int tasks_wait(const struct arguments *arguments, struct error *err) {
 	struct manager manager;
 	json_t *task = NULL;

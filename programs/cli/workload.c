@@ -93,8 +93,10 @@ static void add_texts(json_t *task, const struct arguments *arguments) {
 		const char *member;
 	} texts[] = { { FLAG_ENGINE, "engine" }, { FLAG_INVOKE, "invoke" },
 		{ FLAG_PROPLET, "proplet_id" }, { FLAG_IMAGE_URL, "image_url" },
-		{ FLAG_KBS, "kbs_resource_path" }, { FLAG_MODE, "mode" }, { FLAG_KIND, "kind" },
-		{ FLAG_SCHEDULE, "schedule" }, { FLAG_TIMEZONE, "timezone" } };
+		{ FLAG_DIGEST, "digest" }, { FLAG_NAMESPACE, "namespace" },
+		{ FLAG_RESTART, "restart" }, { FLAG_KBS, "kbs_resource_path" },
+		{ FLAG_MODE, "mode" }, { FLAG_KIND, "kind" }, { FLAG_SCHEDULE, "schedule" },
+		{ FLAG_TIMEZONE, "timezone" } };
 	static const struct {
 		enum flag flag;
 		const char *member;
@@ -122,10 +124,15 @@ static bool add_lists(json_t *task, const struct arguments *arguments, struct er
 	if (flags[FLAG_CLI_ARGS] != NULL) {
 		json_object_set_new(task, "cli_args", list_of(flags[FLAG_CLI_ARGS]));
 	}
+	if (flags[FLAG_TAGS] != NULL) {
+		json_object_set_new(task, "required_tags", list_of(flags[FLAG_TAGS]));
+	}
 	return (flags[FLAG_ENV] == NULL || add_pairs(task, "env", flags[FLAG_ENV], err)) &&
 	       (flags[FLAG_METADATA] == NULL ||
 			       add_pairs(task, "metadata", flags[FLAG_METADATA], err)) &&
 	       (flags[FLAG_STDIN] == NULL || add_stdin(task, flags[FLAG_STDIN], err)) &&
+	       add_number(task, "min_memory_bytes", flags[FLAG_MIN_MEMORY], str_to_bytes, err) &&
+	       add_number(task, "restart_limit", flags[FLAG_RESTART_LIMIT], str_to_u64, err) &&
 	       add_number(task, "priority", flags[FLAG_PRIORITY], str_to_u64, err);
 }
 

@@ -91,6 +91,7 @@ static struct admission *read_body(struct manager *m, struct http_request *reque
 }
 
 static void set_module(struct task *task, const struct module_info *module) {
+	str_set(&task->work.image_url, NULL);
 	memcpy(task->work.digest, module->digest, sizeof(task->work.digest));
 	task->work.module_size = module->size;
 	str_set(&task->file_shown, module->shown);
@@ -127,6 +128,14 @@ void api_tasks_create(void *context, struct http_request *request) {
 		return;
 	}
 	random_uuid(admission->task->id);
+	if (admission->has_module && admission->task->work.image_url != NULL) {
+		error_set(&err, ERROR_INVALID,
+				"field \"image_url\": the task brings its module in \"file\" "
+				"already; give one of them");
+		http_reply_error(request, &err, "image_url");
+		discard(admission);
+		return;
+	}
 	if (admission->has_module) {
 		set_module(admission->task, &admission->module);
 	}

@@ -45,6 +45,7 @@ static const struct http_route table[] = {
 	{ .method = "POST", .pattern = "/tasks/{id}/start", .handler = api_tasks_start },
 	{ .method = "POST", .pattern = "/tasks/{id}/stop", .handler = api_tasks_stop },
 	{ .method = "GET", .pattern = "/tasks/{id}/results", .handler = api_tasks_results },
+	{ .method = "GET", .pattern = "/tasks/{id}/placement", .handler = api_tasks_placement },
 	{ .method = "GET", .pattern = "/proplets", .handler = api_proplets_list },
 	{ .method = "GET", .pattern = "/proplets/{id}", .handler = api_proplets_view },
 	{ .method = "DELETE", .pattern = "/proplets/{id}", .handler = api_proplets_delete },

@@ -26,6 +26,7 @@ void api_tasks_delete(void *context, struct http_request *request);
 void api_tasks_start(void *context, struct http_request *request);
 void api_tasks_stop(void *context, struct http_request *request);
 void api_tasks_results(void *context, struct http_request *request);
+void api_tasks_placement(void *context, struct http_request *request);
 void api_proplets_list(void *context, struct http_request *request);
 void api_proplets_view(void *context, struct http_request *request);
 void api_proplets_delete(void *context, struct http_request *request);

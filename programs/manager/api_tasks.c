@@ -147,6 +147,9 @@ static void apply_start(struct manager *m, struct deed *deed) {
 				(unsigned long long)task->attempt);
 		return;
 	}
+	if (live != NULL) {
+		tasks_hurry(m, live);
+	}
 	if (live != NULL || tasks_start(m, task, "all workers are busy", &deed->err)) {
 		deed_answer(deed, 200,
 				json_pack("{s:b,s:I}", "started", 1, "attempt",
@@ -202,6 +205,13 @@ static void apply_results(struct manager *m, struct deed *deed) {
 	}
 }
 
+static void apply_placement(struct manager *m, struct deed *deed) {
+	struct task *task = tasks_get(m, deed->data, &deed->err);
+	if (task != NULL) {
+		deed_answer(deed, 200, place_explain(m, task));
+	}
+}
+
 static void submit(void *context, struct http_request *request,
 		void (*apply)(struct manager *m, struct deed *deed), bool reads) {
 	deed_submit(context, request, apply, free_data, str_copy(http_param(request, "id")), reads);
@@ -221,4 +231,8 @@ void api_tasks_delete(void *context, struct http_request *request) {
 
 void api_tasks_results(void *context, struct http_request *request) {
 	submit(context, request, apply_results, true);
+}
+
+void api_tasks_placement(void *context, struct http_request *request) {
+	submit(context, request, apply_placement, true);
 }

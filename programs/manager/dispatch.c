@@ -49,8 +49,10 @@ static void start_old(struct manager *m, struct live *live) {
 	struct error err;
 	struct task *task = live->task;
 	fill(&command, COMMAND_START, task);
-	command.file = inline_module(m, task, &err);
-	if (command.file != NULL) {
+	if (task->work.image_url == NULL) {
+		command.file = inline_module(m, task, &err);
+	}
+	if (command.file != NULL || task->work.image_url != NULL) {
 		manager_post(m, str_copy(m->topics.start),
 				command_encode_old(&command, TASK_PENDING));
 	} else {

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "manager/deed.h"
 #include "manager/manager.h"
+#include "manager/retain.h"
 #include "manager/tasks.h"
 #include "manager/wait.h"
 #include "manager/workers.h"
@@ -151,6 +152,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 	apply_all(m, items, false);
 	workers_tick(m);
 	tasks_place_waiting(m);
+	retain_tick(m);
 	workers_flush(m);
 	bool committed = commit(m);
 	if (!committed) {
@@ -162,8 +164,17 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 }
 
 static uint64_t next_deadline(const struct manager *m) {
-	uint64_t tick = map_count(m->live) != 0 ? m->next_tick_ms : UINT64_MAX;
-	return tick < m->next_wait_ms ? tick : m->next_wait_ms;
+	const uint64_t deadlines[] = {
+		map_count(m->live) != 0 ? m->next_tick_ms : UINT64_MAX,
+		m->next_wait_ms,
+		m->next_due_ms,
+		m->next_retain_ms,
+	};
+	uint64_t next = UINT64_MAX;
+	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {
+		next = deadlines[i] < next ? deadlines[i] : next;
+	}
+	return next;
 }
 
 /* The last deed: an item whose apply does nothing but say so. */

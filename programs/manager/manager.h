@@ -35,6 +35,7 @@ struct live {
 	struct live *prev, *next; /* among the worker's, or in the queue */
 	uint64_t seen;            /* the heartbeat that listed it last */
 	bool answered;            /* the worker has shown that it knows the attempt */
+	uint64_t due_ms;          /* a restart in the queue: not before */
 };
 
 struct live_list {
@@ -79,9 +80,12 @@ struct manager {
 	struct live_list waiting; /* queued, first come first */
 	struct waiter *waiters;
 	uint64_t next_wait_ms; /* the earliest deadline among them */
+	uint64_t next_due_ms;  /* the earliest restart in the queue */
+	uint64_t next_retain_ms;
+	uint64_t retain_cursor; /* see retain.c */
 	uint64_t next_tick_ms;
 	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */
-	uint64_t beat; /* counts heartbeats, for live.seen */
+	uint64_t beat;    /* counts heartbeats, for live.seen */
 
 	/* Of the batch at hand. */
 	bool writing, failed, slot_freed;

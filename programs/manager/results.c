@@ -32,11 +32,21 @@ static enum task_state ended_as(const struct task *task, const struct outcome *o
 	return failed ? TASK_FAILED : TASK_COMPLETED;
 }
 
-static const char *cause_of(const struct live *live, enum task_state end) {
+enum { CAUSE_MAX = 300 };
+
+/* History keeps the error too: a restart takes the outcome away. */
+static char *cause_of(const struct live *live, enum task_state end, const struct outcome *outcome) {
 	if (end == TASK_INTERRUPTED) {
-		return live->task->stopping ? "stopped by a user" : "stopped by its worker";
+		return str_copy(live->task->stopping ? "stopped by a user"
+						     : "stopped by its worker");
 	}
-	return end == TASK_FAILED ? "it failed" : "it ended";
+	if (end == TASK_COMPLETED || outcome->error == NULL) {
+		return str_copy(end == TASK_FAILED ? "it failed" : "it ended");
+	}
+	size_t size = strlen(outcome->error), copied;
+	CLEANUP(mem_freep)
+	char *error = str_utf8(outcome->error, size < CAUSE_MAX ? size : CAUSE_MAX, &copied);
+	return str_format("it failed: %s", error);
 }
 
 /* A short attempt says with its result that it ran. */
@@ -81,7 +91,7 @@ void workers_report(struct manager *m, struct report *report) {
 	struct worker *worker = live->worker;
 	enum task_state end = ended_as(live->task, &report->outcome);
 	note_run(m, live, &report->outcome);
-	const char *cause = cause_of(live, end);
+	CLEANUP(mem_freep) char *cause = cause_of(live, end, &report->outcome);
 	outcome_move(&live->task->outcome, &report->outcome);
 	if (tasks_go(m, live, end, cause) && report->attempt != 0) {
 		workers_ack(m, worker, report->task_id, report->attempt);

@@ -47,6 +47,9 @@ static const struct setting rows[] = {
 			"the database; default: manager.db in the state folder", .min = 0),
 	ROW("MANAGER_MODULE_MAX", "module-max", BYTES, module_max, "100MiB",
 			"largest module that is taken", .min = 8, .max = UINT64_C(4) << 30),
+	ROW("MANAGER_TASK_RETENTION", "task-retention", DURATION, retention_ms, "720h",
+			"ended tasks are removed after this time; 0: never", .min = 0,
+			.max = UINT64_C(3155760000000)),
 	ROW("MANAGER_QUEUE_MAX", "queue-max", NUMBER, queue_max, "8192",
 			"requests at work at once; beyond it: 429", .min = 1, .max = 1000000),
 };

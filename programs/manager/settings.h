@@ -15,6 +15,7 @@ struct manager_settings {
 	uint64_t http_port;
 	char *storage, *sqlite_path, *state_dir;
 	uint64_t module_max, queue_max;
+	uint64_t retention_ms; /* of ended tasks; 0: for ever */
 };
 
 /* As settings_load(), and what the table alone cannot check. */

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/workers.h"
+#include "model/restart.h"
 
 void live_list_add(struct live_list *list, struct live *live) {
 	live->prev = list->last;
@@ -81,6 +83,63 @@ static void leave(struct manager *m, struct live *live) {
 	}
 }
 
+static void enqueue(struct manager *m, struct live *live, const char *cause) {
+	live->task->queued = true;
+	live->worker = NULL;
+	live_list_add(&m->waiting, live);
+	record(m, live->task, cause);
+}
+
+/* A clean sheet for the next attempt. */
+static void renew(struct manager *m, struct task *task) {
+	struct error err;
+	bool had_outcome = task_state_final(task->state);
+	task->attempt++;
+	task->state = TASK_PENDING;
+	task->queued = task->stopping = false;
+	task->start_time = task->finish_time = task->due_at = 0;
+	str_set(&task->at.proplet_id, NULL);
+	task->at.boot[0] = 0;
+	task->at.command = 0;
+	outcome_finish(&task->outcome);
+	if (had_outcome && manager_write(m)) {
+		(void)manager_wrote(m, store_task_outcome(m->store, task, &err), &err);
+	}
+}
+
+/* A task that came to an end and is to be restarted waits as its next attempt. */
+static void restart(struct manager *m, struct live *live) {
+	struct task *task = live->task;
+	uint64_t restarts = restart_next(task), pause = restart_pause_ms(restarts);
+	CLEANUP(mem_freep)
+	char *cause = str_format("restart %llu of %llu in %.3g s", (unsigned long long)restarts,
+			(unsigned long long)task->restart_limit, (double)pause / 1000);
+	detach(m, live);
+	renew(m, task);
+	task->restarts = restarts;
+	task->due_at = m->wall_ns + (int64_t)pause * 1000000;
+	live->due_ms = m->now_ms + pause;
+	m->next_due_ms = live->due_ms < m->next_due_ms ? live->due_ms : m->next_due_ms;
+	enqueue(m, live, cause);
+}
+
+static void end(struct manager *m, struct live *live, enum task_state to, const char *cause) {
+	struct task *task = live->task;
+	bool stopped = task->stopping;
+	if (to != TASK_COMPLETED && task->outcome.error == NULL) {
+		str_set(&task->outcome.error, cause);
+	}
+	task->finish_time = m->wall_ns;
+	task->queued = task->stopping = false;
+	task->due_at = 0;
+	record(m, task, cause);
+	if (!stopped && restart_wanted(task, to)) {
+		restart(m, live);
+	} else {
+		leave(m, live);
+	}
+}
+
 bool tasks_go(struct manager *m, struct live *live, enum task_state to, const char *cause) {
 	struct task *task = live->task;
 	if (!task_state_may(task->state, to)) {
@@ -92,18 +151,12 @@ bool tasks_go(struct manager *m, struct live *live, enum task_state to, const ch
 	if (to == TASK_RUNNING && task->start_time == 0) {
 		task->start_time = m->wall_ns;
 	}
-	if (task_state_final(to)) {
-		if (to != TASK_COMPLETED && task->outcome.error == NULL) {
-			str_set(&task->outcome.error, cause);
-		}
-		task->finish_time = m->wall_ns;
-		task->queued = task->stopping = false;
-	}
 	log_debug("task moved id=%s attempt=%llu state=%s cause=\"%s\"", task->id,
 			(unsigned long long)task->attempt, task_state_name(to), cause);
-	record(m, task, cause);
 	if (task_state_final(to)) {
-		leave(m, live);
+		end(m, live, to, cause);
+	} else {
+		record(m, task, cause);
 	}
 	return true;
 }
@@ -122,6 +175,7 @@ static void assign(struct manager *m, struct live *live, struct worker *worker) 
 	worker->dirty = true;
 	workers_touch(m, worker);
 	task->queued = false;
+	task->due_at = 0;
 
 	CLEANUP(mem_freep) char *cause = str_format("placed on %s", proplet->id);
 	(void)tasks_go(m, live, TASK_SCHEDULED, cause);
@@ -131,13 +185,6 @@ static void assign(struct manager *m, struct live *live, struct worker *worker) 
 				"published to a worker that does not report it");
 	}
 	dispatch_start(m, live);
-}
-
-static void enqueue(struct manager *m, struct live *live, const char *cause) {
-	live->task->queued = true;
-	live->worker = NULL;
-	live_list_add(&m->waiting, live);
-	record(m, live->task, cause);
 }
 
 static struct live *make_live(struct manager *m, struct task *task) {
@@ -157,26 +204,9 @@ static void unkeep(struct manager *m, const struct task *task) {
 	}
 }
 
-/* A clean sheet for the next attempt. */
-static void renew(struct manager *m, struct task *task) {
-	struct error err;
-	bool had_outcome = task_state_final(task->state);
-	task->attempt++;
-	task->state = TASK_PENDING;
-	task->queued = task->stopping = false;
-	task->start_time = task->finish_time = 0;
-	str_set(&task->at.proplet_id, NULL);
-	task->at.boot[0] = 0;
-	task->at.command = 0;
-	outcome_finish(&task->outcome);
-	if (had_outcome && manager_write(m)) {
-		(void)manager_wrote(m, store_task_outcome(m->store, task, &err), &err);
-	}
-}
-
 bool tasks_start(struct manager *m, struct task *task, const char *cause, struct error *err) {
 	bool busy = false;
-	if (task->work.digest[0] == 0) {
+	if (task->work.digest[0] == 0 && task->work.image_url == NULL) {
 		return error_set(err, ERROR_CONFLICT,
 				"task %s has no module yet: upload one with PUT /tasks/%s/upload",
 				task->id, task->id);
@@ -188,6 +218,7 @@ bool tasks_start(struct manager *m, struct task *task, const char *cause, struct
 	}
 	unkeep(m, task);
 	renew(m, task);
+	task->restarts = 0;
 	struct live *live = make_live(m, task);
 	if (worker != NULL) {
 		assign(m, live, worker);
@@ -201,8 +232,12 @@ void tasks_stop(struct manager *m, struct live *live) {
 	struct task *task = live->task;
 	struct error write;
 	if (task->queued) {
+		task->stopping = true;
 		(void)tasks_go(m, live, TASK_INTERRUPTED,
-				"stopped by a user while it waited for a worker");
+				task->due_at != 0
+						? "stopped by a user while it waited for its "
+						  "restart"
+						: "stopped by a user while it waited for a worker");
 		return;
 	}
 	if (!task->stopping) {
@@ -220,27 +255,60 @@ void tasks_requeue(struct manager *m, struct live *live, const char *cause) {
 	enqueue(m, live, cause);
 }
 
-void tasks_place_waiting(struct manager *m) {
+void tasks_hurry(struct manager *m, struct live *live) {
+	if (live->task->due_at != 0) {
+		live->task->due_at = 0;
+		live->task->restarts = 0;
+		live->due_ms = 0;
+		m->next_due_ms = 0;
+		record(m, live->task, "started by a user before its time");
+	}
+}
+
+/* False if nobody behind it will find a worker either. */
+static bool place_one(struct manager *m, struct live *live) {
 	struct error err;
-	if (!m->slot_freed || m->failed) {
+	bool busy = false;
+	struct worker *worker = place(m, live->task, &busy, &err);
+	if (worker != NULL) {
+		live_list_remove(&m->waiting, live);
+		assign(m, live, worker);
+	}
+	return worker != NULL || !place_is_easy(live->task);
+}
+
+void tasks_place_waiting(struct manager *m) {
+	if ((!m->slot_freed && m->now_ms < m->next_due_ms) || m->failed) {
 		return;
 	}
+	bool going = true;
+	m->next_due_ms = UINT64_MAX;
 	for (struct live *live = m->waiting.first, *next; live != NULL; live = next) {
-		bool busy = false;
 		next = live->next;
-		struct worker *worker = place(m, live->task, &busy, &err);
-		if (worker != NULL) {
-			live_list_remove(&m->waiting, live);
-			assign(m, live, worker);
-		} else if (live->task->pinned == NULL && live->task->work.engine == NULL) {
-			return; /* who asks for nothing special found nothing: nobody behind will */
+		if (live->due_ms > m->now_ms) {
+			m->next_due_ms = live->due_ms < m->next_due_ms ? live->due_ms
+								       : m->next_due_ms;
+		} else {
+			going = going && place_one(m, live);
 		}
 	}
+}
+
+/* The wall clock may have jumped: no restart waits longer than the longest pause. */
+static uint64_t due_from_now(const struct task *task) {
+	int64_t left = (task->due_at - clock_wall_ns()) / 1000000;
+	if (task->due_at == 0 || left <= 0) {
+		return 0;
+	}
+	return clock_ms() +
+	       ((uint64_t)left < RESTART_PAUSE_MAX_MS ? (uint64_t)left : RESTART_PAUSE_MAX_MS);
 }
 
 void tasks_adopt(struct manager *m, struct task *task) {
 	struct live *live = make_live(m, task);
 	if (task->queued || task->at.proplet_id == NULL) {
+		live->due_ms = due_from_now(task);
+		m->next_due_ms = 0;
 		live_list_add(&m->waiting, live);
 		return;
 	}

@@ -108,12 +108,14 @@ static void bury(struct manager *m, struct worker *worker) {
 	}
 }
 
-/* Silence says nothing while we cannot hear, and not before the others have had the time to find
- * the broker again as well (their pauses grow to 5 s). */
+/* Silence says nothing while we cannot hear; and whom we have not heard since then gets the time to
+ * find the broker again as well (the pauses between attempts grow to 5 s). */
 static bool is_dead(const struct manager *m, const struct proplet *proplet) {
-	uint64_t patience = proplet_deadline(proplet) - proplet->heard_ms + RETURN_MS;
-	return m->now_ms >= proplet_deadline(proplet) &&
-	       (m->deaf_ms == 0 || m->now_ms >= m->deaf_ms + patience);
+	uint64_t deadline = proplet_deadline(proplet);
+	if (proplet->heard_ms <= m->deaf_ms) {
+		deadline += m->deaf_ms - proplet->heard_ms + RETURN_MS;
+	}
+	return m->now_ms >= deadline;
 }
 
 void workers_tick(struct manager *m) {

@@ -47,10 +47,11 @@ static bool decode_inline(struct attempt *attempt, struct source *source, struct
 		return error_set(err, ERROR_UNSUPPORTED,
 				command->encrypted ? "field \"encrypted\": this worker does not "
 						     "run encrypted workloads yet"
-				: command->image_url != NULL ? "field \"image_url\": this worker "
-							       "does not pull images yet"
-							     : "field \"file\" is missing: there "
-							       "is no module to run");
+				: command->work.image_url != NULL
+						? "field \"image_url\": this worker "
+						  "does not pull images yet"
+						: "field \"file\" is missing: there "
+						  "is no module to run");
 	}
 	source->bytes = BUF_INIT(attempt->worker->settings->module_max);
 	if (!base64_decode(command->file, strlen(command->file), &source->bytes, err)) {

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`restart`: an ended task begins again by itself, as a new attempt, bounded and with pauses."""
+import time
+
+import pytest
+
+from api import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING
+from modules import example, guest, wat
+from wait import stays, wait_until
+
+ADD = example("add")
+TRAP = wat("(module (func (export \"main\") unreachable))")
+
+
+def ends(rest, task_id):
+    """How each attempt ended."""
+    return [(attempt, state) for attempt, state in rest.states(task_id)
+            if state in (COMPLETED, FAILED, INTERRUPTED)]
+
+
+def test_never_is_the_default(rest):
+    task = rest.create("boom", TRAP)
+    rest.start(task["id"])
+    assert rest.wait(task["id"])["state"] == FAILED
+    assert stays(lambda: rest.task(task["id"])["attempt"] == 1, 1.2)
+
+
+@pytest.mark.parametrize("policy,module,inputs,end", [
+    ("on-failure", TRAP, [], FAILED), ("always", TRAP, [], FAILED), ("always", ADD, [1, 2], COMPLETED)])
+def test_restarts_are_bounded(rest, policy, module, inputs, end):
+    task = rest.create("x", module, inputs=inputs, restart=policy, restart_limit=2,
+                       invoke="main" if module is TRAP else "add")
+    begin = time.monotonic()
+    rest.start(task["id"])
+    done = rest.wait(task["id"])  # answers only at the very end
+    took = time.monotonic() - begin
+    assert (done["state"], done["attempt"], done["restarts"]) == (end, 3, 2), done
+    assert ends(rest, task["id"]) == [(1, end), (2, end), (3, end)]
+    assert took >= 3, "1 s before the first restart, 2 s before the second"
+    moves = [(move["attempt"], move["state"]) for move in done["history"]]
+    assert moves == sorted(moves)
+    if end == FAILED:
+        assert "unreachable" in next(m for m in done["history"] if m["state"] == FAILED)["cause"]
+    rest.start(task["id"])  # by a user: the series begins anew
+    assert rest.task(task["id"]).get("restarts", 0) <= 1
+    rest.stop(task["id"])
+
+
+def test_success_needs_no_restart(rest):
+    task = rest.create("add", ADD, inputs=[1, 2], restart="on-failure")
+    rest.start(task["id"])
+    assert rest.wait(task["id"])["attempt"] == 1
+    assert stays(lambda: rest.task(task["id"])["state"] == COMPLETED, 1.2)
+
+
+def test_a_stop_ends_it(rest):
+    """While it runs, and while it waits for its restart."""
+    running = rest.create("nap", guest("nap"), inputs=["60000"], restart="always")
+    waiting = rest.create("boom", TRAP, restart="always", restart_limit=100)
+    for task in (running, waiting):
+        rest.start(task["id"])
+    wait_until(lambda: rest.task(running["id"])["state"] == RUNNING, 10, "Running")
+    view = wait_until(lambda: (t := rest.task(waiting["id"])).get("restart_at") and t, 10, "a pause")
+    assert (view["state"], view["queued"], view["attempt"]) == (PENDING, True, view["restarts"] + 1)
+    for task in (running, waiting):
+        rest.stop(task["id"])
+        done = rest.wait(task["id"])
+        assert done["state"] == INTERRUPTED and "user" in done["history"][-1]["cause"]
+        attempt = done["attempt"]
+        assert stays(lambda: rest.task(task["id"])["attempt"] == attempt, 1.5)
+
+
+def test_a_user_need_not_wait(rest):
+    task = rest.create("boom", TRAP, restart="always", restart_limit=100)
+    rest.start(task["id"])
+    wait_until(lambda: rest.task(task["id"]).get("restarts", 0) >= 3, 20, "a pause of 4 s")
+    attempt = rest.task(task["id"])["attempt"]
+    rest.start(task["id"])
+    wait_until(lambda: len(ends(rest, task["id"])) >= attempt, 2, "the attempt, at once")
+    rest.stop(task["id"])
+
+
+def test_a_lost_worker_counts_as_failure(stack):
+    stack.start(workers=2, PROPLET_LIVELINESS_INTERVAL="300ms")
+    task = stack.rest.create("nap", guest("nap"), inputs=["3000"], restart="on-failure")
+    stack.rest.start(task["id"])
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    stack.proplet(stack.rest.task(task["id"])["proplet_id"]).kill()
+    done = stack.rest.wait(task["id"], 30)
+    assert (done["state"], done["attempt"]) == (COMPLETED, 2), done
+
+
+def test_the_manager_remembers(stack):
+    """A pause outlives kill -9 of the manager."""
+    stack.start()
+    task = stack.rest.create("boom", TRAP, restart="always", restart_limit=3)
+    stack.rest.start(task["id"])
+    wait_until(lambda: stack.rest.task(task["id"]).get("restarts") == 2, 10, "the second pause")
+    stack.manager.kill()
+    stack.restart_manager()
+    done = stack.rest.wait(task["id"], 30)
+    assert (done["state"], done["attempt"], done["restarts"]) == (FAILED, 4, 3), done
+    assert ends(stack.rest, task["id"]) == [(n, FAILED) for n in (1, 2, 3, 4)]
