@@ -90,7 +90,6 @@ static void remove_orphans(struct manager *m, bool committed) {
 			modules_remove(m->modules, m->orphans.items[i]);
 		}
 	}
-	strings_finish(&m->orphans);
 }
 
 static void free_guests(struct manager *m) {
@@ -105,7 +104,7 @@ static void free_guests(struct manager *m) {
 static void end(struct manager *m, bool committed) {
 	send_letters(m, committed);
 	workers_untouch(m);
-	remove_orphans(m, committed);
+	strings_finish(&m->orphans);
 	free_guests(m);
 	strings_finish(&m->finished);
 }
@@ -158,6 +157,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 	if (!committed) {
 		recover_batch(m, items);
 	}
+	remove_orphans(m, committed); /* before the answers: who deleted a task finds the room */
 	wait_answer(m, committed);
 	close_all(items);
 	end(m, committed);
