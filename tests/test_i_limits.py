@@ -3,7 +3,7 @@
 import pytest
 
 from api import COMPLETED, FAILED
-from modules import example, guest
+from modules import example, guest, wat
 from stack import measure
 
 ENGINES = ["multipass", "singlepass", "interp"]
@@ -86,6 +86,25 @@ def test_many_misbehave_at_once(up, rest):
     assert all(rest.wait(task_id)["state"] == FAILED for task_id in ids)
     assert [rest.wait(i)["results"] for i in good] == [str(2 * n) for n in range(20)]
     up.all_alive()
+
+
+ZEROS = wat("""(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 4)
+  (data (i32.const 0) "\\10\\00\\00\\00\\00\\00\\01\\00") ;; 64 KiB of zeros from 16 on
+  (func (export "_start") (local $n i32)
+    (loop $again
+      (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $n) (i32.const 256))))))""")
+
+
+def test_output_that_grows_in_json(rest):
+    """Zero bytes take six characters each: what no message could carry is cut, and says so."""
+    done = rest.run("zeros", ZEROS, limits={"output_bytes": 16 << 20})
+    assert (done["state"], done["truncated"]) == (COMPLETED, True)
+    assert set(done["stdout"]) == {"\0"} and 1 << 20 <= len(done["stdout"]) < 16 << 20
 
 
 def test_worker_is_well_afterwards(rest):

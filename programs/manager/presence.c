@@ -42,10 +42,11 @@ static void hear_running(struct manager *m, struct worker *worker, const struct 
 	}
 }
 
-/* A result on its way: the worker says it again by itself until it is acknowledged. */
+/* A result on its way: the worker says it again by itself until it is acknowledged. It may be one
+ * of an earlier boot, which has waited on the worker's disk. */
 static void hear_held(struct manager *m, struct worker *worker, const struct attempt_ref *ref) {
 	struct live *live = tasks_live(m, ref->task_id);
-	if (!is_current(live, worker, ref)) {
+	if (live == NULL || live->worker != worker || live->task->attempt != ref->attempt) {
 		workers_ack(m, worker, ref->task_id, ref->attempt);
 		return;
 	}

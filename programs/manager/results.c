@@ -66,8 +66,7 @@ static void note_run(struct manager *m, struct live *live, const struct outcome 
 static void release(struct manager *m, const struct report *report) {
 	struct worker *worker =
 			report->proplet_id != NULL ? workers_find(m, report->proplet_id) : NULL;
-	if (worker != NULL && report->attempt != 0 &&
-			strcmp(worker->proplet->boot, report->boot) == 0) {
+	if (worker != NULL && report->attempt != 0) {
 		workers_ack(m, worker, report->task_id, report->attempt);
 	}
 }

@@ -67,7 +67,7 @@ static void publish_held(struct worker *worker, uint64_t older_than_ms) {
 	uint64_t now = clock_ms();
 	for (size_t at = 0; map_next(worker->attempts, &at, &key, &value);) {
 		struct attempt *attempt = value;
-		if (attempt->over && attempt->published_ms + older_than_ms <= now) {
+		if (attempt->over && report_due(attempt, older_than_ms, now)) {
 			report_publish(worker, attempt);
 		}
 	}

@@ -2,6 +2,7 @@
 /* The table of attempts: those that run and those whose results are held. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -51,6 +52,19 @@ struct attempt *attempt_create(struct worker *worker, struct command *command) {
 	if (attempt->command.attempt != 0) {
 		add_fresh(worker, attempt);
 	}
+	return attempt;
+}
+
+struct attempt *attempt_restore(struct worker *worker, struct report *report) {
+	struct attempt *attempt = MEM_NEW(struct attempt);
+	attempt->worker = worker;
+	attempt->report = *report;
+	attempt->over = attempt->journaled = true;
+	memcpy(attempt->command.task_id, report->task_id, sizeof(report->task_id));
+	attempt->command.attempt = report->attempt;
+	make_key(attempt->key, report->task_id, report->attempt);
+	(void)map_put(worker->attempts, attempt->key, attempt);
+	worker->held++;
 	return attempt;
 }
 

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "proplet/state.h"
 #include "proplet/system.h"
 #include "proplet/worker.h"
 
@@ -43,29 +44,6 @@ static void block_signals(void) {
 	(void)sigaddset(&set, SIGINT);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-}
-
-/* The folder for the external runtime's files; a temporary one is removed at the end. */
-static char *open_folder(
-		const struct proplet_settings *settings, bool *temporary, struct error *err) {
-	*temporary = settings->state_dir == NULL;
-	if (!*temporary) {
-		char *folder = str_format("%s/external", settings->state_dir);
-		if (!file_make_folder(folder, err)) {
-			(void)error_wrap(err, "setting PROPLET_STATE_DIR");
-			free(folder);
-			return NULL;
-		}
-		return folder;
-	}
-	char *folder = str_copy("/tmp/proplet-XXXXXX");
-	if (mkdtemp(folder) == NULL) {
-		error_set(err, ERROR_INTERNAL,
-				"no temporary folder can be made; set PROPLET_STATE_DIR");
-		free(folder);
-		return NULL;
-	}
-	return folder;
 }
 
 static bool open_engine(struct worker *worker, const char *folder, struct error *err) {
@@ -110,16 +88,15 @@ static bool open_bus(struct worker *worker, struct error *err) {
 	return worker->fetcher != NULL;
 }
 
-static void close_all(struct worker *worker, const char *folder, bool temporary) {
+static void close_all(struct worker *worker, struct state *state) {
 	struct error ignored;
 	CLEANUP(mem_freep) char *will = announce_will(worker);
 	(void)!bus_publish(worker->bus, worker->topics.alive, will, strlen(will), &ignored);
 	bus_destroy(worker->bus, 1000);
 	fetcher_close(worker->fetcher);
 	queue_close(worker->queue);
-	if (temporary) {
-		(void)rmdir(folder);
-	}
+	journal_close(worker->journal);
+	state_close(state);
 	log_info("ended");
 }
 
@@ -135,7 +112,7 @@ int main(int argc, char **argv) {
 	struct proplet_settings settings = { 0 };
 	struct worker worker = { .settings = &settings };
 	struct error err;
-	bool temporary;
+	struct state state;
 	pthread_t signals;
 	block_signals();
 	switch (proplet_settings_load(&settings, argc, argv, &err)) {
@@ -148,14 +125,15 @@ int main(int argc, char **argv) {
 	worker.queue = queue_create(0);
 	worker.attempts = map_create();
 	worker.metadata = system_metadata(&settings);
-	CLEANUP(mem_freep) char *folder = open_folder(&settings, &temporary, &err);
-	if (folder == NULL ||
+	if (!state_open(&state, settings.state_dir, settings.client_id, &err) ||
 			!topics_init(&worker.topics, settings.domain_id, settings.channel_id,
 					&err) ||
-			!open_engine(&worker, folder, &err)) {
+			!open_engine(&worker, state.external, &err)) {
 		log_error("cannot start error=\"%s\"", err.message);
 		return error_exit_code(err.code);
 	}
+	worker.journal = journal_open(state.results);
+	report_restore(&worker);
 	worker.command_topic = topics_command(&worker.topics, settings.client_id);
 	if (!open_bus(&worker, &err)) {
 		log_error("cannot start error=\"%s\"", err.message);
@@ -165,6 +143,6 @@ int main(int argc, char **argv) {
 			AIRSCREW_VERSION);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &worker);
 	worker_run(&worker);
-	close_all(&worker, folder, temporary);
+	close_all(&worker, &state);
 	end();
 }

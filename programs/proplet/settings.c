@@ -51,8 +51,8 @@ static const struct setting rows[] = {
 	ROW("PROPLET_EXTERNAL_WASM_RUNTIME", "external-wasm-runtime", TEXT, external, NULL,
 			"program that runs modules of engine \"external\"", .min = 0),
 	ROW("PROPLET_STATE_DIR", "state-dir", TEXT, state_dir, NULL,
-			"folder for module files of the external runtime; default: one below /tmp, "
-			"removed at the end",
+			"folder for results that the manager has not taken yet; default: "
+			"$STATE_DIRECTORY, or propeller in $XDG_STATE_HOME or ~/.local/state",
 			.min = 0),
 	ROW("PROPLET_MANAGER_K8S_NAMESPACE", "namespace", TEXT, space, "default",
 			"the namespace it announces", .min = 0),

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+enum { SAVE_MS = 2000, SAVES_PER_BEAT = 32 };
+
 void worker_put(struct worker *worker, struct event *event) {
 	if (!queue_put(worker->queue, &event->link) && event->attempt == NULL) {
 		command_finish(&event->command);
@@ -64,6 +66,7 @@ static void beat(struct worker *worker, uint64_t now) {
 	if (now >= worker->next_beat_ms) {
 		worker->next_beat_ms = now + worker->settings->interval_ms;
 		announce_beat(worker);
+		report_save(worker, SAVE_MS, SAVES_PER_BEAT);
 	}
 }
 
@@ -95,4 +98,5 @@ void worker_run(struct worker *worker) {
 		notice_fresh(worker, now);
 		beat(worker, now);
 	}
+	report_save(worker, 0, SIZE_MAX); /* what the manager still has to take */
 }

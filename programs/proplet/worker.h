@@ -20,6 +20,7 @@
 #include "engine/cache.h"
 #include "model/message.h"
 #include "proplet/fetch.h"
+#include "proplet/journal.h"
 #include "proplet/numbers.h"
 #include "proplet/settings.h"
 
@@ -57,6 +58,9 @@ struct attempt {
 	bool noticed;                /* `running` was said */
 	uint64_t due_ms;             /* when it is to be said */
 	uint64_t published_ms;       /* when the result was published last; 0: never */
+	size_t report_bytes;         /* of the message */
+	uint64_t held_ms;            /* since when it is held */
+	bool journaled;              /* the result is on disk */
 	struct attempt *prev, *next; /* among worker.fresh */
 	bool in_fresh;
 };
@@ -69,6 +73,7 @@ struct worker {
 	struct queue *queue; /* safe from any thread */
 	struct bus *bus;     /* safe from any thread */
 	struct fetcher *fetcher;
+	struct journal *journal; /* NULL: there is no folder for it */
 	struct engine *engine;
 	struct module_cache *cache;
 	json_t *metadata;
@@ -109,10 +114,16 @@ bool run_begin(struct attempt *attempt);
 /* report.c */
 void report_hold(struct worker *worker, struct attempt *attempt); /* it has ended: publish, hold */
 void report_publish(struct worker *worker, struct attempt *attempt); /* again */
-void report_drop(struct worker *worker, struct attempt *attempt);    /* acknowledged: free */
+/* True if a held result should be said again: it was not, or so long ago, and a large one later. */
+bool report_due(const struct attempt *attempt, uint64_t older_than_ms, uint64_t now);
+void report_drop(struct worker *worker, struct attempt *attempt); /* acknowledged: free */
+void report_restore(struct worker *worker); /* what an earlier boot has left on disk */
+/* Puts results on disk that have waited for so long; at most `most` of them. */
+void report_save(struct worker *worker, uint64_t older_than_ms, size_t most);
 
 /* attempts.c */
 struct attempt *attempt_create(struct worker *worker, struct command *command);
+struct attempt *attempt_restore(struct worker *worker, struct report *report); /* held */
 struct attempt *attempt_find(struct worker *worker, const char *task_id, uint64_t attempt);
 void attempt_unfresh(struct worker *worker, struct attempt *attempt);
 void attempt_destroy(struct worker *worker, struct attempt *attempt);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proplet/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Where state lies if nobody says so, or NULL. */
+static char *default_folder(void) {
+	static const struct {
+		const char *variable, *below;
+	} places[] = { { "STATE_DIRECTORY", "" }, { "XDG_STATE_HOME", "/propeller" },
+		{ "HOME", "/.local/state/propeller" } };
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *value = getenv(places[i].variable);
+		if (value != NULL && value[0] == '/') {
+			return str_format("%s%s", value, places[i].below);
+		}
+	}
+	return NULL;
+}
+
+static bool take_lock(struct state *state, struct error *err) {
+	CLEANUP(mem_freep) char *path = str_format("%s/lock", state->folder);
+	state->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (state->lock < 0) {
+		return error_errno(err, errno, "making %s", path);
+	}
+	return flock(state->lock, LOCK_EX | LOCK_NB) == 0 ||
+	       error_set(err, ERROR_CONFLICT,
+			       "another worker with this client id uses %s: end it, or choose "
+			       "another PROPLET_CLIENT_ID or PROPLET_STATE_DIR",
+			       state->folder);
+}
+
+static bool open_parts(struct state *state, struct error *err) {
+	state->external = str_format("%s/external", state->folder);
+	if (!file_make_folder(state->external, err)) {
+		return false;
+	}
+	if (state->temporary) {
+		return true;
+	}
+	state->results = str_format("%s/results", state->folder);
+	return file_make_folder(state->results, err) && take_lock(state, err);
+}
+
+static bool open_temporary(struct state *state, struct error *err) {
+	state->temporary = true;
+	state->folder = str_copy("/tmp/proplet-XXXXXX");
+	return mkdtemp(state->folder) != NULL ||
+	       error_set(err, ERROR_INTERNAL,
+			       "no temporary folder can be made; set PROPLET_STATE_DIR");
+}
+
+static bool try_default(struct state *state, const char *client_id) {
+	struct error err;
+	CLEANUP(mem_freep) char *base = default_folder();
+	char *folder = str_format("%s/proplet-%s", base != NULL ? base : "", client_id);
+	if (base != NULL && file_make_folder(folder, &err)) {
+		state->folder = folder;
+		return true;
+	}
+	log_warn("no folder for state: results are lost if the worker ends while the manager "
+		 "cannot be reached; set PROPLET_STATE_DIR");
+	free(folder);
+	return false;
+}
+
+bool state_open(struct state *state, const char *state_dir, const char *client_id,
+		struct error *err) {
+	*state = (struct state){ .lock = -1 };
+	if (state_dir != NULL) {
+		state->folder = str_format("%s/proplet-%s", state_dir, client_id);
+		if (!file_make_folder(state->folder, err)) {
+			return error_wrap(err, "setting PROPLET_STATE_DIR");
+		}
+	} else if (!try_default(state, client_id) && !open_temporary(state, err)) {
+		return false;
+	}
+	return open_parts(state, err);
+}
+
+void state_close(struct state *state) {
+	if (state->temporary && state->external != NULL) {
+		(void)rmdir(state->external);
+		(void)rmdir(state->folder);
+	}
+	free(state->folder);
+	free(state->external);
+	free(state->results);
+	file_closep(&state->lock);
+	*state = (struct state){ .lock = -1 };
+}
