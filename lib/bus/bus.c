@@ -44,6 +44,16 @@ static int configure_will(struct mosquitto *client, const struct bus_options *op
 			options->qos, false);
 }
 
+/* mosquitto, as it is configured by default, hangs up on who has more than 20 messages of QoS 2 on
+ * their way. */
+enum { EXACTLY_ONCE_INFLIGHT = 20 };
+
+static unsigned in_flight(const struct bus_options *options) {
+	unsigned wanted = options->inflight < UINT16_MAX ? options->inflight : UINT16_MAX;
+	bool too_many = wanted == 0 || wanted > EXACTLY_ONCE_INFLIGHT;
+	return options->qos == 2 && too_many ? EXACTLY_ONCE_INFLIGHT : wanted;
+}
+
 static bool configure(
 		struct mosquitto *client, const struct bus_options *options, struct error *err) {
 	int code = configure_will(client, options);
@@ -54,8 +64,7 @@ static bool configure(
 		code = mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
 	}
 	if (code == MOSQ_ERR_SUCCESS) {
-		unsigned inflight = options->inflight < UINT16_MAX ? options->inflight : UINT16_MAX;
-		code = mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, (int)inflight);
+		code = mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, (int)in_flight(options));
 	}
 	if (code != MOSQ_ERR_SUCCESS) {
 		return error_set(err, ERROR_INVALID,

@@ -26,7 +26,8 @@ struct bus_options {
 	const char *password; /* NULL: none */
 	unsigned keepalive_seconds;
 	int qos;           /* 0..2, for publish and subscribe alike */
-	unsigned inflight; /* unacknowledged messages on their way out; 0: as many as there are */
+	unsigned inflight; /* unacknowledged messages on their way out; 0: as many as there are (QoS
+			      2: 20) */
 	const char *will_topic; /* NULL: no last will */
 	const char *will_payload;
 	size_t message_max; /* longer messages are dropped with a log line */
