@@ -220,6 +220,24 @@ bool http_client_send(struct http_client *client, const struct http_call *call,
 	return transfer_error(client, &transfer, code, err);
 }
 
+/* For servers that name no type of problem. */
+static enum error_code code_of_status(int status) {
+	static const struct {
+		int status;
+		enum error_code code;
+	} rows[] = { { 401, ERROR_DENIED }, { 403, ERROR_DENIED }, { 404, ERROR_NOT_FOUND },
+		{ 405, ERROR_METHOD }, { 409, ERROR_CONFLICT }, { 413, ERROR_TOO_LARGE },
+		{ 415, ERROR_MEDIA_TYPE }, { 422, ERROR_UNSUPPORTED }, { 429, ERROR_BUSY },
+		{ 502, ERROR_UNAVAILABLE }, { 503, ERROR_UNAVAILABLE }, { 504, ERROR_TIMEOUT },
+		{ 507, ERROR_NO_SPACE } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].status == status) {
+			return rows[i].code;
+		}
+	}
+	return status < 500 ? ERROR_INVALID : ERROR_INTERNAL;
+}
+
 bool http_answer_error(const struct http_answer *answer, struct error *err) {
 	json_t *problem = json_loadb(buf_text(&answer->body), answer->body.size, 0, NULL);
 	const char *type = json_string_value(json_object_get(problem, "type"));
@@ -228,8 +246,8 @@ bool http_answer_error(const struct http_answer *answer, struct error *err) {
 	if (text == NULL) {
 		text = json_string_value(json_object_get(problem, "error"));
 	}
-	error_set(err, slug != NULL ? error_from_slug(slug + 1) : ERROR_INTERNAL, "%s",
-			text != NULL ? text : "the server gave no reason");
+	error_set(err, slug != NULL ? error_from_slug(slug + 1) : code_of_status(answer->status),
+			"%s", text != NULL ? text : "the server gave no reason");
 	if (text == NULL || slug == NULL) {
 		(void)error_wrap(err, "HTTP status %d", answer->status);
 	}

@@ -48,7 +48,8 @@ struct http_answer {
  */
 bool http_client_send(struct http_client *client, const struct http_call *call,
 		struct http_answer *answer, struct error *err) MUST_CHECK;
-/* Turns an answer >= 400 into an error: code from the problem type, message from detail/error. */
+/* Makes err from an answer >= 400: the code from the problem's type, else from the status; the
+ * message from its detail or error. Returns false. */
 bool http_answer_error(const struct http_answer *answer, struct error *err);
 /* For parts of a path: percent-encoded, freed by the caller. */
 char *http_escape(const char *text) MUST_CHECK;
