@@ -46,7 +46,7 @@ struct task *manager_keep(struct manager *m, struct task *task) {
 	return task;
 }
 
-static void begin(struct manager *m) {
+void manager_begin(struct manager *m) {
 	m->writing = m->failed = m->slot_freed = false;
 	m->outbox = NULL;
 	m->outbox_end = &m->outbox;
@@ -55,7 +55,7 @@ static void begin(struct manager *m) {
 	m->wall_ns = clock_wall_ns();
 }
 
-static bool commit(struct manager *m) {
+bool manager_commit(struct manager *m) {
 	struct error err;
 	if (m->writing && !m->failed) {
 		(void)manager_wrote(m, store_commit(m->store, &err), &err);
@@ -101,7 +101,7 @@ static void free_guests(struct manager *m) {
 	m->guest_count = 0;
 }
 
-static void end(struct manager *m, bool committed) {
+void manager_end(struct manager *m, bool committed) {
 	send_letters(m, committed);
 	workers_untouch(m);
 	strings_finish(&m->orphans);
@@ -122,13 +122,13 @@ static void apply_all(struct manager *m, struct queue_item *items, bool only_rea
 static void recover_batch(struct manager *m, struct queue_item *items) {
 	struct error failure = m->failure, err;
 	store_rollback(m->store);
-	end(m, false);
+	manager_end(m, false);
 	manager_forget(m);
 	if (!manager_recover(m, &err)) {
 		log_error("the store cannot be read any more, ending error=\"%s\"", err.message);
 		exit(1); /* supervised: a fresh process finds everything that was committed */
 	}
-	begin(m);
+	manager_begin(m);
 	for (struct queue_item *item = items; item != NULL; item = item->next) {
 		struct deed *deed = QUEUE_ENTRY(item, struct deed, link);
 		if (!deed->reads) {
@@ -147,20 +147,20 @@ static void close_all(struct queue_item *items) {
 }
 
 static void run_batch(struct manager *m, struct queue_item *items) {
-	begin(m);
+	manager_begin(m);
 	apply_all(m, items, false);
 	workers_tick(m);
 	tasks_place_waiting(m);
 	retain_tick(m);
 	workers_flush(m);
-	bool committed = commit(m);
+	bool committed = manager_commit(m);
 	if (!committed) {
 		recover_batch(m, items);
 	}
 	remove_orphans(m, committed); /* before the answers: who deleted a task finds the room */
 	wait_answer(m, committed);
 	close_all(items);
-	end(m, committed);
+	manager_end(m, committed);
 }
 
 static uint64_t next_deadline(const struct manager *m) {

@@ -108,6 +108,12 @@ void manager_forget(struct manager *m);
 void manager_run(struct manager *m);
 void manager_stop(struct manager *m); /* any thread, signal-safe it is not */
 
+/* The frame of a batch, which the loop puts around its deeds: what is applied in between is
+ * committed, and published at the end if that went well. */
+void manager_begin(struct manager *m);
+bool manager_commit(struct manager *m);
+void manager_end(struct manager *m, bool committed);
+
 /* For deeds: opens the batch's transaction if it is not open; false when the batch has failed. */
 bool manager_write(struct manager *m);
 /* Notes the result of a store call: on false the whole batch fails with err. Returns ok. */

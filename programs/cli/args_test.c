@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+
+enum { CREATE = 1, RUN = 2, LIST = 4 };
+
+static const struct verb create = {
+	.noun = "tasks", .name = "create", .usage = "NAME", .flags = CREATE, .min = 1, .max = 1
+};
+static const struct verb run = { .noun = "tasks",
+	.name = "run",
+	.usage = "FILE",
+	.flags = RUN,
+	.min = 1,
+	.max = ARGUMENTS_MAX };
+static const struct verb list = { .noun = "tasks", .name = "list", .usage = "", .flags = LIST };
+
+static struct arguments arguments;
+
+/* Words separated by spaces. */
+static bool parse(const struct verb *verb, const char *line, struct error *err) {
+	static char text[512];
+	char *argv[64] = { 0 };
+	int count = 0;
+	memset(&arguments, 0, sizeof(arguments));
+	(void)snprintf(text, sizeof(text), "%s", line);
+	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
+		argv[count++] = word;
+	}
+	return arguments_parse(&arguments, verb, argv, err);
+}
+
+static void forms_of_flags(void **state) {
+	(void)state;
+	struct error err;
+	static const char *const lines[] = { "x --file a.wasm -m http://h -o json",
+		"--file=a.wasm x -m=http://h -o=json",
+		"-f a.wasm --manager-url http://h x --output json" };
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_true(parse(&create, lines[i], &err));
+		assert_string_equal(arguments.flags[FLAG_FILE], "a.wasm");
+		assert_string_equal(arguments.flags[FLAG_MANAGER], "http://h");
+		assert_string_equal(arguments.flags[FLAG_OUTPUT], "json");
+		assert_int_equal(arguments.count, 1);
+		assert_string_equal(arguments.items[0], "x");
+	}
+	assert_true(parse(&create, "x --daemon --file=", &err));
+	assert_string_equal(arguments.flags[FLAG_DAEMON], "");
+	assert_string_equal(arguments.flags[FLAG_FILE], "");
+}
+
+static void numbers_and_what_follows_two_dashes_are_items(void **state) {
+	(void)state;
+	struct error err;
+	assert_true(parse(&run, "a.wasm -5 10 --invoke add -- --invoke -x", &err));
+	assert_int_equal(arguments.count, 5);
+	assert_string_equal(arguments.items[1], "-5");
+	assert_string_equal(arguments.items[3], "--invoke");
+	assert_string_equal(arguments.items[4], "-x");
+	assert_string_equal(arguments.flags[FLAG_INVOKE], "add");
+	assert_true(parse(&run, "a.wasm -", &err));
+	assert_string_equal(arguments.items[1], "-");
+}
+
+static void the_old_offset(void **state) {
+	(void)state;
+	struct error err;
+	assert_true(parse(&list, "-o 20 -l 5", &err));
+	assert_string_equal(arguments.flags[FLAG_OFFSET], "20");
+	assert_null(arguments.flags[FLAG_OUTPUT]);
+	assert_string_equal(arguments.flags[FLAG_LIMIT], "5");
+}
+
+static void what_is_refused(void **state) {
+	(void)state;
+	static const struct {
+		const struct verb *verb;
+		const char *line, *says;
+	} rows[] = {
+		{ &create, "x --fil a", "unknown flag --fil; did you mean file?" },
+		{ &create, "x --samples", "unknown flag --samples" }, /* another verb's */
+		{ &create, "x -q", "unknown flag -q" },
+		{ &create, "x -fa", "unknown flag -fa" },
+		{ &create, "x --file", "flag --file needs a value" },
+		{ &create, "x -o yaml", "\"yaml\" is neither table nor json" },
+		{ &create, "", "usage: propeller-cli tasks create NAME" },
+		{ &create, "x y", "usage: propeller-cli tasks create NAME" },
+		{ &create, "x --", "" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct error err = { 0 };
+		bool ok = parse(rows[i].verb, rows[i].line, &err);
+		if (ok != (rows[i].says[0] == 0) ||
+				(!ok && strstr(err.message, rows[i].says) == NULL)) {
+			fail_msg("%s: %s", rows[i].line, err.message);
+		}
+		assert_true(ok || err.code == ERROR_INVALID);
+	}
+}
+
+static void help_needs_no_arguments(void **state) {
+	(void)state;
+	struct error err;
+	assert_true(parse(&create, "--help", &err));
+	assert_true(parse(&create, "-h a b c", &err));
+}
+
+static void too_many_arguments(void **state) {
+	(void)state;
+	struct error err;
+	char *argv[ARGUMENTS_MAX + 2];
+	for (int i = 0; i <= ARGUMENTS_MAX; i++) {
+		argv[i] = (char[]){ "x" };
+	}
+	argv[ARGUMENTS_MAX + 1] = NULL;
+	memset(&arguments, 0, sizeof(arguments));
+	assert_false(arguments_parse(&arguments, &run, argv, &err));
+	argv[ARGUMENTS_MAX] = NULL;
+	memset(&arguments, 0, sizeof(arguments));
+	assert_true(arguments_parse(&arguments, &run, argv, &err));
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forms_of_flags),
+		cmocka_unit_test(numbers_and_what_follows_two_dashes_are_items),
+		cmocka_unit_test(the_old_offset),
+		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(help_needs_no_arguments),
+		cmocka_unit_test(too_many_arguments),
+	};
+	return cmocka_run_group_tests_name("cli/args", tests, NULL, NULL);
+}
