@@ -24,16 +24,17 @@ static const struct verb list = { .noun = "tasks", .name = "list", .usage = "", 
 
 static struct arguments arguments;
 
+static struct strings words;
+
 /* Words separated by spaces. */
 static bool parse(const struct verb *verb, const char *line, struct error *err) {
-	static char text[512];
 	char *argv[64] = { 0 };
-	int count = 0;
-	memset(&arguments, 0, sizeof(arguments));
-	(void)snprintf(text, sizeof(text), "%s", line);
-	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
-		argv[count++] = word;
+	strings_finish(&words);
+	strings_split(&words, line, ' ');
+	for (size_t i = 0; i < words.count; i++) {
+		argv[i] = words.items[i];
 	}
+	memset(&arguments, 0, sizeof(arguments));
 	return arguments_parse(&arguments, verb, argv, err);
 }
 
@@ -125,6 +126,7 @@ static void too_many_arguments(void **state) {
 	argv[ARGUMENTS_MAX] = NULL;
 	memset(&arguments, 0, sizeof(arguments));
 	assert_true(arguments_parse(&arguments, &run, argv, &err));
+	strings_finish(&words);
 }
 
 int main(void) {

@@ -70,7 +70,7 @@ static void expect(struct manager *m, const char *id, enum task_state state, con
 
 #define RESULT                                                                                     \
 	"\"proplet_id\":\"w\",\"boot\":\"" BOOT "\",\"attempt\":1,\"results\":\"3\",\"error\":"    \
-						"null"
+	"null"
 
 static void running_is_said(void **state) {
 	char id[UUID_SIZE];
