@@ -89,3 +89,11 @@ void strings_finish(struct strings *list) {
 	free(list->items);
 	*list = (struct strings){ 0 };
 }
+
+char **strings_argv(const struct strings *list) {
+	char **argv = mem_zero(list->count + 1, sizeof(*argv));
+	for (size_t i = 0; i < list->count; i++) {
+		argv[i] = list->items[i];
+	}
+	return argv;
+}

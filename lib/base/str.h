@@ -50,3 +50,5 @@ bool strings_has(const struct strings *list, const char *text);
 /* Cuts at a separator; empty pieces are left out. */
 void strings_split(struct strings *list, const char *text, char separator);
 void strings_finish(struct strings *list); /* leaves it empty */
+/* As exec wants them, with NULL at the end; the list is freed by the caller, its words are not. */
+char **strings_argv(const struct strings *list) MUST_CHECK;

@@ -24,6 +24,9 @@ struct entry {
 	struct error error;    /* if it failed */
 	struct module *module; /* if it is ready */
 	uint64_t late_ms;      /* while it compiles: when waiting for it ends */
+	struct run_stop *stop; /* ends its compilation when nobody waits any more */
+	bool stoppable;        /* while it compiles: in a child */
+	bool abandoned;        /* it was stopped, and is not in the list any more */
 	size_t users;          /* waiters, runs, and the thread that loads it */
 	struct entry *next;
 };
@@ -62,6 +65,7 @@ static void entries_free(struct entry *entry) {
 	while (entry != NULL) {
 		struct entry *next = entry->next;
 		module_destroy(entry->module);
+		run_stop_destroy(entry->stop);
 		free(entry);
 		entry = next;
 	}
@@ -135,10 +139,25 @@ static void unlock_and_free(struct module_cache *cache, struct entry *out) {
 	entries_free(out);
 }
 
+static bool on_its_way(const struct entry *entry) {
+	return entry->state == ENTRY_FETCHES || entry->state == ENTRY_COMPILES;
+}
+
+/* A compilation that nobody waits for ends if it can; who comes later begins anew. */
+static void abandon(struct module_cache *cache, struct entry *entry) {
+	if (entry->users == 1 && entry->state == ENTRY_COMPILES && entry->stoppable &&
+			!entry->abandoned) {
+		list_remove(cache, entry);
+		entry->abandoned = true;
+		run_stop_request(entry->stop);
+	}
+}
+
 /* Gives up one use; returns what is to be freed then. Under the lock. */
 static struct entry *leave(struct module_cache *cache, struct entry *entry) {
 	entry->users--;
-	if (entry->state == ENTRY_FAILED && entry->users == 0) {
+	abandon(cache, entry);
+	if (entry->users == 0 && (entry->state == ENTRY_FAILED || entry->abandoned)) {
 		entry->next = NULL;
 		return entry;
 	}
@@ -152,7 +171,7 @@ static void source_release(struct module_source *source) {
 	*source = (struct module_source){ 0 };
 }
 
-static void begin_compiling(struct entry *entry) {
+static void begin_compiling(struct entry *entry, size_t wasm_size) {
 	struct module_cache *cache = entry->cache;
 	pthread_mutex_lock(&cache->lock);
 	while (cache->compiling == cache->slots) {
@@ -160,6 +179,8 @@ static void begin_compiling(struct entry *entry) {
 	}
 	cache->compiling++;
 	entry->state = ENTRY_COMPILES;
+	entry->stoppable = engine_uses_child(cache->engine, entry->key.kind, wasm_size);
+	abandon(cache, entry); /* they may have gone while it was fetched */
 	uint64_t now = clock_ms();
 	entry->late_ms =
 			cache->compile_ms > UINT64_MAX - now ? UINT64_MAX : now + cache->compile_ms;
@@ -175,10 +196,10 @@ static struct module *load(struct entry *entry, struct error *err) {
 	if (!fetched) {
 		return NULL;
 	}
-	begin_compiling(entry);
+	begin_compiling(entry, wasm.size);
 	struct bytes bytes = { wasm.data, wasm.size };
-	return engine_compile(
-			entry->cache->engine, entry->key.kind, entry->key.metered, bytes, err);
+	return engine_prepare(entry->cache->engine, entry->key.kind, entry->key.metered, bytes,
+			entry->stop, err);
 }
 
 /* Tells everyone how it went. */
@@ -186,13 +207,14 @@ static void settle(struct entry *entry, struct module *module, const struct erro
 	struct module_cache *cache = entry->cache;
 	pthread_mutex_lock(&cache->lock);
 	cache->compiling -= entry->state == ENTRY_COMPILES;
-	if (module != NULL) {
-		entry->state = ENTRY_READY;
-		entry->module = module;
+	entry->state = module != NULL ? ENTRY_READY : ENTRY_FAILED;
+	entry->module = module;
+	if (entry->abandoned) {
+		/* nobody is there to be told */
+	} else if (module != NULL) {
 		cache->newest = entry;
 		cache->bytes += module_size(module);
 	} else {
-		entry->state = ENTRY_FAILED;
 		entry->error = *error;
 		list_remove(cache, entry);
 	}
@@ -239,8 +261,10 @@ static struct entry *entry_start(struct module_cache *cache, const struct module
 	entry->key = *key;
 	entry->source = *source;
 	entry->users = 1;
+	entry->stop = run_stop_create(cache->engine);
 	int rc = start_loader(entry);
 	if (rc != 0) {
+		run_stop_destroy(entry->stop);
 		free(entry);
 		error_errno(err, rc, "starting a thread to compile a module");
 		return NULL;
@@ -263,7 +287,7 @@ static void wait_change(struct module_cache *cache, const struct entry *entry) {
 /* Waits until the entry is ready, and says why not. Under the lock. */
 static bool wait_ready(struct module_cache *cache, const struct entry *entry,
 		const struct run_stop *stop, struct error *err) {
-	while (entry->state == ENTRY_FETCHES || entry->state == ENTRY_COMPILES) {
+	while (on_its_way(entry)) {
 		if (run_stop_requested(stop)) {
 			return error_set(err, ERROR_INTERRUPTED,
 					"stopped while the module was prepared");

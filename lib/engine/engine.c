@@ -46,6 +46,9 @@ struct engine *engine_create(const struct engine_options *options, struct error 
 	}
 	engine->external = str_copy(options != NULL ? options->external : NULL);
 	engine->folder = str_copy(options != NULL ? options->folder : NULL);
+	engine->self = str_copy(options != NULL ? options->self : NULL);
+	engine->compile_memory_bytes = options != NULL ? options->compile_memory_bytes : 0;
+	engine->compile_cpu_seconds = options != NULL ? options->compile_cpu_seconds : 0;
 	pthread_mutex_init(&engine->lock, NULL);
 	if (!offer(engine, err)) {
 		engine_destroy(engine);
@@ -66,6 +69,7 @@ void engine_destroy(struct engine *engine) {
 	pthread_mutex_destroy(&engine->lock);
 	free(engine->external);
 	free(engine->folder);
+	free(engine->self);
 	free(engine);
 }
 
@@ -92,13 +96,23 @@ bool wasm_header_check(struct bytes wasm, struct error *err) {
 	return true;
 }
 
+bool engine_uses_child(const struct engine *engine, enum engine_kind kind, size_t wasm_size) {
+	return engine->self != NULL && kind != ENGINE_EXTERNAL && wasm_size > ENGINE_CHILD_BYTES;
+}
+
 struct module *engine_compile(struct engine *engine, enum engine_kind kind, bool metered,
 		struct bytes wasm, struct error *err) {
+	return engine_prepare(engine, kind, metered, wasm, NULL, err);
+}
+
+struct module *engine_prepare(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct run_stop *stop, struct error *err) {
 	if (!wasm_header_check(wasm, err)) {
 		return NULL;
 	}
 	if (kind != ENGINE_EXTERNAL) {
-		return wasmtime_compile(engine, kind, metered, wasm, err);
+		const struct module_kind what = { kind, metered };
+		return wasmtime_compile(engine, &what, wasm, stop, err);
 	}
 	if (metered) {
 		error_set(err, ERROR_INVALID,

@@ -45,7 +45,15 @@ const char *engine_kind_name(enum engine_kind kind);
 struct engine_options {
 	const char *external; /* the external runtime: a path, a name in PATH, NULL for none */
 	const char *folder;   /* with external: where module files for it are kept, mode 0600 */
+	/* The program itself, if it calls child_main() (child.h): then large modules are compiled
+	 * in a child, and external runtimes die with this process. NULL: no children. */
+	const char *self;
+	uint64_t compile_memory_bytes; /* of addresses, for such a child; 0: no limit */
+	uint64_t compile_cpu_seconds;  /* 0: no limit */
 };
+
+/* Larger modules are compiled in a child. */
+enum { ENGINE_CHILD_BYTES = 256 * 1024 };
 
 struct engine;
 struct engine *engine_create(const struct engine_options *options, struct error *err) MUST_CHECK;
@@ -63,6 +71,13 @@ bool engine_offers(const struct engine *engine, enum engine_kind kind);
 struct module;
 struct module *engine_compile(struct engine *engine, enum engine_kind kind, bool metered,
 		struct bytes wasm, struct error *err) MUST_CHECK;
+/* The same, in a child if it is large: then a stop ends it within 100 ms (ERROR_INTERRUPTED), and
+ * the child's limits hold (ERROR_NO_MEMORY, ERROR_TIMEOUT). */
+struct run_stop;
+/* True if engine_prepare() would do so: then it can be stopped. */
+bool engine_uses_child(const struct engine *engine, enum engine_kind kind, size_t wasm_size);
+struct module *engine_prepare(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct run_stop *stop, struct error *err) MUST_CHECK;
 void module_destroy(struct module *module);      /* accepts NULL */
 size_t module_size(const struct module *module); /* bytes of code kept, for caches */
 

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "engine/child.h"
 #include "engine/inside.h"
 #include "engine/process.h"
 #include "engine/sections.h"
@@ -131,6 +132,9 @@ static void add_all(struct strings *to, const struct strings *from, const char *
 
 static void command_line(const struct external_module *module, const struct run_request *request,
 		const char *invoke, struct strings *words) {
+	if (module->module.engine->self != NULL) {
+		child_words(words, module->module.engine->self, "run");
+	}
 	strings_add(words, module->module.engine->external);
 	strings_add(words, "run");
 	if (invoke != NULL) {
@@ -141,13 +145,6 @@ static void command_line(const struct external_module *module, const struct run_
 	add_all(words, request->env, "--env");
 	strings_add(words, module->path);
 	add_all(words, request->inputs, NULL);
-}
-
-/* The words again, as exec wants them: with NULL at the end. */
-static char **argv_of(const struct strings *words) {
-	char **argv = mem_zero(words->count + 1, sizeof(*argv));
-	memcpy(argv, words->items, words->count * sizeof(*argv));
-	return argv;
 }
 
 static bool conclude(const struct process_outcome *outcome, const struct run_limits *limits,
@@ -184,7 +181,7 @@ static bool run(struct module *base, const struct run_request *request, struct r
 	}
 	CLEANUP(strings_finish) struct strings words = { 0 };
 	command_line(module, request, invoke, &words);
-	CLEANUP(mem_freep) char **argv = argv_of(&words);
+	CLEANUP(mem_freep) char **argv = strings_argv(&words);
 	struct process_request process = { .argv = argv,
 		.input = request->input,
 		.wall_ms = request->limits.wall_ms,

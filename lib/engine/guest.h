@@ -70,7 +70,5 @@ bool wasi_has(const char *name, size_t size);
 /* trap.c: errors of wasmtime in our words. Each takes what it tells about. */
 bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err);
 bool trap_set_error(const struct guest *guest, wasmtime_error_t *error, struct error *err);
-/* Sets a module error from the last and most telling part of wasmtime's chain. */
-bool module_set_error(wasmtime_error_t *error, struct error *err, const char *what);
 /* The names and types of all imports that nobody offers, a bounded text for the heap. */
 char *imports_tell(const struct wasm_module *module, wasmtime_error_t *error);

@@ -20,7 +20,8 @@ struct tier {
 enum { TIER_KINDS = ENGINE_INTERP + 1 };
 
 struct engine {
-	char *external, *folder; /* as in struct engine_options */
+	char *external, *folder, *self; /* as in struct engine_options */
+	uint64_t compile_memory_bytes, compile_cpu_seconds;
 	struct epochs epochs;
 	pthread_mutex_t lock;             /* guards what follows */
 	struct tier tiers[TIER_KINDS][2]; /* by kind and metered; made when first used */
@@ -42,14 +43,25 @@ struct module {
 /* "\0asm" and a version: ERROR_MODULE in plain words if not. */
 bool wasm_header_check(struct bytes wasm, struct error *err) MUST_CHECK;
 
+/* What is compiled differently. */
+struct module_kind {
+	enum engine_kind kind;
+	bool metered;
+};
+
 /* wasmtime.c */
+bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_kind kind,
+		struct bytes wasm, wasmtime_module_t **code, struct error *err) MUST_CHECK;
 bool tier_get(struct engine *engine, enum engine_kind kind, bool metered, struct tier *tier,
 		struct error *err) MUST_CHECK;
 void tier_finish(struct tier *tier);
 bool wasmtime_run(struct module *module, const struct run_request *request, struct run_stop *stop,
 		struct run_result *result, struct error *err); /* wasmtime_run.c */
-struct module *wasmtime_compile(struct engine *engine, enum engine_kind kind, bool metered,
-		struct bytes wasm, struct error *err) MUST_CHECK;
+/* With a stop, large modules are compiled in a child if the engine may have any. */
+struct module *wasmtime_compile(struct engine *engine, const struct module_kind *kind,
+		struct bytes wasm, struct run_stop *stop, struct error *err) MUST_CHECK;
+/* Sets a module error from the last and most telling part of wasmtime's chain. */
+bool module_set_error(wasmtime_error_t *error, struct error *err, const char *what);
 
 /* external.c */
 bool external_check(const struct engine *engine, struct error *err) MUST_CHECK;

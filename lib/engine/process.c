@@ -64,7 +64,7 @@ static bool open_all(struct process *process, struct error *err) {
 	bool ok = process->child_in >= 0 && process->wake >= 0 &&
 		  output_open(&process->out, &process->child_out) &&
 		  output_open(&process->err, &process->child_err);
-	return ok || error_errno(err, errno, "making pipes for the external runtime");
+	return ok || error_errno(err, errno, "making pipes for a child");
 }
 
 static void close_childs(struct process *process) {
@@ -98,7 +98,11 @@ static void spawn_files(posix_spawn_file_actions_t *files, const struct process 
 	posix_spawn_file_actions_adddup2(files, process->child_in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(files, process->child_out, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(files, process->child_err, STDERR_FILENO);
-	posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
+	int next = STDERR_FILENO + 1;
+	if (process->request->extra_fd > 0) {
+		posix_spawn_file_actions_adddup2(files, process->request->extra_fd, next++);
+	}
+	posix_spawn_file_actions_addclosefrom_np(files, next);
 }
 
 /* Nothing of our own environment may leak, it holds secrets. */
@@ -135,7 +139,7 @@ static void reap(struct process *process) {
 static bool start(struct process *process, struct error *err) {
 	int rc = spawn(process);
 	if (rc != 0) {
-		error_errno(err, rc, "starting the external runtime %s", process->request->argv[0]);
+		error_errno(err, rc, "starting %s", process->request->argv[0]);
 		err->code = ERROR_UNAVAILABLE;
 		return false;
 	}
@@ -145,7 +149,7 @@ static bool start(struct process *process, struct error *err) {
 		int number = errno;
 		kill_group(process, SIGKILL);
 		reap(process);
-		return error_errno(err, number, "watching the external runtime");
+		return error_errno(err, number, "watching a child");
 	}
 	return true;
 }

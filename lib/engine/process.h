@@ -2,8 +2,8 @@
 #pragma once
 /*
  * One subprocess from its start to its end: in a process group of its own, its output drained
- * while it runs, stopped by a request or a deadline, and always reaped. It inherits no descriptor
- * and no environment but PATH and HOME. The calling thread waits for it.
+ * while it runs, stopped by a request or a deadline, and always reaped. It inherits no other
+ * descriptor and no environment but PATH and HOME. The calling thread waits for it.
  */
 #include <sys/types.h>
 
@@ -14,6 +14,7 @@ struct process_request {
 	struct bytes input;
 	uint64_t wall_ms; /* 0: none */
 	struct run_stop *stop;
+	int extra_fd; /* > 0: the process has it as descriptor 3 */
 };
 
 enum process_end { PROCESS_ENDED, PROCESS_STOPPED, PROCESS_LATE };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/compiler.h"
 #include "engine/guest.h"
 
 /* Half of what a running thread has to have; the rest is for the host functions. */
@@ -175,23 +176,39 @@ static struct wasm_module *module_make(
 	return module;
 }
 
-struct module *wasmtime_compile(struct engine *engine, enum engine_kind kind, bool metered,
-		struct bytes wasm, struct error *err) {
-	struct tier tier;
-	if (!core_check(wasm, err) || !tier_get(engine, kind, metered, &tier, err)) {
-		return NULL;
+bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_kind kind,
+		struct bytes wasm, wasmtime_module_t **code, struct error *err) {
+	wasmtime_error_t *error = wasmtime_module_new(tier->wasm, wasm.data, wasm.size, code);
+	if (error == NULL) {
+		return true;
 	}
+	(void)module_set_error(error, err, "the module cannot be compiled");
+	if (kind == ENGINE_SINGLEPASS) {
+		explain_singlepass(engine, wasm, err);
+	}
+	return false;
+}
+
+static bool make_code(struct engine *engine, const struct tier *tier,
+		const struct module_kind *kind, struct bytes wasm, struct run_stop *stop,
+		wasmtime_module_t **code, struct error *err) {
+	if (stop == NULL || !engine_uses_child(engine, kind->kind, wasm.size)) {
+		return tier_compile(engine, tier, kind->kind, wasm, code, err);
+	}
+	*code = compiler_run(engine, tier, kind, wasm, stop, err);
+	return *code != NULL;
+}
+
+struct module *wasmtime_compile(struct engine *engine, const struct module_kind *kind,
+		struct bytes wasm, struct run_stop *stop, struct error *err) {
+	struct tier tier;
 	wasmtime_module_t *code;
-	wasmtime_error_t *error = wasmtime_module_new(tier.wasm, wasm.data, wasm.size, &code);
-	if (error != NULL) {
-		module_set_error(error, err, "the module cannot be compiled");
-		if (kind == ENGINE_SINGLEPASS) {
-			explain_singlepass(engine, wasm, err);
-		}
+	if (!core_check(wasm, err) || !tier_get(engine, kind->kind, kind->metered, &tier, err) ||
+			!make_code(engine, &tier, kind, wasm, stop, &code, err)) {
 		return NULL;
 	}
 	struct wasm_module *module = module_make(engine, &tier, code);
-	module->module.kind = kind;
-	module->metered = metered;
+	module->module.kind = kind->kind;
+	module->metered = kind->metered;
 	return &module->module;
 }

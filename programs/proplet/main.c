@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "engine/child.h"
 #include "proplet/state.h"
 #include "proplet/system.h"
 #include "proplet/worker.h"
@@ -48,7 +49,10 @@ static void block_signals(void) {
 
 static bool open_engine(struct worker *worker, const char *folder, struct error *err) {
 	const struct engine_options options = { .external = worker->settings->external,
-		.folder = folder };
+		.folder = folder,
+		.self = "/proc/self/exe",
+		.compile_memory_bytes = worker->settings->compile_memory,
+		.compile_cpu_seconds = (worker->settings->compile_cpu_ms + 999) / 1000 };
 	worker->engine = engine_create(&options, err);
 	if (worker->engine == NULL) {
 		return false;
@@ -114,6 +118,9 @@ int main(int argc, char **argv) {
 	struct error err;
 	struct state state;
 	pthread_t signals;
+	if (child_wanted(argc, argv)) {
+		return child_main(argc, argv);
+	}
 	block_signals();
 	switch (proplet_settings_load(&settings, argc, argv, &err)) {
 	case SETTINGS_DONE: return 0;

@@ -13,6 +13,7 @@ struct proplet_settings {
 	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;
 	char *space, *external, *state_dir, *description, *tags, *location;
 	uint64_t interval_ms, slots, cache_bytes, module_max, compile_ms;
+	uint64_t compile_memory, compile_cpu_ms;
 	bool system_info;
 };
 

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/compiler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/child.h"
+#include "engine/process.h"
+
+enum { CODE_FD = 3, SAID_MAX = 4096, NICE = 5 };
+
+/* What the child says on standard output: "ok DIGEST", or "CODE MESSAGE" with a slug. */
+static const char said_ok[] = "ok ";
+static const char no_memory[] = "(os error 12)"; /* ENOMEM, as Rust tells it */
+
+/* --- the child ---------------------------------------------------------------------------------
+ */
+
+/* `more` is how far the hard limit lies above: at the soft one of CPU time SIGXCPU tells why. */
+static void limit(int resource, uint64_t most, uint64_t more) {
+	const struct rlimit value = { most, most + more };
+	if (most != 0) {
+		(void)setrlimit(resource, &value);
+	}
+}
+
+/* No core dump of somebody's module, no limit of addresses where a sanitizer needs them all. */
+static void limit_child(uint64_t memory, uint64_t cpu_seconds) {
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	limit(RLIMIT_CPU, cpu_seconds, 10);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	limit(RLIMIT_AS, memory, 0);
+#else
+	(void)memory;
+#endif
+	const struct rlimit none = { 0, 0 };
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
+}
+
+static bool map_module(struct bytes *wasm, struct error *err) {
+	struct stat info;
+	if (fstat(STDIN_FILENO, &info) != 0 || info.st_size == 0) {
+		return error_errno(err, errno, "looking at the module");
+	}
+	void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, STDIN_FILENO, 0);
+	if (data == MAP_FAILED) {
+		return error_errno(err, errno, "mapping the module");
+	}
+	*wasm = (struct bytes){ data, (size_t)info.st_size };
+	return true;
+}
+
+static bool write_code(const wasm_byte_vec_t *code, struct error *err) {
+	for (size_t done = 0; done < code->size;) {
+		ssize_t put = write(CODE_FD, code->data + done, code->size - done);
+		if (put < 0 && errno != EINTR) {
+			return error_errno(err, errno, "writing the code");
+		}
+		done += put > 0 ? (size_t)put : 0;
+	}
+	return true;
+}
+
+static bool give_code(const struct tier *tier, struct bytes wasm, char digest[DIGEST_HEX_SIZE],
+		struct engine *engine, enum engine_kind kind, struct error *err) {
+	wasmtime_module_t *module;
+	wasm_byte_vec_t code;
+	if (!tier_compile(engine, tier, kind, wasm, &module, err)) {
+		return false;
+	}
+	wasmtime_error_t *error = wasmtime_module_serialize(module, &code);
+	if (error != NULL) {
+		return module_set_error(error, err, "the code cannot be written down");
+	}
+	digest_hex((const uint8_t *)code.data, code.size, digest);
+	return write_code(&code, err);
+}
+
+static bool compile(const char *kind_name, bool metered, char digest[DIGEST_HEX_SIZE],
+		struct error *err) {
+	enum engine_kind kind;
+	struct tier tier;
+	struct bytes wasm;
+	struct engine *engine =
+			engine_kind_parse(kind_name, &kind) ? engine_create(NULL, err) : NULL;
+	return engine != NULL && map_module(&wasm, err) &&
+	       tier_get(engine, kind, metered, &tier, err) &&
+	       give_code(&tier, wasm, digest, engine, kind, err);
+}
+
+int compiler_child(int argc, char **argv) {
+	struct error err = { .code = ERROR_INTERNAL };
+	char digest[DIGEST_HEX_SIZE];
+	if (argc != 4) {
+		return 2;
+	}
+	limit_child(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+	bool ok = compile(argv[0], str_equal(argv[1], "metered"), digest, &err);
+	(void)printf("%s%s", ok ? said_ok : "", ok ? digest : "");
+	if (!ok) {
+		(void)printf("%s %s", error_slug(err.code), err.message);
+	}
+	(void)fflush(stdout);
+	_exit(0); /* tearing gigabytes down takes time that nobody has use for */
+}
+
+/* --- the parent --------------------------------------------------------------------------------
+ */
+
+static bool too_much_memory(const struct engine *engine, struct error *err) {
+	return error_set(err, ERROR_NO_MEMORY,
+			"compiling the module takes more than %llu bytes of memory: engine "
+			"singlepass takes less",
+			(unsigned long long)engine->compile_memory_bytes);
+}
+
+/* What the child said of the module, as if it had been compiled here. */
+static bool take_refusal(const struct engine *engine, const char *said, struct error *err) {
+	const char *space = strchr(said, ' ');
+	if (strstr(said, no_memory) != NULL) {
+		return too_much_memory(engine, err);
+	}
+	if (space == NULL) {
+		return error_set(err, ERROR_INTERNAL, "the compiler said nothing");
+	}
+	CLEANUP(mem_freep) char *slug = mem_copy(said, (size_t)(space - said));
+	return error_set(err, error_from_slug(slug), "%s", space + 1);
+}
+
+static bool out_of_memory(const struct process_outcome *outcome) {
+	return WTERMSIG(outcome->status) == SIGABRT || WTERMSIG(outcome->status) == SIGKILL ||
+	       WTERMSIG(outcome->status) == SIGSEGV;
+}
+
+static bool died(const struct engine *engine, const struct process_outcome *outcome,
+		struct error *err) {
+	if (outcome->end == PROCESS_STOPPED) {
+		return error_set(err, ERROR_INTERRUPTED, "stopped while the module was compiled");
+	}
+	if (WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGXCPU) {
+		return error_set(err, ERROR_TIMEOUT,
+				"compiling the module takes more than %llu seconds of CPU time: "
+				"engine singlepass compiles faster",
+				(unsigned long long)engine->compile_cpu_seconds);
+	}
+	if (WIFSIGNALED(outcome->status) && out_of_memory(outcome)) {
+		return too_much_memory(engine, err);
+	}
+	return error_set(err, ERROR_INTERNAL, "the compiler ended with status %d", outcome->status);
+}
+
+/* Nobody can change the file after this; then it is what it was promised to be, or not taken. */
+static bool check_code(int fd, const char *digest, struct error *err) {
+	char is[DIGEST_HEX_SIZE];
+	struct stat info;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
+			fstat(fd, &info) != 0 || info.st_size == 0) {
+		return error_errno(err, errno, "sealing the code");
+	}
+	void *code = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (code == MAP_FAILED) {
+		return error_errno(err, errno, "mapping the code");
+	}
+	digest_hex(code, (size_t)info.st_size, is);
+	(void)munmap(code, (size_t)info.st_size);
+	return strcmp(is, digest) == 0 ||
+	       error_set(err, ERROR_INTEGRITY, "the code is not what the compiler made");
+}
+
+static wasmtime_module_t *load_code(const struct tier *tier, int fd, struct error *err) {
+	CLEANUP(mem_freep) char *path = str_format("/proc/self/fd/%d", fd);
+	wasmtime_module_t *module;
+	wasmtime_error_t *error = wasmtime_module_deserialize_file(tier->wasm, path, &module);
+	if (error != NULL) {
+		(void)module_set_error(error, err, "the code cannot be loaded");
+		return NULL;
+	}
+	return module;
+}
+
+static wasmtime_module_t *take_code(const struct engine *engine, const struct tier *tier,
+		struct process_outcome *outcome, int fd, struct error *err) {
+	const char *said = buf_text(&outcome->out);
+	if (outcome->end != PROCESS_ENDED || !WIFEXITED(outcome->status) ||
+			WEXITSTATUS(outcome->status) != 0) {
+		(void)died(engine, outcome, err);
+		return NULL;
+	}
+	if (!str_starts(said, said_ok)) {
+		(void)take_refusal(engine, said, err);
+		return NULL;
+	}
+	return check_code(fd, said + strlen(said_ok), err) ? load_code(tier, fd, err) : NULL;
+}
+
+static void command_line(const struct engine *engine, const struct module_kind *kind,
+		struct strings *words) {
+	CLEANUP(mem_freep)
+	char *memory = str_format("%llu", (unsigned long long)engine->compile_memory_bytes);
+	CLEANUP(mem_freep)
+	char *cpu = str_format("%llu", (unsigned long long)engine->compile_cpu_seconds);
+	child_words(words, engine->self, "compile");
+	strings_add(words, engine_kind_name(kind->kind));
+	strings_add(words, kind->metered ? "metered" : "plain");
+	strings_add(words, memory);
+	strings_add(words, cpu);
+}
+
+wasmtime_module_t *compiler_run(struct engine *engine, const struct tier *tier,
+		const struct module_kind *kind, struct bytes wasm, struct run_stop *stop,
+		struct error *err) {
+	CLEANUP(file_closep) int fd = memfd_create("code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0) {
+		error_errno(err, errno, "making a memory file");
+		return NULL;
+	}
+	CLEANUP(strings_finish) struct strings words = { 0 };
+	command_line(engine, kind, &words);
+	CLEANUP(mem_freep) char **argv = strings_argv(&words);
+	const struct process_request request = {
+		.argv = argv, .input = wasm, .stop = stop, .extra_fd = fd
+	};
+	struct process_outcome outcome = { .out = BUF_INIT(SAID_MAX), .err = BUF_INIT(SAID_MAX) };
+	wasmtime_module_t *module = process_run(&request, &outcome, err)
+						    ? take_code(engine, tier, &outcome, fd, err)
+						    : NULL;
+	buf_finish(&outcome.out);
+	buf_finish(&outcome.err);
+	return module;
+}
