@@ -126,7 +126,9 @@ bool member_digest(const json_t *object, const char *name, char place[DIGEST_HEX
 	if (value == NULL) {
 		return true;
 	}
-	if (!json_is_string(value) || !digest_text_valid(json_string_value(value))) {
+	/* The length too: a zero character would hide what follows it. */
+	if (!json_is_string(value) || json_string_length(value) != DIGEST_HEX_SIZE - 1 ||
+			!digest_text_valid(json_string_value(value))) {
 		return error_set(err, ERROR_INVALID,
 				"field \"%s\": expected 64 lower-case hex digits", name);
 	}
