@@ -92,8 +92,11 @@ static int set_up(void **state) {
 			(int)getpid());
 	(void)snprintf(broker.address, sizeof(broker.address), "tcp://127.0.0.1:%u", broker.port);
 	FILE *file = fopen(broker.config, "w");
+	/* A change of user would make the kernel forget PR_SET_PDEATHSIG: without root, no effect.
+	 */
 	(void)fprintf(file,
-			"listener %u 127.0.0.1\nallow_anonymous true\npersistence false\n"
+			"user root\nlistener %u 127.0.0.1\nallow_anonymous true\npersistence "
+			"false\n"
 			"max_queued_messages 0\n",
 			broker.port);
 	(void)fclose(file);
