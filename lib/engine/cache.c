@@ -25,7 +25,7 @@ struct entry {
 	struct module *module; /* if it is ready */
 	uint64_t late_ms;      /* while it compiles: when waiting for it ends */
 	struct run_stop *stop; /* ends its compilation when nobody waits any more */
-	bool stoppable;        /* while it compiles: in a child */
+	bool stoppable;        /* it compiles in a child; known once it is fetched */
 	bool abandoned;        /* it was stopped, and is not in the list any more */
 	size_t users;          /* waiters, runs, and the thread that loads it */
 	struct entry *next;
@@ -143,13 +143,14 @@ static bool on_its_way(const struct entry *entry) {
 	return entry->state == ENTRY_FETCHES || entry->state == ENTRY_COMPILES;
 }
 
-/* A compilation that nobody waits for ends if it can; who comes later begins anew. */
+/* A compilation that nobody waits for ends if it can, or does not begin; who comes later begins
+ * anew. */
 static void abandon(struct module_cache *cache, struct entry *entry) {
-	if (entry->users == 1 && entry->state == ENTRY_COMPILES && entry->stoppable &&
-			!entry->abandoned) {
+	if (entry->users == 1 && on_its_way(entry) && entry->stoppable && !entry->abandoned) {
 		list_remove(cache, entry);
 		entry->abandoned = true;
 		run_stop_request(entry->stop);
+		pthread_cond_broadcast(&cache->changed); /* it may wait for its turn */
 	}
 }
 
@@ -174,13 +175,13 @@ static void source_release(struct module_source *source) {
 static void begin_compiling(struct entry *entry, size_t wasm_size) {
 	struct module_cache *cache = entry->cache;
 	pthread_mutex_lock(&cache->lock);
-	while (cache->compiling == cache->slots) {
+	entry->stoppable = engine_uses_child(cache->engine, entry->key.kind, wasm_size);
+	abandon(cache, entry); /* they may have gone while it was fetched */
+	while (cache->compiling >= cache->slots && !entry->abandoned) {
 		pthread_cond_wait(&cache->changed, &cache->lock);
 	}
 	cache->compiling++;
 	entry->state = ENTRY_COMPILES;
-	entry->stoppable = engine_uses_child(cache->engine, entry->key.kind, wasm_size);
-	abandon(cache, entry); /* they may have gone while it was fetched */
 	uint64_t now = clock_ms();
 	entry->late_ms =
 			cache->compile_ms > UINT64_MAX - now ? UINT64_MAX : now + cache->compile_ms;

@@ -31,25 +31,22 @@ static const char no_memory[] = "(os error 12)"; /* ENOMEM, as Rust tells it */
  */
 
 /* `more` is how far the hard limit lies above: at the soft one of CPU time SIGXCPU tells why. */
-static void limit(int resource, uint64_t most, uint64_t more) {
+static bool limit(enum __rlimit_resource resource, uint64_t most, uint64_t more) {
 	const struct rlimit value = { most, most + more };
-	if (most != 0) {
-		(void)setrlimit(resource, &value);
-	}
+	return setrlimit(resource, &value) == 0;
 }
 
-/* No core dump of somebody's module, no limit of addresses where a sanitizer needs them all. */
-static void limit_child(uint64_t memory, uint64_t cpu_seconds) {
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	limit(RLIMIT_CPU, cpu_seconds, 10);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	limit(RLIMIT_AS, memory, 0);
-#else
-	(void)memory;
-#endif
-	const struct rlimit none = { 0, 0 };
-	(void)setrlimit(RLIMIT_CORE, &none);
+/* No core dump of somebody's module; no more code than memory; and no limit of addresses where a
+ * sanitizer needs them all. */
+static bool limit_child(uint64_t memory, uint64_t cpu_seconds, struct error *err) {
 	(void)setpriority(PRIO_PROCESS, 0, NICE);
+	bool ok = prctl(PR_SET_DUMPABLE, 0) == 0 && limit(RLIMIT_CORE, 0, 0) &&
+		  (cpu_seconds == 0 || limit(RLIMIT_CPU, cpu_seconds, 10)) &&
+		  (memory == 0 || limit(RLIMIT_FSIZE, memory, 0));
+#ifndef SANITIZED
+	ok = ok && (memory == 0 || limit(RLIMIT_AS, memory, 0));
+#endif
+	return ok || error_errno(err, errno, "limiting the compiler");
 }
 
 static bool map_module(struct bytes *wasm, struct error *err) {
@@ -109,8 +106,8 @@ int compiler_child(int argc, char **argv) {
 	if (argc != 4) {
 		return 2;
 	}
-	limit_child(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
-	bool ok = compile(argv[0], str_equal(argv[1], "metered"), digest, &err);
+	bool ok = limit_child(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), &err) &&
+		  compile(argv[0], str_equal(argv[1], "metered"), digest, &err);
 	(void)printf("%s%s", ok ? said_ok : "", ok ? digest : "");
 	if (!ok) {
 		(void)printf("%s %s", error_slug(err.code), err.message);
@@ -123,10 +120,15 @@ int compiler_child(int argc, char **argv) {
  */
 
 static bool too_much_memory(const struct engine *engine, struct error *err) {
+	CLEANUP(mem_freep)
+	char *most = engine->compile_memory_bytes == 0
+				     ? str_copy("there is")
+				     : str_format("%llu bytes of memory",
+						       (unsigned long long)engine
+								       ->compile_memory_bytes);
 	return error_set(err, ERROR_NO_MEMORY,
-			"compiling the module takes more than %llu bytes of memory: engine "
-			"singlepass takes less",
-			(unsigned long long)engine->compile_memory_bytes);
+			"compiling the module takes more than %s: engine singlepass takes less",
+			most);
 }
 
 /* What the child said of the module, as if it had been compiled here. */
@@ -142,9 +144,10 @@ static bool take_refusal(const struct engine *engine, const char *said, struct e
 	return error_set(err, error_from_slug(slug), "%s", space + 1);
 }
 
+/* Rust aborts when an allocation fails, the kernel kills; the code file ends with SIGXFSZ. */
 static bool out_of_memory(const struct process_outcome *outcome) {
-	return WTERMSIG(outcome->status) == SIGABRT || WTERMSIG(outcome->status) == SIGKILL ||
-	       WTERMSIG(outcome->status) == SIGSEGV;
+	int number = WTERMSIG(outcome->status);
+	return number == SIGABRT || number == SIGKILL || number == SIGXFSZ;
 }
 
 static bool died(const struct engine *engine, const struct process_outcome *outcome,

@@ -36,11 +36,11 @@ static int input_open(struct bytes input) {
 	size_t done = 0;
 	while (fd >= 0 && done < input.size) {
 		ssize_t wrote = write(fd, input.data + done, input.size - done);
-		if (wrote < 0) {
+		if (wrote < 0 && errno != EINTR) {
 			file_closep(&fd);
 			return -1;
 		}
-		done += (size_t)wrote;
+		done += wrote > 0 ? (size_t)wrote : 0;
 	}
 	if (fd >= 0) {
 		(void)lseek(fd, 0, SEEK_SET);
@@ -105,12 +105,25 @@ static void spawn_files(posix_spawn_file_actions_t *files, const struct process 
 	posix_spawn_file_actions_addclosefrom_np(files, next);
 }
 
+/* Our own compiler, when it was built with one. */
+static char *sanitizer_options(void) {
+#ifdef SANITIZED
+	extern char **environ;
+	for (char **entry = environ; *entry != NULL; entry++) {
+		if (str_starts(*entry, "TSAN_OPTIONS=")) {
+			return *entry;
+		}
+	}
+#endif
+	return NULL;
+}
+
 /* Nothing of our own environment may leak, it holds secrets. */
 static int spawn(struct process *process) {
 	const char *path = getenv("PATH"), *home = getenv("HOME");
 	char *paths = str_format("PATH=%s", path != NULL ? path : "/usr/bin:/bin");
 	char *homes = str_format("HOME=%s", home != NULL ? home : "/");
-	char *environment[] = { paths, homes, NULL };
+	char *environment[] = { paths, homes, sanitizer_options(), NULL };
 	posix_spawnattr_t attributes;
 	posix_spawn_file_actions_t files;
 	spawn_attributes(&attributes);

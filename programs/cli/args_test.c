@@ -116,9 +116,9 @@ static void help_needs_no_arguments(void **state) {
 static void too_many_arguments(void **state) {
 	(void)state;
 	struct error err;
-	char *argv[ARGUMENTS_MAX + 2];
+	char *argv[ARGUMENTS_MAX + 2], word[] = "x";
 	for (int i = 0; i <= ARGUMENTS_MAX; i++) {
-		argv[i] = (char[]){ "x" };
+		argv[i] = word;
 	}
 	argv[ARGUMENTS_MAX + 1] = NULL;
 	memset(&arguments, 0, sizeof(arguments));

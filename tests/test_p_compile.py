@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Large modules compile in a child: it delays nothing, a stop ends it, and it dies with the worker."""
+import functools
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from api import COMPLETED, FAILED, INTERRUPTED
+from bus import Bus
+from modules import example, leb, section, sleb
+from wait import PATIENCE, wait_until
+
+INTERVAL = 1
+
+
+@functools.lru_cache
+def bomb(functions, length):
+    """A valid module that takes long: `two` gives 2, and long functions that nobody calls."""
+    step = b"".join(b"\x41" + sleb(i + 2) + b"\x6c\x22\x01\x20\x02\x6a\x22\x02" for i in range(length))
+    long = b"\x01\x02\x7f\x20\x00" + step + b"\x0b"
+    two = b"\x00\x41\x02\x0b"
+    bodies = leb(len(two)) + two + (leb(len(long)) + long) * functions
+    module = b"\0asm\1\0\0\0"
+    module += section(1, b"\x02\x60\x00\x01\x7f\x60\x01\x7f\x01\x7f")
+    module += section(3, leb(functions + 1) + b"\x00" + b"\x01" * functions)
+    module += section(7, b"\x01\x03two\x00\x00")
+    return module + section(10, leb(functions + 1) + bodies)
+
+
+def slow():
+    """About 30 MB: most of a minute of CPU time in multipass."""
+    return bomb(3000, 1000)
+
+
+def children(pid):
+    """The ids of a process's children, whichever of its threads started them."""
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()]
+
+
+def gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def start_compiling(stack, **fields):
+    """A started task and the child that compiles its module."""
+    task = stack.rest.create("two", slow(), invoke="two", **fields)
+    stack.rest.start(task["id"])
+    wait_until(lambda: children(stack.proplet().pid), 30, "a child that compiles", pause=0.001)
+    return task["id"], children(stack.proplet().pid)[0]
+
+
+def test_a_large_module_runs(rest):
+    done = rest.run("two", bomb(60, 1000), invoke="two")
+    assert done["state"] == COMPLETED and done["results"] == "2", done
+
+
+@pytest.mark.timeout(300)
+def test_everything_else_goes_on(stack):
+    stack.start()
+    rest, worker = stack.rest, stack.proplet()
+    rest.run("add", example("add"), inputs=[1, 2])
+    with Bus(stack, listen=False) as bus:
+        bus.client.subscribe(stack.topic("control/proplet/alive"), qos=1)
+        task_id, child = start_compiling(stack)
+        small, ran = worker.rss_bytes(), 0
+        until = time.monotonic() + 4 * INTERVAL
+        while time.monotonic() < until and not gone(child):
+            assert rest.run("add", example("add"), inputs=[1, 2])["state"] == COMPLETED
+            small, ran = max(small, worker.rss_bytes()), ran + 1
+        assert ran >= 2 and small < 200 << 20, (ran, small)
+        beats = bus.times("control/proplet/alive")
+        gaps = [b - a for a, b in zip(beats, beats[1:])]
+        assert gaps and max(gaps) < 2 * INTERVAL * PATIENCE, gaps
+    rest.stop(task_id)
+    assert rest.wait(task_id)["state"] == INTERRUPTED
+
+
+def test_a_stop_ends_it(stack):
+    """The best of three, since others share the machine."""
+    stack.start()
+    times = []
+    for _ in range(3):
+        task_id, child = start_compiling(stack)
+        begin = time.monotonic()
+        stack.rest.stop(task_id)
+        done = stack.rest.wait(task_id)
+        times.append(time.monotonic() - begin)
+        assert done["state"] == INTERRUPTED, done
+        wait_until(lambda pid=child: gone(pid), 5, "the end of the child")
+    assert min(times) < 0.1 * PATIENCE, times
+
+
+def test_it_dies_with_the_worker(stack):
+    stack.start()
+    _, child = start_compiling(stack)
+    worker = stack.proplet()
+    worker.ended_by_test = True
+    worker.popen.kill()  # the worker alone, not its group
+    worker.popen.wait()
+    wait_until(lambda: gone(child), 5, "the end of the child")
+
+
+def test_it_shows_nothing(stack):
+    """No core dump, and of the environment nothing that is secret."""
+    stack.start()
+    task_id, child = start_compiling(stack)
+    wait_until(lambda: "Max core file size        0 " in Path(f"/proc/{child}/limits").read_text(),
+               5, "the limit of core dumps", pause=0.001)
+    assert b"key-of" not in Path(f"/proc/{child}/environ").read_bytes()
+    stack.rest.stop(task_id)
+    stack.rest.wait(task_id)
+
+
+@pytest.mark.parametrize("setting,value,says", [
+    ("PROPLET_COMPILE_CPU", "1", "CPU time"),
+    ("PROPLET_COMPILE_MEMORY", "400MiB", "of memory"),
+])
+@pytest.mark.timeout(120)
+def test_limits_are_told(stack, setting, value, says):
+    if setting.endswith("MEMORY") and os.environ.get("AIRSCREW_SANITIZED"):
+        pytest.skip("a sanitizer needs all addresses: there is no such limit then")
+    stack.start(**{setting: value})
+    done = stack.rest.run("two", slow(), invoke="two")
+    assert done["state"] == FAILED and says in done["error"] and "singlepass" in done["error"], done
+    assert stack.rest.run("add", example("add"), inputs=[1, 2])["state"] == COMPLETED
