@@ -21,7 +21,8 @@ static void *field_of(const struct setting *row, void *target) {
 }
 
 static bool is_text(const struct setting *row) {
-	return row->kind == SETTING_TEXT || row->kind == SETTING_SECRET;
+	return row->kind == SETTING_TEXT || row->kind == SETTING_SECRET ||
+	       row->kind == SETTING_FILE || row->kind == SETTING_SECTION;
 }
 
 /* " of at least 1, at most 65535" */
@@ -49,6 +50,8 @@ static bool refuse(
 		[SETTING_BYTES] = "a size such as 512, 64KiB or 256MiB",
 		[SETTING_DURATION] = "a duration such as 30 (seconds), 500ms, 30s or 1m30s",
 		[SETTING_BOOL] = "true or false",
+		[SETTING_FILE] = "a path",
+		[SETTING_SECTION] = "a name",
 	};
 	char range[80];
 	describe_range(row, range, sizeof(range));
@@ -86,7 +89,7 @@ static bool read_number(const struct setting *row, const char *text, uint64_t *n
 static bool assign(const struct setting *row, const struct setting_source *source, void *field,
 		struct error *err) {
 	struct error ignored;
-	if (row->kind == SETTING_TEXT) {
+	if (is_text(row)) {
 		str_set(field, source->value);
 		return true;
 	}
@@ -95,21 +98,20 @@ static bool assign(const struct setting *row, const struct setting_source *sourc
 	return good || refuse(row, source, err);
 }
 
-/* Takes one value in; a second one has to be the same. */
-static bool offer(struct setting_source *source, const char *name, const char *value,
+bool setting_offer(struct setting_source *source, const char *where, const char *value,
 		struct error *err) {
 	if (source->value == NULL) {
 		source->value = value;
-		(void)snprintf(source->where, sizeof(source->where), "%s in the environment", name);
+		(void)snprintf(source->where, sizeof(source->where), "%s", where);
 		return true;
 	}
 	if (strcmp(source->value, value) == 0) {
 		return true;
 	}
 	return error_set(err, ERROR_INVALID,
-			"%s and %s are names of one setting and have different values; unset one "
+			"%s and %s are names of one setting and have different values; keep one "
 			"of them",
-			source->where, name);
+			source->where, where);
 }
 
 bool setting_find_env(const struct setting *row, const char *suffix, struct setting_source *source,
@@ -121,22 +123,24 @@ bool setting_find_env(const struct setting *row, const char *suffix, struct sett
 			continue;
 		}
 		CLEANUP(mem_freep) char *full = str_format("%s%s", name, suffix);
+		CLEANUP(mem_freep) char *where = str_format("%s in the environment", full);
 		const char *value = getenv(full);
-		if (value != NULL && *value != '\0' && !offer(source, full, value, err)) {
+		if (value != NULL && *value != '\0' && !setting_offer(source, where, value, err)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool find_source(const struct setting *row, const char *given, struct setting_source *source,
-		struct error *err) {
+static bool find_source(const struct setting *row, const char *given, struct settings_file *file,
+		struct setting_source *source, struct error *err) {
 	if (given != NULL) {
 		source->value = given;
 		(void)snprintf(source->where, sizeof(source->where), "flag --%s", row->flag);
 		return true;
 	}
-	if (!setting_find_env(row, "", source, err)) {
+	if (!setting_find_env(row, "", source, err) ||
+			(source->value == NULL && !setting_find_key(row, "", file, source, err))) {
 		return false;
 	}
 	if (source->value == NULL) {
@@ -146,12 +150,17 @@ static bool find_source(const struct setting *row, const char *given, struct set
 	return true;
 }
 
-static bool load_row(const struct setting *row, const char *given, void *field, struct error *err) {
+static bool load_row(const struct setting *row, const char *given, struct settings_file *file,
+		void *field, struct error *err) {
 	if (row->kind == SETTING_SECRET) {
-		return setting_load_secret(row, field, err);
+		return setting_load_secret(row, file, field, err);
+	}
+	if (row->kind == SETTING_FILE) {
+		str_set(field, file->path);
+		return true;
 	}
 	struct setting_source source;
-	if (!find_source(row, given, &source, err)) {
+	if (!find_source(row, given, file, &source, err)) {
 		return false;
 	}
 	if (row->required && (source.value == NULL || *source.value == '\0')) {
@@ -163,15 +172,27 @@ static bool load_row(const struct setting *row, const char *given, void *field, 
 	return assign(row, &source, field, err);
 }
 
+static bool load_rows(const struct settings *settings, const char *const *given, void *target,
+		struct error *err) {
+	CLEANUP(settings_file_finish) struct settings_file file = { 0 };
+	if (!settings_file_load(settings, given, &file, err)) {
+		return false;
+	}
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct setting *row = &settings->rows[i];
+		if (!load_row(row, given[i], &file, field_of(row, target), err)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 enum settings_outcome settings_load(const struct settings *settings, void *target, int argc,
 		char **argv, struct error *err) {
 	CLEANUP(mem_freep) const char **given = mem_zero(settings->count, sizeof(*given));
 	enum settings_outcome outcome = settings_read_flags(settings, argc, argv, given, err);
-	for (size_t i = 0; i < settings->count && outcome == SETTINGS_RUN; i++) {
-		const struct setting *row = &settings->rows[i];
-		if (!load_row(row, given[i], field_of(row, target), err)) {
-			outcome = SETTINGS_BAD;
-		}
+	if (outcome == SETTINGS_RUN && !load_rows(settings, given, target, err)) {
+		outcome = SETTINGS_BAD;
 	}
 	if (outcome != SETTINGS_RUN) {
 		settings_finish(settings, target);

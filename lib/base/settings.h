@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A program's settings: one table, and from it defaults, environment, flags, --help and checks.
+ * A program's settings: one table, and from it defaults, a settings file, environment, flags,
+ * --help and checks.
  *
- * Precedence: default < environment < flag. Each row names one setting; its aliases are other
- * names of the same environment variable (Propeller's two generations), the first one that is set
- * wins and two that disagree are refused; one that is set to nothing counts as not set. A setting
- * marked secret has no flag: secrets come from the environment or from a file named by NAME_FILE
- * (read whole, one trailing newline dropped; refused when others than its owner may touch it).
+ * Precedence: default < settings file < environment < flag. Each row names one setting; its
+ * aliases are other names of the same environment variable (Propeller's two generations), the
+ * first one that is set wins and two that disagree are refused; one that is set to nothing counts
+ * as not set. A setting marked secret has no flag: secrets come from the environment, from the
+ * settings file, or from a file named by NAME_FILE (read whole, one trailing newline dropped). A
+ * file that holds a secret is refused when others than its owner may touch it.
+ *
+ * A table with a row of SETTING_FILE has a settings file, in TOML: the one that this row names
+ * (it has to be there; --FLAG= means none), else ./config.toml, else /etc/propeller/config.toml.
+ * The program reads its own section, [manager]; the others belong to other programs. Its keys are
+ * the environment names and aliases in small letters without what is before the first "_":
+ * MANAGER_HTTP_PORT is http_port. A key that is no setting is an error.
+ *
  * Every error names the setting, where its value came from, and what would be accepted.
  */
 #include <stdbool.h>
@@ -25,6 +34,8 @@ enum setting_kind {
 	SETTING_BYTES,    /* uint64_t      "256MiB", within min..max */
 	SETTING_DURATION, /* uint64_t ms   "30", "30s", within min..max ms */
 	SETTING_BOOL,     /* bool          also --no-FLAG */
+	SETTING_FILE,     /* char *        the settings file; then the one that was read, or NULL */
+	SETTING_SECTION,  /* char *        its section; the fallback says which */
 };
 
 struct setting {

@@ -5,8 +5,6 @@
 #include "base/str.h"
 #include "base/version.h"
 
-enum { NAME_MAX_SIZE = 48 };
-
 /* One flag as it was written: --name or --name=value. */
 struct flag {
 	const char *name; /* ends at `size` */
@@ -43,60 +41,17 @@ static const struct setting *find_row(const struct settings *settings, const str
 	return NULL;
 }
 
-static size_t smallest(size_t a, size_t b, size_t c) {
-	size_t least = a < b ? a : b;
-	return least < c ? least : c;
-}
-
-/* How many letters to add, leave out or change (Levenshtein); both shorter than NAME_MAX_SIZE. */
-static size_t distance(const char *a, const char *b) {
-	size_t row[NAME_MAX_SIZE];
-	size_t length = strlen(b);
-	for (size_t j = 0; j <= length; j++) {
-		row[j] = j;
-	}
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			size_t change = diagonal + (a[i - 1] != b[j - 1]);
-			diagonal = row[j];
-			row[j] = smallest(row[j] + 1, row[j - 1] + 1, change);
-		}
-	}
-	return row[length];
-}
-
-struct guess {
-	const char *typed;
-	char best[NAME_MAX_SIZE + sizeof("no-")];
-	size_t distance;
-};
-
-static void consider(struct guess *guess, const char *prefix, const char *name) {
-	char full[NAME_MAX_SIZE];
-	size_t length = (size_t)snprintf(full, sizeof(full), "%s%s", prefix, name);
-	if (length >= sizeof(full)) {
-		return;
-	}
-	size_t steps = distance(guess->typed, full);
-	if (steps < guess->distance) {
-		guess->distance = steps;
-		(void)snprintf(guess->best, sizeof(guess->best), "%s", full);
-	}
-}
-
-static void consider_all(struct guess *guess, const struct settings *settings) {
-	consider(guess, "", "help");
-	consider(guess, "", "version");
+static void consider_all(struct setting_guess *guess, const struct settings *settings) {
+	setting_guess_consider(guess, "", "help");
+	setting_guess_consider(guess, "", "version");
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *row = &settings->rows[i];
 		if (row->flag == NULL || row->kind == SETTING_SECRET) {
 			continue;
 		}
-		consider(guess, "", row->flag);
+		setting_guess_consider(guess, "", row->flag);
 		if (row->kind == SETTING_BOOL) {
-			consider(guess, "no-", row->flag);
+			setting_guess_consider(guess, "no-", row->flag);
 		}
 	}
 }
@@ -104,13 +59,9 @@ static void consider_all(struct guess *guess, const struct settings *settings) {
 /* Never quotes a value: somebody may have tried to pass a secret. */
 static bool unknown_flag(
 		const struct settings *settings, const struct flag *flag, struct error *err) {
-	char typed[NAME_MAX_SIZE];
-	struct guess guess = { .typed = typed, .distance = flag->size / 3 + 1 };
-	if (flag->size < sizeof(typed)) {
-		memcpy(typed, flag->name, flag->size);
-		typed[flag->size] = '\0';
-		consider_all(&guess, settings);
-	}
+	struct setting_guess guess;
+	setting_guess_begin(&guess, flag->name, flag->size);
+	consider_all(&guess, settings);
 	if (guess.best[0] != '\0') {
 		return error_set(err, ERROR_INVALID, "unknown flag --%.*s; did you mean --%s?",
 				(int)flag->size, flag->name, guess.best);

@@ -19,6 +19,8 @@ static void flag_cell(const struct setting *row, char cell[CELL_MAX]) {
 		[SETTING_BYTES] = "SIZE",
 		[SETTING_BOOL] = "",
 		[SETTING_DURATION] = "TIME",
+		[SETTING_FILE] = "FILE",
+		[SETTING_SECTION] = "NAME",
 	};
 	if (row->flag == NULL || row->kind == SETTING_SECRET) {
 		(void)snprintf(cell, CELL_MAX, "-");
@@ -90,6 +92,39 @@ static void print_row(const struct setting *row, const struct widths *widths, FI
 	}
 }
 
+static const struct setting *find_kind(const struct settings *settings, enum setting_kind kind) {
+	for (size_t i = 0; i < settings->count; i++) {
+		if (settings->rows[i].kind == kind) {
+			return &settings->rows[i];
+		}
+	}
+	return NULL;
+}
+
+/* Where values come from, and who wins. */
+static void print_sources(const struct settings *settings, FILE *out) {
+	const struct setting *file = find_kind(settings, SETTING_FILE);
+	const struct setting *section = find_kind(settings, SETTING_SECTION);
+	(void)fprintf(out,
+			"\nA flag wins over the environment, the environment over %sthe default. "
+			"Secrets have no flag:\n"
+			"set NAME, or NAME_FILE to the path of a file that only its owner may "
+			"read.\n",
+			file != NULL ? "the settings file, that over " : "");
+	if (file != NULL && section != NULL) {
+		int prefix = (int)strcspn(file->env, "_") + 1;
+		(void)fprintf(out,
+				"\nThe settings file (TOML) is the one that --%s or %s names, else "
+				"./config.toml, else\n"
+				"/etc/propeller/config.toml. Its section [%s] has the names of the "
+				"environment without %.*s, in\n"
+				"small letters: log_level = \"debug\". One that holds a secret "
+				"must be "
+				"for its owner only (chmod 600).\n",
+				file->flag, file->env, section->fallback, prefix, file->env);
+	}
+}
+
 void settings_help(const struct settings *settings, FILE *out) {
 	struct widths widths = measure(settings);
 	(void)fprintf(out, "%s: %s\n\nUsage: %s %s\n\n", settings->program, settings->summary,
@@ -105,8 +140,5 @@ void settings_help(const struct settings *settings, FILE *out) {
 		(void)fprintf(out, "  --%-*s  %-*s  %-*s  %s\n", widths.flag - 2, own[i].flag,
 				widths.env, "-", widths.fallback, "-", own[i].help);
 	}
-	(void)fputs("\nA flag wins over the environment, the environment over the default. Secrets "
-		    "have no flag:\n"
-		    "set NAME, or NAME_FILE to the path of a file that only its owner may read.\n",
-			out);
+	print_sources(settings, out);
 }

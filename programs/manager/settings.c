@@ -15,6 +15,10 @@
 	}
 
 static const struct setting rows[] = {
+	ROW("MANAGER_CONFIG_FILE", "config", FILE, config, NULL, "settings file; see below",
+			.min = 0),
+	ROW("MANAGER_CONFIG_SECTION", "config-section", SECTION, section, "manager", "its section",
+			.min = 0),
 	ROW("MANAGER_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error",
 			.min = 0),
 	ROW("MANAGER_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
@@ -88,6 +92,9 @@ static bool check(const struct manager_settings *settings, struct error *err) {
 		return error_wrap(err, "setting MANAGER_LOG_LEVEL");
 	}
 	log_set_level(level);
+	if (settings->config != NULL) {
+		log_info("settings read file=%s section=%s", settings->config, settings->section);
+	}
 	return true;
 }
 

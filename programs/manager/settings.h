@@ -8,6 +8,7 @@
 #include "base/settings.h"
 
 struct manager_settings {
+	char *config, *section; /* the settings file that was read (NULL: none), its section */
 	char *log_level;
 	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
 	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;

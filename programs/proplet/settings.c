@@ -16,6 +16,10 @@
 	}
 
 static const struct setting rows[] = {
+	ROW("PROPLET_CONFIG_FILE", "config", FILE, config, NULL, "settings file; see below",
+			.min = 0),
+	ROW("PROPLET_CONFIG_SECTION", "config-section", SECTION, section, "proplet", "its section",
+			.min = 0),
 	ROW("PROPLET_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error",
 			.min = 0),
 	ROW("PROPLET_INSTANCE_ID", "instance-id", TEXT, instance_id, NULL, "shown in the metadata",
@@ -98,6 +102,9 @@ enum settings_outcome proplet_settings_load(
 		return SETTINGS_BAD;
 	}
 	log_set_level(level);
+	if (settings->config != NULL) {
+		log_info("settings read file=%s section=%s", settings->config, settings->section);
+	}
 	return SETTINGS_RUN;
 }
 
