@@ -84,26 +84,63 @@ static bool refuse_key(const struct check *check, const struct toml *item) {
 			item->key.bytes, file->section_name, check->settings->program);
 }
 
+/* What a file has for each kind: one type of TOML, or the text of the environment. */
+static const struct {
+	enum toml_kind kind;
+	bool or_text;
+	const char *words;
+} types[] = {
+	[SETTING_TEXT] = { TOML_STRING, true, "a string" },
+	[SETTING_SECRET] = { TOML_STRING, true, "a string" },
+	[SETTING_NUMBER] = { TOML_INTEGER, false, "a whole number" },
+	[SETTING_BYTES] = { TOML_INTEGER, true,
+			"a whole number of bytes, or a string such as \"256MiB\"" },
+	[SETTING_DURATION] = { TOML_INTEGER, true,
+			"a whole number of seconds, or a string such as \"30s\"" },
+	[SETTING_BOOL] = { TOML_BOOL, false, "true or false" },
+};
+
+static bool check_type(
+		const struct check *check, const struct setting *row, const struct toml *item) {
+	bool text = item->kind == TOML_STRING;
+	bool fits = item->kind == types[row->kind].kind || (text && types[row->kind].or_text);
+	CLEANUP(mem_freep) char *where = place(check->file, item->offset);
+	if (!fits) {
+		return error_set(check->err, ERROR_INVALID, "%s: %s is %s; it takes %s", where,
+				item->key.bytes, toml_kind_name(item->kind),
+				types[row->kind].words);
+	}
+	if (text && strlen(item->text.bytes) != item->text.size) {
+		return error_set(check->err, ERROR_INVALID,
+				"%s: %s holds a zero byte; it takes text", where, item->key.bytes);
+	}
+	return true;
+}
+
+static bool check_eyes(const struct check *check, const struct toml *item) {
+	CLEANUP(mem_freep) char *where = place(check->file, item->key_offset);
+	if ((check->mode & 077) == 0) {
+		return true;
+	}
+	return error_set(check->err, ERROR_INVALID,
+			"%s: %s is a secret, and others than its owner may use this file (mode "
+			"%04o); run chmod 600 on it, or name a file of its own with %s_file",
+			where, item->key.bytes, check->mode, item->key.bytes);
+}
+
+/* Also what a flag or the environment hides has to be right: some day it will not be hidden. */
 static bool check_key(const struct check *check, const struct toml *item) {
-	bool direct = false;
+	bool direct = false, text = strlen(item->key.bytes) == item->key.size;
 	const struct setting *row =
-			strlen(item->key.bytes) == item->key.size
-					? find_row(check->settings, item->key.bytes, &direct)
-					: NULL;
+			text ? find_row(check->settings, item->key.bytes, &direct) : NULL;
 	if (row == NULL) {
 		return refuse_key(check, item);
 	}
-	bool secret = row->kind == SETTING_SECRET && direct && item->kind == TOML_STRING &&
-		      item->text.size > 0;
-	if (secret && (check->mode & 077) != 0) {
-		CLEANUP(mem_freep) char *where = place(check->file, item->key_offset);
-		return error_set(check->err, ERROR_INVALID,
-				"%s: %s is a secret, and others than its owner may use this file "
-				"(mode %04o); run chmod 600 on it, or name a file of its own with "
-				"%s_file",
-				where, item->key.bytes, check->mode, item->key.bytes);
+	if (!check_type(check, row, item)) {
+		return false;
 	}
-	return true;
+	bool secret = row->kind == SETTING_SECRET && direct && item->text.size > 0;
+	return !secret || check_eyes(check, item);
 }
 
 /* Settings in front of the first [section] were meant for one. */
@@ -244,50 +281,24 @@ static const char *keep_number(struct settings_file *file, int64_t number) {
 	return file->texts.items[file->texts.count - 1];
 }
 
-/* The value as the environment would have it, NULL when it has the wrong type. */
-static const char *text_of(
-		const struct setting *row, const struct toml *value, struct settings_file *file) {
-	bool number = row->kind == SETTING_NUMBER || row->kind == SETTING_BYTES ||
-		      row->kind == SETTING_DURATION;
-	bool text = row->kind != SETTING_NUMBER && row->kind != SETTING_BOOL;
-	if (row->kind == SETTING_BOOL && value->kind == TOML_BOOL) {
-		return value->truth ? "true" : "false";
+/* The value as the environment would have it. Its type has been checked. */
+static const char *text_of(const struct toml *value, struct settings_file *file) {
+	switch (value->kind) {
+	case TOML_INTEGER: return keep_number(file, value->integer);
+	case TOML_BOOL: return value->truth ? "true" : "false";
+	default: return value->text.bytes;
 	}
-	if (number && value->kind == TOML_INTEGER) {
-		return keep_number(file, value->integer);
-	}
-	return text && value->kind == TOML_STRING ? value->text.bytes : NULL;
 }
 
-static bool refuse_type(const struct setting *row, const char *key, const struct toml *value,
-		const char *where, struct error *err) {
-	static const char *const wanted[] = {
-		[SETTING_TEXT] = "a string",
-		[SETTING_SECRET] = "a string",
-		[SETTING_NUMBER] = "a whole number",
-		[SETTING_BYTES] = "a whole number of bytes, or a string such as \"256MiB\"",
-		[SETTING_DURATION] = "a whole number of seconds, or a string such as \"30s\"",
-		[SETTING_BOOL] = "true or false",
-	};
-	return error_set(err, ERROR_INVALID, "%s: %s is %s; it takes %s", where, key,
-			toml_kind_name(value->kind), wanted[row->kind]);
-}
-
-static bool offer_key(const struct setting *row, const char *key, struct settings_file *file,
-		struct setting_source *source, struct error *err) {
+static bool offer_key(const char *key, struct settings_file *file, struct setting_source *source,
+		struct error *err) {
 	const struct toml *value = toml_get(file->section, key);
 	if (value == NULL) {
 		return true;
 	}
 	CLEANUP(mem_freep) char *at = place(file, value->offset);
 	CLEANUP(mem_freep) char *where = str_format("%s in %s", key, at);
-	const char *text = text_of(row, value, file);
-	if (text == NULL) {
-		return refuse_type(row, key, value, at, err);
-	}
-	if (value->kind == TOML_STRING && strlen(text) != value->text.size) {
-		return error_set(err, ERROR_INVALID, "%s: %s holds a zero byte", at, key);
-	}
+	const char *text = text_of(value, file);
 	return *text == '\0' || setting_offer(source, where, text, err);
 }
 
@@ -299,7 +310,7 @@ bool setting_find_key(const struct setting *row, const char *suffix, struct sett
 		setting_key(row, i, name);
 		CLEANUP(mem_freep) char *key = str_format("%s%s", name, suffix);
 		bool here = setting_has_key(row) && name[0] != '\0';
-		if (here && !offer_key(row, key, file, source, err)) {
+		if (here && !offer_key(key, file, source, err)) {
 			return false;
 		}
 	}

@@ -213,6 +213,8 @@ static void add_bus_env(struct child *child, const struct stack *stack, const ch
 		CLEANUP(mem_freep) char *name = str_format("%s_%s", prefix, values[i][0]);
 		add_env(child, name, values[i][1]);
 	}
+	/* A settings file that lies here by chance is for some other stack. */
+	strings_add(&child->argv, "--config=");
 }
 
 /* The user's own environment counts for the log level and the external runtime, and nothing else.
