@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from stack import BIN, clean_environment, free_port
+from stack import BIN, TOP, clean_environment, free_port
 from wait import wait_until
 
 NAMES = {"propeller-manager": "manager", "proplet": "proplet"}
@@ -210,6 +210,16 @@ def test_a_section_of_another_name(stack, tmp_path):
     stack.proplet_ready("worker-1")
     stack.proplet_ready("worker-2")
     assert "has no section [proplet3]" in refused("proplet", tmp_path, "--config-section=proplet3")
+
+
+@pytest.mark.parametrize("program,flag,wrong", [("propeller-manager", "--http-port", "99999"),
+                                                ("proplet", "--slots", "0")])
+def test_the_file_in_the_docs_is_good(program, flag, wrong, tmp_path):
+    """Nothing but the flag is wrong."""
+    page = (TOP / "docs" / "settings.md").read_text()
+    write(tmp_path / "worker-1.key", "change-me\n")
+    write(tmp_path / "config.toml", page.partition("```toml\n")[2].partition("```")[0])
+    assert f'"{wrong}" (from flag {flag})' in refused(program, tmp_path, flag, wrong)
 
 
 def test_up_reads_no_file_that_lies_around(tmp_path):
