@@ -5,20 +5,22 @@
 #include <string.h>
 #include <strings.h>
 
+enum transport { PLAIN, TLS, NOT_SPOKEN };
+
 struct scheme {
 	const char *name;
-	bool spoken;
+	enum transport transport;
 };
 
 static const struct scheme schemes[] = {
-	{ "tcp", true },
-	{ "mqtt", true },
-	{ "ssl", false },
-	{ "tls", false },
-	{ "mqtts", false },
-	{ "ws", false },
-	{ "wss", false },
-	{ "unix", false },
+	{ "tcp", PLAIN },
+	{ "mqtt", PLAIN },
+	{ "ssl", TLS },
+	{ "tls", TLS },
+	{ "mqtts", TLS },
+	{ "ws", NOT_SPOKEN },
+	{ "wss", NOT_SPOKEN },
+	{ "unix", NOT_SPOKEN },
 };
 
 static const struct scheme *find_scheme(const char *name, size_t size) {
@@ -31,7 +33,7 @@ static const struct scheme *find_scheme(const char *name, size_t size) {
 	return NULL;
 }
 
-static bool skip_scheme(const char **text, struct error *err) {
+static bool take_scheme(struct bus_address *address, const char **text, struct error *err) {
 	const char *end = strstr(*text, "://");
 	if (end == NULL) {
 		return true;
@@ -41,14 +43,17 @@ static bool skip_scheme(const char **text, struct error *err) {
 	if (scheme == NULL) {
 		return error_set(err, ERROR_INVALID,
 				"broker address: the scheme \"%.*s\" is not known; use "
-				"tcp://host:port",
+				"tcp://host:port or tls://host:port",
 				size > 32 ? 32 : size, *text);
 	}
-	if (!scheme->spoken) {
+	if (scheme->transport == NOT_SPOKEN) {
 		return error_set(err, ERROR_UNSUPPORTED,
-				"broker address: %s:// is not supported yet; use tcp://host:port",
+				"broker address: %s:// is not supported; use tcp://host:port or "
+				"tls://host:port",
 				scheme->name);
 	}
+	address->tls = scheme->transport == TLS;
+	address->port = address->tls ? BUS_TLS_PORT : BUS_PORT;
 	*text = end + 3;
 	return true;
 }
@@ -139,7 +144,7 @@ bool bus_address_parse(const char *text, struct bus_address *address, struct err
 				"broker address: it has an \"@\"; user name and password are "
 				"settings of their own");
 	}
-	if (!skip_scheme(&text, err)) {
+	if (!take_scheme(address, &text, err)) {
 		return false;
 	}
 	size_t size = strlen(text);

@@ -13,15 +13,21 @@ static void what_is_understood(void **state) {
 	static const struct {
 		const char *text, *host;
 		uint16_t port;
+		bool tls;
 	} rows[] = {
-		{ "localhost", "localhost", 1883 },
-		{ "tcp://localhost:1884", "localhost", 1884 },
-		{ "TCP://broker.example.org", "broker.example.org", 1883 },
-		{ "mqtt://10.0.0.1:65535/", "10.0.0.1", 65535 },
-		{ "broker_1:1", "broker_1", 1 },
-		{ "[::1]:1884", "::1", 1884 },
-		{ "tcp://[fe80::1]", "fe80::1", 1883 },
-		{ "::1", "::1", 1883 },
+		{ "localhost", "localhost", 1883, false },
+		{ "tcp://localhost:1884", "localhost", 1884, false },
+		{ "TCP://broker.example.org", "broker.example.org", 1883, false },
+		{ "mqtt://10.0.0.1:65535/", "10.0.0.1", 65535, false },
+		{ "broker_1:1", "broker_1", 1, false },
+		{ "[::1]:1884", "::1", 1884, false },
+		{ "tcp://[fe80::1]", "fe80::1", 1883, false },
+		{ "::1", "::1", 1883, false },
+		{ "mqtts://broker.example.org", "broker.example.org", 8883, true },
+		{ "tls://broker", "broker", 8883, true },
+		{ "ssl://10.0.0.1:1883", "10.0.0.1", 1883, true },
+		{ "TLS://[::1]/", "::1", 8883, true },
+		{ "tls://[::1]:8884", "::1", 8884, true },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct bus_address address;
@@ -29,6 +35,7 @@ static void what_is_understood(void **state) {
 		assert_true(bus_address_parse(rows[i].text, &address, &err));
 		assert_string_equal(address.host, rows[i].host);
 		assert_int_equal(address.port, rows[i].port);
+		assert_int_equal(address.tls, rows[i].tls);
 	}
 }
 
@@ -42,6 +49,10 @@ static void what_is_refused(void **state) {
 		{ "tcp://:1883", "host is missing" },
 		{ "http://broker", "scheme \"http\"" },
 		{ "ws://broker", "ws:// is not supported" },
+		{ "wss://broker", "wss:// is not supported" },
+		{ "unix:///run/broker", "unix:// is not supported" },
+		{ "mqtt+tls://broker", "scheme \"mqtt+tls\"" },
+		{ "tls://", "host is missing" },
 		{ "broker:0", "port \"0\"" },
 		{ "broker:65536", "port \"65536\"" },
 		{ "broker:18x3", "port \"18x3\"" },

@@ -127,6 +127,11 @@ struct bus *bus_create(const struct bus_options *options, const struct bus_handl
 	if (!bus_address_parse(options->address, &address, err)) {
 		return NULL;
 	}
+	if (address.tls) {
+		(void)error_set(err, ERROR_UNSUPPORTED, "the broker address %s: no TLS yet",
+				options->address);
+		return NULL;
+	}
 	if (options->qos < 0 || options->qos > 2) {
 		(void)error_set(err, ERROR_INVALID, "MQTT QoS %d: it is 0, 1 or 2", options->qos);
 		return NULL;
