@@ -216,6 +216,30 @@ def test_an_old_worker_gets_the_old_form(old_stack):
         assert isinstance(command["state"], int)
         for flag in ("daemon", "encrypted", "broadcast", "latent"):
             assert command[flag] is False, flag
+        assert command["monitoring_profile"] == ALL_TEN
+
+
+ALL_TEN = {"enabled": True, "interval": 10, "collect_cpu": True, "collect_memory": True,
+           "collect_disk_io": True, "collect_threads": True, "collect_file_descriptors": True,
+           "export_to_mqtt": True, "retain_history": True, "history_size": 100}
+
+
+def test_old_workers_get_seconds_whatever_the_client_said(old_stack):
+    """Rust workers read seconds, Go clients write nanoseconds."""
+    with Bus(old_stack, "old-one") as bus:
+        worker = OldWorker(bus, lambda command: {"results": "", "error": None})
+        worker.announce()
+        wait_until(lambda: old_stack.proplet_view("old-one").get("alive"), 5, "alive")
+        for interval in (5, 5000000000, "5s"):
+            profile = {"interval": interval, "collect_threads": False, "unheard": "of"}
+            done = old_stack.rest.run("add", example("add"), monitoring_profile=profile)
+            shown = 5 if interval == "5s" else interval
+            assert done["monitoring_profile"]["interval"] == shown
+            assert worker.started[-1]["monitoring_profile"] == {
+                **ALL_TEN, "interval": 5, "collect_threads": False}
+        answer = old_stack.rest.call("POST", "/tasks", {
+            "name": "x", "monitoring_profile": {"interval": -1}})
+        assert answer.status == 400 and "interval" in answer.error
 
 
 def test_an_old_worker_fails_a_task(old_stack):

@@ -223,6 +223,12 @@ bool command_decode(struct command *command, struct bytes payload, struct error 
 	return true;
 }
 
+/* In the workers' unit, and complete: Rust ones refuse it if a member is missing. */
+static void write_profile(json_t *object, const struct workload *work) {
+	json_object_set_new(
+			object, "monitoring_profile", profile_encode(&work->profile, work->daemon));
+}
+
 char *command_encode(const struct command *command) {
 	json_t *object = json_object();
 	member_put_text(object, "type", command_names[command->kind]);
@@ -237,6 +243,9 @@ char *command_encode(const struct command *command) {
 		member_put_u64(object, "number", command->number);
 		member_put_text(object, "proplet_id", command->proplet_id);
 		workload_write(&command->work, object);
+		if (command->work.profile.given) {
+			write_profile(object, &command->work);
+		}
 	}
 	return member_dump(object);
 }
@@ -281,6 +290,7 @@ static void write_old_start(json_t *object, const struct command *command, int s
 	json_object_set_new(object, "daemon", json_boolean(command->work.daemon));
 	json_object_set_new(object, "latent", json_false());
 	json_object_set_new(object, "encrypted", json_boolean(command->encrypted));
+	write_profile(object, &command->work);
 	if (command->work.env.count != 0) {
 		json_object_set_new(object, "env", member_env_object(&command->work.env));
 	}

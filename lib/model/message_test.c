@@ -160,7 +160,8 @@ static void the_old_form_has_what_every_generation_needs(void **state) {
 	CLEANUP(mem_freep) char *json = command_encode_old(&out, 0);
 	static const char *const needs[] = { "\"daemon\":false", "\"encrypted\":false",
 		"\"latent\":false", "\"broadcast\":false", "\"state\":0", "\"inputs\":[]",
-		"\"cli_args\":[]", "\"file\":\"AAAA\"" };
+		"\"cli_args\":[]", "\"file\":\"AAAA\"", "\"interval\":10,",
+		"\"history_size\":100" };
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		assert_non_null(strstr(json, needs[i]));
 	}

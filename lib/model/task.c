@@ -72,7 +72,6 @@ void task_destroy(struct task *task) {
 	free(task->needs.space);
 	free(task->file_shown);
 	json_decref(task->metadata);
-	json_decref(task->monitoring);
 	free(task->at.proplet_id);
 	outcome_finish(&task->outcome);
 	free(task);
@@ -133,10 +132,6 @@ static bool read_metadata(struct task *task, const json_t *object, struct error 
 	return true;
 }
 
-static bool read_monitoring(struct task *task, const json_t *object, struct error *err) {
-	return member_object(object, "monitoring_profile", &task->monitoring, err);
-}
-
 static bool read_priority(struct task *task, const json_t *object, struct error *err) {
 	uint64_t priority = (uint64_t)task->priority;
 	if (!member_u64(object, "priority", 0, 100, &priority, err)) {
@@ -186,7 +181,6 @@ static const struct {
 	{ "kind", read_kind },
 	{ "proplet_id", read_pinned },
 	{ "metadata", read_metadata },
-	{ "monitoring_profile", read_monitoring },
 	{ "priority", read_priority },
 	{ "required_tags", read_tags },
 	{ "namespace", read_space },
@@ -256,9 +250,6 @@ static void write_asked(const struct task *task, json_t *object) {
 	if (task->restart != RESTART_NEVER) {
 		member_put_text(object, "restart", restart_name(task->restart));
 		member_put_u64(object, "restart_limit", task->restart_limit);
-	}
-	if (task->monitoring != NULL) {
-		json_object_set(object, "monitoring_profile", task->monitoring);
 	}
 	member_put_u64(object, "priority", (uint64_t)task->priority);
 	if (task->metadata != NULL) {

@@ -50,10 +50,9 @@ struct task {
 	struct requirements needs;
 	enum restart_policy restart; /* see restart.h */
 	uint64_t restart_limit;      /* restarts in a row */
-	char *file_shown;   /* `file` as answers show it (Propeller's redaction), or NULL */
-	json_t *metadata;   /* an object, or NULL */
-	json_t *monitoring; /* `monitoring_profile`, or NULL */
-	int64_t priority;   /* 0..100, 50 */
+	char *file_shown; /* `file` as answers show it (Propeller's redaction), or NULL */
+	json_t *metadata; /* an object, or NULL */
+	int64_t priority; /* 0..100, 50 */
 	int64_t created_at, updated_at, start_time, finish_time; /* wall ns; 0: not yet */
 
 	enum task_state state;

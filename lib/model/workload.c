@@ -22,6 +22,7 @@ void workload_init(struct workload *work) {
 		},
 		.default_limits = true,
 	};
+	profile_init(&work->profile);
 }
 
 void workload_finish(struct workload *work) {
@@ -161,6 +162,10 @@ static bool read_image(struct workload *work, const json_t *object, struct error
 	return true;
 }
 
+static bool read_profile(struct workload *work, const json_t *object, struct error *err) {
+	return profile_read(&work->profile, object, err);
+}
+
 static bool read_module(struct workload *work, const json_t *object, struct error *err) {
 	return member_digest(object, "digest", work->digest, err) &&
 	       member_u64(object, "module_size", 0, INT64_MAX, &work->module_size, err);
@@ -179,6 +184,7 @@ static const struct {
 	{ "stdin", read_stdin },
 	{ "daemon", read_daemon },
 	{ "limits", read_limits },
+	{ "monitoring_profile", read_profile },
 	{ "image_url", read_image },
 	{ "digest", read_module },
 };
@@ -229,6 +235,9 @@ void workload_write(const struct workload *work, json_t *object) {
 	member_put_text(object, "invoke", work->invoke);
 	member_put_text(object, "stdin", work->input);
 	json_object_set_new(object, "limits", write_limits(work));
+	if (work->profile.given) {
+		json_object_set_new(object, "monitoring_profile", profile_write(&work->profile));
+	}
 	if (work->digest[0] != 0) {
 		member_put_text(object, "digest", work->digest);
 	}

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "model/profile.h"
 
 enum {
 	WORKLOAD_NAME_MAX = 255,
@@ -39,10 +40,11 @@ struct workload {
 	char *image_url; /* where a worker gets the module itself, or NULL */
 	char *engine;    /* a name of spec/engines.def; NULL: the worker's default */
 	struct strings cli_args, inputs;
-	struct strings env; /* "NAME=value" */
-	char *input;        /* stdin, NULL: empty */
-	bool has_cli_args;  /* Propeller shows null when they were never given */
-	bool daemon;        /* runs until stopped: no wall limit unless one is given */
+	struct strings env;     /* "NAME=value" */
+	char *input;            /* stdin, NULL: empty */
+	bool has_cli_args;      /* Propeller shows null when they were never given */
+	bool daemon;            /* runs until stopped: no wall limit unless one is given */
+	struct profile profile; /* how closely it is watched */
 	struct workload_limits limits;
 	bool default_limits;          /* none was given: `limits` is shown all the same */
 	char digest[DIGEST_HEX_SIZE]; /* of the module; "" while there is none or, with image_url,
