@@ -86,6 +86,30 @@ def test_clean_end_says_offline(stack):
         wait_until(lambda: not stack.proplet_view()["alive"], 3, "not alive")
 
 
+def test_alive_history(stack):
+    """The last ten times, oldest first; an id is any text, not only a UUID."""
+    stack.start_broker()
+    stack.start_manager()
+
+    def times(query=""):
+        answer = stack.rest.get(f"/proplets/edge-1/alive-history{query}")
+        return answer.json if answer.status == 200 else {"total": 0, "history": [""]}
+    with Bus(stack, listen=False) as bus:
+        for beat in range(12):
+            last = times()["history"][-1]
+            bus.say("control/proplet/alive", {"proplet_id": "edge-1", "status": "alive"})
+            wait_until(lambda last=last: times()["history"][-1] != last, 5, f"beat {beat}")
+            assert times()["total"] == min(beat + 1, 10)
+    page = times()
+    assert (page["offset"], page["limit"], len(page["history"])) == (0, 100, 10)
+    assert page["history"] == sorted(page["history"]) and page["history"][0].endswith("Z")
+    assert page["history"][-1] == stack.proplet_view("edge-1")["last_alive_at"]
+    assert times("?offset=8&limit=1")["history"] == [page["history"][8]]
+    assert times("?offset=10") == {"offset": 10, "limit": 100, "total": 10, "history": []}
+    assert stack.rest.get("/proplets/nobody/alive-history").status == 404
+    assert stack.rest.get("/proplets/edge-1/alive-history?limit=0").status == 400
+
+
 def test_delete(stack):
     stack.start()
     task = stack.rest.create("nap", guest("nap"), inputs=["60000"])

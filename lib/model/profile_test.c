@@ -126,5 +126,5 @@ int main(void) {
 		cmocka_unit_test(workers_get_all_ten_members),
 		cmocka_unit_test(answers_show_what_was_asked),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("model/profile", tests, NULL, NULL);
 }

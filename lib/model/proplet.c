@@ -161,6 +161,19 @@ json_t *proplet_view(const struct proplet *proplet, uint64_t now_ms) {
 	return object;
 }
 
+json_t *proplet_history(
+		const struct proplet *proplet, uint64_t offset, uint64_t limit, size_t *total) {
+	json_t *times = json_array();
+	*total = proplet->beat_count < PROPLET_BEATS ? proplet->beat_count : PROPLET_BEATS;
+	for (size_t i = offset; i < *total && i - offset < limit; i++) {
+		size_t at = (proplet->beat_count - *total + i) % PROPLET_BEATS;
+		char text[CLOCK_TEXT_MAX];
+		clock_format(proplet->beats[at], text);
+		json_array_append_new(times, json_string(text));
+	}
+	return times;
+}
+
 json_t *proplet_save(const struct proplet *proplet) {
 	json_t *object = json_object();
 	member_put_text(object, "name", proplet->name);

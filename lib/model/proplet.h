@@ -44,6 +44,10 @@ uint64_t proplet_deadline(const struct proplet *proplet);
 bool proplet_has_engine(const struct proplet *proplet, const char *engine); /* NULL: any */
 /* Propeller's PropletView. */
 json_t *proplet_view(const struct proplet *proplet, uint64_t now_ms);
+/* A page of the times at which it was heard, oldest first, at most PROPLET_BEATS; *total of them.
+ */
+json_t *proplet_history(
+		const struct proplet *proplet, uint64_t offset, uint64_t limit, size_t *total);
 /* For the store. */
 json_t *proplet_save(const struct proplet *proplet);
 struct proplet *proplet_load(const char *id, const json_t *saved, struct error *err);

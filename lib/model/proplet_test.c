@@ -121,12 +121,40 @@ static void damaged_records_are_refused(void **state) {
 	}
 }
 
+static void history_keeps_the_last_ten(void **state) {
+	(void)state;
+	struct proplet *proplet = proplet_create("w");
+	const struct presence presence = { .proplet_id = proplet->id };
+	size_t total;
+	json_t *none = proplet_history(proplet, 0, 100, &total);
+	assert_int_equal(total + json_array_size(none), 0);
+	json_decref(none);
+	for (int64_t second = 1; second <= 12; second++) {
+		(void)proplet_hear(proplet, &presence, 1, second * 1000000000);
+	}
+	json_t *last = proplet_history(proplet, 8, 100, &total);
+	assert_int_equal(total, 10);
+	assert_int_equal(json_array_size(last), 2);
+	assert_string_equal(json_string_value(json_array_get(last, 0)), "1970-01-01T00:00:11Z");
+	assert_string_equal(json_string_value(json_array_get(last, 1)), "1970-01-01T00:00:12Z");
+	json_decref(last);
+	json_t *first = proplet_history(proplet, 0, 1, &total);
+	assert_int_equal(json_array_size(first), 1);
+	assert_string_equal(json_string_value(json_array_get(first, 0)), "1970-01-01T00:00:03Z");
+	json_decref(first);
+	json_t *beyond = proplet_history(proplet, UINT64_MAX, UINT64_MAX, &total);
+	assert_int_equal(json_array_size(beyond), 0);
+	json_decref(beyond);
+	proplet_destroy(proplet);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_and_death),
 		cmocka_unit_test(offline_is_said_once_and_for_its_boot),
 		cmocka_unit_test(a_new_boot_counts_from_one),
 		cmocka_unit_test(only_changes_are_stored),
+		cmocka_unit_test(history_keeps_the_last_ten),
 		cmocka_unit_test(engines),
 		cmocka_unit_test(damaged_records_are_refused),
 	};

@@ -48,6 +48,9 @@ static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/tasks/{id}/placement", .handler = api_tasks_placement },
 	{ .method = "GET", .pattern = "/proplets", .handler = api_proplets_list },
 	{ .method = "GET", .pattern = "/proplets/{id}", .handler = api_proplets_view },
+	{ .method = "GET",
+			.pattern = "/proplets/{id}/alive-history",
+			.handler = api_proplets_history },
 	{ .method = "DELETE", .pattern = "/proplets/{id}", .handler = api_proplets_delete },
 };
 

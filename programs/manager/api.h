@@ -29,4 +29,5 @@ void api_tasks_results(void *context, struct http_request *request);
 void api_tasks_placement(void *context, struct http_request *request);
 void api_proplets_list(void *context, struct http_request *request);
 void api_proplets_view(void *context, struct http_request *request);
+void api_proplets_history(void *context, struct http_request *request);
 void api_proplets_delete(void *context, struct http_request *request);

@@ -84,24 +84,23 @@ void api_proplets_list(void *context, struct http_request *request) {
 			true);
 }
 
-static struct worker *find(struct manager *m, struct deed *deed) {
-	struct worker *worker = workers_find(m, deed->data);
+static struct worker *find(struct manager *m, struct deed *deed, const char *id) {
+	struct worker *worker = workers_find(m, id);
 	if (worker == NULL) {
-		deed_fail(deed, ERROR_NOT_FOUND, "there is no proplet %.128s",
-				(const char *)deed->data);
+		deed_fail(deed, ERROR_NOT_FOUND, "there is no proplet %.128s", id);
 	}
 	return worker;
 }
 
 static void apply_view(struct manager *m, struct deed *deed) {
-	struct worker *worker = find(m, deed);
+	struct worker *worker = find(m, deed, deed->data);
 	if (worker != NULL) {
 		deed_answer(deed, 200, proplet_view(worker->proplet, m->now_ms));
 	}
 }
 
 static void apply_delete(struct manager *m, struct deed *deed) {
-	struct worker *worker = find(m, deed);
+	struct worker *worker = find(m, deed, deed->data);
 	if (worker != NULL && workers_delete(m, worker, &deed->err)) {
 		deed_answer(deed, 204, NULL);
 	}
@@ -115,4 +114,41 @@ void api_proplets_view(void *context, struct http_request *request) {
 void api_proplets_delete(void *context, struct http_request *request) {
 	deed_submit(context, request, apply_delete, free_data, str_copy(http_param(request, "id")),
 			false);
+}
+
+struct page {
+	uint64_t offset, limit;
+	char id[]; /* as long as it is */
+};
+
+/* A page of one worker's something, or the answer why not. */
+static void submit_page(void *context, struct http_request *request,
+		void (*apply)(struct manager *m, struct deed *deed)) {
+	const char *id = http_param(request, "id");
+	struct error err;
+	struct page *page = mem_zero(1, sizeof(*page) + strlen(id) + 1);
+	memcpy(page->id, id, strlen(id) + 1);
+	if (!api_page(request, PAGE_MAX, &page->offset, &page->limit, &err)) {
+		free(page);
+		http_reply_error(request, &err, NULL);
+		return;
+	}
+	deed_submit(context, request, apply, free_data, page, true);
+}
+
+static void apply_history(struct manager *m, struct deed *deed) {
+	const struct page *page = deed->data;
+	size_t total;
+	const struct worker *worker = find(m, deed, page->id);
+	if (worker != NULL) {
+		json_t *times = proplet_history(worker->proplet, page->offset, page->limit, &total);
+		deed_answer(deed, 200,
+				json_pack("{s:I,s:I,s:I,s:o}", "offset", (json_int_t)page->offset,
+						"limit", (json_int_t)page->limit, "total",
+						(json_int_t)total, "history", times));
+	}
+}
+
+void api_proplets_history(void *context, struct http_request *request) {
+	submit_page(context, request, apply_history);
 }
