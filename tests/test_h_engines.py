@@ -35,8 +35,9 @@ def test_unknown_import_is_named(rest):
 
 
 # A real runtime behind the arguments that Propeller's workers use for theirs:
-# run [--invoke NAME] [ARGUMENT ...] [--env K=V ...] MODULE [INPUT ...]
+# run [--invoke NAME] [ARGUMENT ...] [--env K[=V] ...] MODULE [INPUT ...]
 RUNTIME = '''#!{python}
+import os
 import sys
 import wasmtime
 
@@ -47,7 +48,8 @@ while not rest[0].endswith(".wasm"):
     if word == "--invoke":
         invoke = rest.pop(0)
     elif word == "--env":
-        env.append(tuple(rest.pop(0).split("=", 1)))
+        name, _, value = rest.pop(0).partition("=")
+        env.append((name, value or os.environ.get(name, "")))
 module, inputs = rest[0], rest[1:]
 engine = wasmtime.Engine()
 store = wasmtime.Store(engine)

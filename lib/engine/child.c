@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/child.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "engine/compiler.h"
+#include "engine/supervise.h"
 
 static const char flag[] = "--engine-child";
 
@@ -32,23 +30,15 @@ void child_words(struct strings *words, const char *self, const char *verb) {
 }
 
 /* The parent may be gone already: then nobody would ever end us. */
-static bool die_with_parent(const char *parent) {
-	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-	       getppid() == (pid_t)strtol(parent, NULL, 10);
-}
-
-static int run_program(char **argv) {
-	(void)execvp(argv[0], argv);
-	(void)fprintf(stderr, "cannot start %s: %s\n", argv[0], strerror(errno));
-	return CANNOT_START;
+static bool end_with_parent(const char *parent, int signal) {
+	return prctl(PR_SET_PDEATHSIG, signal) == 0 && getppid() == (pid_t)strtol(parent, NULL, 10);
 }
 
 int child_main(int argc, char **argv) {
-	if (!die_with_parent(argv[PARENT])) {
+	bool compiles = str_equal(argv[VERB], "compile");
+	if (!end_with_parent(argv[PARENT], compiles ? SIGKILL : SIGTERM)) {
 		return CANNOT_START;
 	}
-	if (str_equal(argv[VERB], "compile")) {
-		return compiler_child(argc - ARGUMENTS, argv + ARGUMENTS);
-	}
-	return run_program(argv + ARGUMENTS);
+	return compiles ? compiler_child(argc - ARGUMENTS, argv + ARGUMENTS)
+			: supervise(argv + ARGUMENTS);
 }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kind external: the operator's own runtime, as a subprocess, called as Propeller calls it:
- *     RUNTIME run [--invoke F] ARGS... [--env NAME=VALUE]... FILE INPUTS...
+ *     RUNTIME run [--invoke F] ARGS... [--env NAME]... [--dir HOST::GUEST]... FILE INPUTS...
+ *
+ * The task's variables are in the runtime's own environment, where other users of the machine
+ * cannot see them, and `--env NAME` passes one on, as wasmtime has it. A variable by which a task
+ * could steer the runtime itself (`private_names`) is not put there: it is given as Propeller
+ * gives all of them, `--env NAME=VALUE`.
  *
  * Its standard output is the result. The run's memory limit is not applied: what a runtime
  * reserves of its address space says nothing about what it uses, so RLIMIT_AS would only break
@@ -21,6 +26,7 @@
 #include "engine/inside.h"
 #include "engine/process.h"
 #include "engine/sections.h"
+#include "engine/supervise.h"
 
 struct external_module {
 	struct module module; /* first */
@@ -121,17 +127,42 @@ static bool choose(const struct external_module *module, const struct run_reques
 	return true; /* what a runtime does without --invoke is its own business */
 }
 
-static void add_all(struct strings *to, const struct strings *from, const char *before) {
+static void add_all(struct strings *to, const struct strings *from) {
 	for (size_t i = 0; from != NULL && i < from->count; i++) {
-		if (before != NULL) {
-			strings_add(to, before);
-		}
 		strings_add(to, from->items[i]);
 	}
 }
 
+/* Loaders, shells and interpreters listen to these, and so would a runtime built on them. */
+static const char *const private_names[] = { "PATH", "HOME", "LD_", "GLIBC_", "MALLOC_", "GCONV_",
+	"LOCPATH", "NLSPATH", "TMPDIR", "SHELL", "IFS", "ENV=", "BASH", "PS4", "PYTHON", "NODE",
+	"NPM_", "UV_", "V8_", "PERL", "RUBY", "LUA_", "JAVA", "_JAVA", "JDK_", "CLASSPATH",
+	"DOTNET", "CORECLR", "COMPlus_", "DENO_", "BUN_", "RUST", "GODEBUG", "GOTRACEBACK",
+	"GOMAXPROCS", "OPENSSL_", "SSL", "WASM", "ASAN_", "LSAN_", "TSAN_", "UBSAN_" };
+
+static bool is_private(const char *variable) {
+	for (size_t i = 0; i < sizeof(private_names) / sizeof(private_names[0]); i++) {
+		if (str_starts(variable, private_names[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void add_variable(struct strings *words, struct strings *env, const char *variable) {
+	CLEANUP(mem_freep) char *name = str_copy(variable);
+	strings_add(words, "--env");
+	if (is_private(variable)) {
+		strings_add(words, variable);
+		return;
+	}
+	name[strcspn(name, "=")] = 0;
+	strings_add(words, name);
+	strings_add(env, variable);
+}
+
 static void command_line(const struct external_module *module, const struct run_request *request,
-		const char *invoke, struct strings *words) {
+		const char *invoke, struct strings *words, struct strings *env) {
 	if (module->module.engine->self != NULL) {
 		child_words(words, module->module.engine->self, "run");
 	}
@@ -141,13 +172,15 @@ static void command_line(const struct external_module *module, const struct run_
 		strings_add(words, "--invoke");
 		strings_add(words, invoke);
 	}
-	add_all(words, request->args, NULL);
-	add_all(words, request->env, "--env");
+	add_all(words, request->args);
+	for (size_t i = 0; request->env != NULL && i < request->env->count; i++) {
+		add_variable(words, env, request->env->items[i]);
+	}
 	strings_add(words, module->path);
-	add_all(words, request->inputs, NULL);
+	add_all(words, request->inputs);
 }
 
-static bool conclude(const struct process_outcome *outcome, const struct run_limits *limits,
+static bool conclude(struct process_outcome *outcome, const struct run_limits *limits,
 		struct run_result *result, struct error *err) {
 	if (outcome->end == PROCESS_STOPPED) {
 		return error_set(err, ERROR_INTERRUPTED, "the run was stopped");
@@ -160,6 +193,11 @@ static bool conclude(const struct process_outcome *outcome, const struct run_lim
 	if (!WIFEXITED(outcome->status)) {
 		return error_set(err, ERROR_FAILED, "the external runtime died of signal %d (%s)",
 				WTERMSIG(outcome->status), strsignal(WTERMSIG(outcome->status)));
+	}
+	if (WEXITSTATUS(outcome->status) == SUPERVISE_FAILED &&
+			str_starts(buf_text(&outcome->err), SUPERVISE_SAYS)) {
+		const char *said = buf_text(&outcome->err);
+		return error_set(err, ERROR_UNAVAILABLE, "%.*s", (int)strcspn(said, "\n"), said);
 	}
 	result->values = mem_copy("", 0);
 	result->exited = true;
@@ -179,12 +217,14 @@ static bool run(struct module *base, const struct run_request *request, struct r
 	if (!choose(module, request, &invoke, err)) {
 		return false;
 	}
-	CLEANUP(strings_finish) struct strings words = { 0 };
-	command_line(module, request, invoke, &words);
+	CLEANUP(strings_finish) struct strings words = { 0 }, env = { 0 };
+	command_line(module, request, invoke, &words, &env);
 	CLEANUP(mem_freep) char **argv = strings_argv(&words);
 	struct process_request process = { .argv = argv,
+		.env = &env,
 		.input = request->input,
 		.wall_ms = request->limits.wall_ms,
+		.grace_ms = module->module.engine->self != NULL ? SUPERVISE_MS : 0,
 		.stop = stop };
 	struct process_outcome outcome = { .out = result->stdout_bytes,
 		.err = result->stderr_bytes };

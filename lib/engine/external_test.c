@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/fixture.h"
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "engine/child.h"
 
 static char folder[] = "/tmp/airscrew-external-XXXXXX";
 static const char add[] = "(module (func (export \"add\")) (func (export \"_start\")))";
@@ -22,7 +24,8 @@ static void use_runtime(const char *script) {
 	CLEANUP(mem_freep) char *modules = str_format("%s/modules", folder);
 	assert_true(file_write(path, text, strlen(text), 0700, &err));
 	engine_destroy(engine);
-	engine = engine_make(&(struct engine_options){ .external = path, .folder = modules });
+	engine = engine_make(&(struct engine_options){
+			.external = path, .folder = modules, .self = "/proc/self/exe" });
 	assert_non_null(engine);
 	assert_true(engine_offers(engine, ENGINE_EXTERNAL));
 }
@@ -48,13 +51,13 @@ static void the_command_line_is_propellers(void **state) {
 	struct trial trial = trial_new();
 	trial.request.name = "add";
 	trial.request.args = TEXTS("--dir", "a b");
-	trial.request.env = TEXTS("X=1", "Y=");
+	trial.request.env = TEXTS("X=1", "Y=", "LD_PRELOAD=x");
 	trial.request.inputs = TEXTS("10", "20");
 	trial_run(&trial, module);
 	assert_true(trial.ok && trial.result.exited && !trial.result.has_values);
 	assert_string_equal(buf_text(&trial.result.stdout_bytes),
 			"[run]\n[--invoke]\n[add]\n[--dir]\n[a "
-			"b]\n[--env]\n[X=1]\n[--env]\n[Y=]\nFILE\n[10]\n"
+			"b]\n[--env]\n[X]\n[--env]\n[Y]\n[--env]\n[LD_PRELOAD=x]\nFILE\n[10]\n"
 			"[20]\n");
 	assert_string_equal(trial.result.values, "");
 	run_result_finish(&trial.result);
@@ -242,7 +245,7 @@ static void a_runtime_that_dies_is_told(void **state) {
 	assert_int_equal(rename(path, moved), 0);
 	trial_run(&trial, module);
 	assert_false(trial.ok);
-	assert_says(&trial.err, ERROR_UNAVAILABLE, "starting /");
+	assert_says(&trial.err, ERROR_UNAVAILABLE, "cannot start /");
 	assert_int_equal(rename(moved, path), 0);
 	trial_finish(&trial);
 	module_destroy(module);
@@ -271,7 +274,96 @@ static void what_it_cannot_do_is_refused(void **state) {
 	assert_says(&err, ERROR_MODULE, "this is not a WebAssembly module");
 }
 
-int main(void) {
+/* Written by the script once it stands; the pid of what must be gone afterwards. */
+static pid_t pid_in(const char *path) {
+	struct error err;
+	struct buf text = BUF_INIT(64);
+	pid_t pid = 0;
+	uint64_t deadline = clock_ms() + 10000;
+	while (pid == 0 && clock_ms() < deadline) {
+		buf_clear(&text);
+		if (file_read(path, &text, &err) && strchr(buf_text(&text), '\n') != NULL) {
+			pid = (pid_t)strtol(buf_text(&text), NULL, 10);
+		}
+		sched_yield();
+	}
+	buf_finish(&text);
+	assert_true(pid > 1);
+	return pid;
+}
+
+static void assert_goes(pid_t pid) {
+	uint64_t deadline = clock_ms() + 10000;
+	while (alive(pid) && clock_ms() < deadline) {
+		sched_yield();
+	}
+	assert_false(alive(pid));
+}
+
+/* A grandchild in a session of its own, whose parent has gone: nobody's but the supervisor's. */
+static void who_left_the_group_goes_too(void **state) {
+	(void)state;
+	CLEANUP(mem_freep) char *mark = str_format("%s/mark", folder);
+	CLEANUP(mem_freep)
+	char *script = str_format("setsid sh -c 'sh -c \"sleep 100\" & echo $! >%s.new; "
+				  "mv %s.new %s'; while [ ! -e %s ]; do :; done; echo done",
+			mark, mark, mark, mark);
+	use_runtime(script);
+	struct module *module = compile(ENGINE_EXTERNAL, add);
+	struct trial trial = trial_new();
+	trial_run(&trial, module);
+	assert_true(trial.ok);
+	assert_false(alive(pid_in(mark))); /* before the run returns */
+	assert_int_equal(unlink(mark), 0);
+	trial_finish(&trial);
+	module_destroy(module);
+}
+
+/* SIGKILL to the program that runs it: no part of it can do anything any more. */
+static void it_dies_with_this_program(void **state) {
+	(void)state;
+	CLEANUP(mem_freep) char *mark = str_format("%s/mark", folder);
+	CLEANUP(mem_freep)
+	char *script = str_format("trap '' TERM; setsid sleep 100 & echo $! >%s.child; "
+				  "echo $$ >%s; sleep 100",
+			mark, mark);
+	CLEANUP(mem_freep) char *second = str_format("%s.child", mark);
+	use_runtime(script);
+	struct module *module = compile(ENGINE_EXTERNAL, add);
+	pid_t program = fork();
+	if (program == 0) {
+		struct trial trial = trial_new();
+		trial_run(&trial, module);
+		_exit(1);
+	}
+	pid_t runtime = pid_in(mark), child = pid_in(second);
+	assert_int_equal(kill(program, SIGKILL), 0);
+	assert_int_equal(waitpid(program, NULL, 0), program);
+	assert_goes(runtime);
+	assert_goes(child);
+	assert_int_equal(unlink(mark), 0);
+	assert_int_equal(unlink(second), 0);
+	module_destroy(module);
+}
+
+static void variables_are_in_its_environment(void **state) {
+	(void)state;
+	use_runtime("echo \"$SECRET,$LD_PRELOAD,$PYTHONPATH\"; tr '\\0' ' ' </proc/$$/cmdline | "
+		    "grep -c hidden");
+	struct module *module = compile(ENGINE_EXTERNAL, add);
+	struct trial trial = trial_new();
+	trial.request.env = TEXTS("SECRET=hidden", "LD_PRELOAD=/evil.so", "PYTHONPATH=/evil");
+	trial_run(&trial, module);
+	assert_true(trial.ok);
+	assert_string_equal(buf_text(&trial.result.stdout_bytes), "hidden,,\n0\n");
+	trial_finish(&trial);
+	module_destroy(module);
+}
+
+int main(int argc, char **argv) {
+	if (child_wanted(argc, argv)) {
+		return child_main(argc, argv);
+	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_command_line_is_propellers),
 		cmocka_unit_test(a_module_is_a_private_file_while_it_lives),
@@ -281,6 +373,9 @@ int main(void) {
 		cmocka_unit_test(the_wall_limit_ends_it),
 		cmocka_unit_test(a_stop_ends_the_whole_group),
 		cmocka_unit_test(what_it_leaves_behind_goes_too),
+		cmocka_unit_test(who_left_the_group_goes_too),
+		cmocka_unit_test(it_dies_with_this_program),
+		cmocka_unit_test(variables_are_in_its_environment),
 		cmocka_unit_test(a_runtime_that_dies_is_told),
 		cmocka_unit_test(what_it_cannot_do_is_refused),
 	};

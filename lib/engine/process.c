@@ -16,10 +16,10 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "engine/stop.h"
 
-/* How long a runtime may take to go after SIGTERM; a stop has 100 ms in all. */
-enum { GRACE_MS = 30, READ_SIZE = 64 * 1024 };
+enum { READ_SIZE = 64 * 1024 };
 
 struct process {
 	const struct process_request *request;
@@ -106,7 +106,7 @@ static void spawn_files(posix_spawn_file_actions_t *files, const struct process 
 }
 
 /* Our own compiler, when it was built with one. */
-static char *sanitizer_options(void) {
+static const char *sanitizer_options(void) {
 #ifdef SANITIZED
 	extern char **environ;
 	for (char **entry = environ; *entry != NULL; entry++) {
@@ -118,22 +118,38 @@ static char *sanitizer_options(void) {
 	return NULL;
 }
 
-/* Nothing of our own environment may leak, it holds secrets. */
+static void add_own(struct strings *env, const char *name, const char *otherwise) {
+	const char *value = getenv(name);
+	CLEANUP(mem_freep)
+	char *text = str_format("%s=%s", name, value != NULL ? value : otherwise);
+	strings_add(env, text);
+}
+
+/* Nothing else of our own environment may leak, it holds secrets. */
+static void environment_of(const struct process_request *request, struct strings *env) {
+	add_own(env, "PATH", "/usr/bin:/bin");
+	add_own(env, "HOME", "/");
+	const char *sanitizer = sanitizer_options();
+	if (sanitizer != NULL) {
+		strings_add(env, sanitizer);
+	}
+	for (size_t i = 0; request->env != NULL && i < request->env->count; i++) {
+		strings_add(env, request->env->items[i]);
+	}
+}
+
 static int spawn(struct process *process) {
-	const char *path = getenv("PATH"), *home = getenv("HOME");
-	char *paths = str_format("PATH=%s", path != NULL ? path : "/usr/bin:/bin");
-	char *homes = str_format("HOME=%s", home != NULL ? home : "/");
-	char *environment[] = { paths, homes, sanitizer_options(), NULL };
 	posix_spawnattr_t attributes;
 	posix_spawn_file_actions_t files;
+	CLEANUP(strings_finish) struct strings env = { 0 };
+	environment_of(process->request, &env);
+	CLEANUP(mem_freep) char **environment = strings_argv(&env);
 	spawn_attributes(&attributes);
 	spawn_files(&files, process);
 	char **argv = process->request->argv;
 	int rc = posix_spawnp(&process->pid, argv[0], &files, &attributes, argv, environment);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
-	free(paths);
-	free(homes);
 	return rc;
 }
 
@@ -195,7 +211,8 @@ static void drain(struct process *process, int *fd, struct buf *out) {
 static void end(struct process *process, enum process_end why) {
 	if (process->outcome->end == PROCESS_ENDED) {
 		process->outcome->end = why;
-		process->kill_ms = clock_ms() + GRACE_MS;
+		uint64_t grace_ms = process->request->grace_ms;
+		process->kill_ms = clock_ms() + (grace_ms != 0 ? grace_ms : PROCESS_GRACE_MS);
 		process->late_ms = UINT64_MAX;
 		kill_group(process, SIGTERM);
 	}

@@ -3,16 +3,21 @@
 /*
  * One subprocess from its start to its end: in a process group of its own, its output drained
  * while it runs, stopped by a request or a deadline, and always reaped. It inherits no other
- * descriptor and no environment but PATH and HOME. The calling thread waits for it.
+ * descriptor, and of our environment PATH and HOME alone. The calling thread waits for it.
  */
 #include <sys/types.h>
 
 #include "engine/engine.h"
 
+/* How long a process may take to go after SIGTERM; a stop has 100 ms in all. */
+enum { PROCESS_GRACE_MS = 30 };
+
 struct process_request {
-	char **argv; /* NULL at the end; argv[0] is looked for in PATH */
+	char **argv;               /* NULL at the end; argv[0] is looked for in PATH */
+	const struct strings *env; /* "NAME=value", beside PATH and HOME; may be NULL */
 	struct bytes input;
-	uint64_t wall_ms; /* 0: none */
+	uint64_t wall_ms;  /* 0: none */
+	uint64_t grace_ms; /* between SIGTERM and SIGKILL; 0: PROCESS_GRACE_MS */
 	struct run_stop *stop;
 	int extra_fd; /* > 0: the process has it as descriptor 3 */
 };
