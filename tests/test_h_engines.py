@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each engine can do, what it refuses, and external runtimes."""
 import re
+import shutil
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +97,41 @@ def test_external_runtime(stack):
     done = rest.run("cat", example("cat"), engine="external", stdin="through and through")
     assert done["stdout"] == "through and through"
     assert done["stderr"] == "19 bytes\n"
+
+
+NODE = """#!/bin/sh
+exec node --no-warnings {script} "$@"
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed here")
+def test_node_as_a_runtime_that_is_the_default(stack):
+    """Its WASI behind the same arguments; a task that names no engine runs there."""
+    script = Path(__file__).parent / "runtimes" / "node.mjs"
+    rest = external(stack, NODE.replace("{script}", str(script)))
+    done = rest.run("hello", example("hello-world"), env={"GREETING": "Good day"})
+    assert (done["state"], done.get("results")) == (COMPLETED, "Good day, world!\n"), done
+    done = rest.run("add", example("add"), invoke="add", inputs=[20, 22])
+    assert (done["state"], done["results"]) == (COMPLETED, "42\n"), done
+    done = rest.run("cat", example("cat"), stdin="through and through")
+    assert (done["stdout"], done["stderr"]) == ("through and through", "19 bytes\n")
+    done = rest.run("crash", example("crash"), cli_args=[], inputs=["exit", "3"])
+    assert (done["state"], done["exit_code"]) == (FAILED, 3)
+    done = rest.run("add", example("add"), engine="multipass", invoke="add", inputs=[1, 2])
+    assert done["results"] == "3"
+
+
+def test_it_dies_with_a_worker_that_is_killed(stack):
+    """Also what has a session of its own."""
+    started = stack.folder / "started"
+    rest = external(stack, f"#!/bin/sh\ntrap '' TERM\nsetsid sleep 1000 & echo $! >{started}.child\n"
+                           f"echo $$ >{started}; sleep 1000\n")
+    task = rest.create("add", example("add"), engine="external")
+    rest.start(task["id"])
+    wait_until(lambda: started.exists() and started.read_text().strip(), 10, "the runtime")
+    pids = [int(started.read_text()), int((stack.folder / "started.child").read_text())]
+    stack.proplet().kill()
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), 5, "the end of both processes")
 
 
 def test_external_exit_code(stack):

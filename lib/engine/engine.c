@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/dirs.h"
 #include "engine/inside.h"
 
 static const char *const names[ENGINE_KINDS] = {
@@ -35,7 +36,8 @@ static bool offer(struct engine *engine, struct error *err) {
 			return false;
 		}
 	}
-	return engine->external == NULL || external_check(engine, err);
+	return dirs_check(&engine->dirs, err) &&
+	       (engine->external == NULL || external_check(engine, err));
 }
 
 struct engine *engine_create(const struct engine_options *options, struct error *err) {
@@ -49,6 +51,9 @@ struct engine *engine_create(const struct engine_options *options, struct error 
 	engine->self = str_copy(options != NULL ? options->self : NULL);
 	engine->compile_memory_bytes = options != NULL ? options->compile_memory_bytes : 0;
 	engine->compile_cpu_seconds = options != NULL ? options->compile_cpu_seconds : 0;
+	if (options != NULL && options->dirs != NULL) {
+		strings_copy(&engine->dirs, options->dirs);
+	}
 	pthread_mutex_init(&engine->lock, NULL);
 	if (!offer(engine, err)) {
 		engine_destroy(engine);
@@ -67,6 +72,7 @@ void engine_destroy(struct engine *engine) {
 	}
 	epochs_finish(&engine->epochs);
 	pthread_mutex_destroy(&engine->lock);
+	strings_finish(&engine->dirs);
 	free(engine->external);
 	free(engine->folder);
 	free(engine->self);

@@ -11,8 +11,9 @@
  * kind. Crash handlers of a program must be installed before engine_create() (wasmtime chains to
  * them). Fork without exec is not allowed after the first compilation.
  *
- * Guests get WASI preview 1 (args, env, stdin, stdout, stderr, clocks, random, exit code) and
- * nothing else: no files, no sockets, no shared memories. It is our own (wasi.h says why).
+ * Guests get WASI preview 1 (args, env, stdin, stdout, stderr, clocks, random, exit code, the
+ * directories that their run asked for and may have) and nothing else: no sockets, no shared
+ * memories. It is our own (wasi.h says why).
  *
  * Text of values: integers in decimal or 0x hexadecimal, an i32 from -2147483648 to 4294967295;
  * results are the shortest decimal that reads back the same, "3" and "1e+21" as ECMAScript, with
@@ -50,6 +51,8 @@ struct engine_options {
 	const char *self;
 	uint64_t compile_memory_bytes; /* of addresses, for such a child; 0: no limit */
 	uint64_t compile_cpu_seconds;  /* 0: no limit */
+	/* Directories that runs may ask for, absolute; those ending in "=ro" never to write. */
+	const struct strings *dirs; /* NULL: none */
 };
 
 /* Larger modules are compiled in a child. */
@@ -88,6 +91,15 @@ struct run_limits {
 	uint64_t output_bytes; /* for each of stdout and stderr; what is beyond is cut */
 };
 
+/* A directory of the host for one run: it must be one of engine_options.dirs or below one. */
+struct run_dir {
+	const char *host;
+	const char *guest; /* what the guest knows it by */
+	bool write;
+};
+
+enum { RUN_DIRS_MAX = 16 };
+
 /* Everything is borrowed for the length of the run. */
 struct run_request {
 	const char *name;   /* argv[0] and the first choice of export */
@@ -96,6 +108,8 @@ struct run_request {
 	const struct strings *inputs; /* the export's arguments as text; for _start more argv */
 	const struct strings *env;    /* "NAME=value" */
 	struct bytes input;           /* stdin */
+	const struct run_dir *dirs;
+	size_t dir_count; /* at most RUN_DIRS_MAX */
 	struct run_limits limits;
 	/* Called in the running thread just before the guest's first instruction; may be NULL. */
 	void (*started)(void *context);
@@ -126,7 +140,8 @@ bool run_stop_requested(const struct run_stop *stop);
 /*
  * Runs a module once. True: it ended by itself (look at exit_code; non-zero is a failed workload).
  * False: err says why, and `result` still holds the output until then:
- * ERROR_INVALID  missing export (lists what there is), count, type, range or form of an input
+ * ERROR_INVALID  missing export (lists what there is), count, type, range or form of an input,
+ *                a directory that it may not have
  * ERROR_MODULE   an import that nobody offers (module.name and its type)
  * ERROR_FAILED   a trap, with its kind and the wasm backtrace; stack overflow; out of fuel; out of
  *                memory (what was asked for, what the limit is); a runtime that died

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "engine/child.h"
+#include "engine/dirs.h"
 #include "engine/inside.h"
 #include "engine/process.h"
 #include "engine/sections.h"
@@ -176,8 +177,33 @@ static void command_line(const struct external_module *module, const struct run_
 	for (size_t i = 0; request->env != NULL && i < request->env->count; i++) {
 		add_variable(words, env, request->env->items[i]);
 	}
+	for (size_t i = 0; i < request->dir_count; i++) {
+		CLEANUP(mem_freep)
+		char *both = str_format("%s::%s", request->dirs[i].host, request->dirs[i].guest);
+		strings_add(words, "--dir");
+		strings_add(words, both);
+	}
 	strings_add(words, module->path);
 	add_all(words, request->inputs);
+}
+
+/* What a runtime is told of a directory has to be true: it knows none that is only read. */
+static bool check_dirs(
+		const struct engine *engine, const struct run_request *request, struct error *err) {
+	for (size_t i = 0; i < request->dir_count; i++) {
+		const struct run_dir *dir = &request->dirs[i];
+		CLEANUP(file_closep) int fd = dirs_open(&engine->dirs, dir, err);
+		if (fd < 0) {
+			return false;
+		}
+		if (!dir->write) {
+			return error_set(err, ERROR_INVALID,
+					"directory \"%.200s\": an external runtime cannot keep it "
+					"read-only: ask for it with write, or use another engine",
+					dir->host);
+		}
+	}
+	return true;
 }
 
 static bool conclude(struct process_outcome *outcome, const struct run_limits *limits,
@@ -214,7 +240,7 @@ static bool run(struct module *base, const struct run_request *request, struct r
 				"kind external cannot limit fuel: use another engine, or no fuel "
 				"limit");
 	}
-	if (!choose(module, request, &invoke, err)) {
+	if (!check_dirs(base->engine, request, err) || !choose(module, request, &invoke, err)) {
 		return false;
 	}
 	CLEANUP(strings_finish) struct strings words = { 0 }, env = { 0 };

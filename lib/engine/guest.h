@@ -47,7 +47,8 @@ struct guest {
 	uint64_t wall_ns; /* CLOCK_MONOTONIC time at which wall_ms is over; UINT64_MAX: never */
 	size_t input_at;  /* how much of stdin has been read */
 	bool closed[3];   /* stdin, stdout, stderr */
-	bool command;     /* the inputs are arguments too */
+	struct wasi_files *files; /* NULL: it has no directories */
+	bool command;             /* the inputs are arguments too */
 	enum guest_end end;
 };
 
@@ -66,6 +67,10 @@ bool exports_entry(const struct wasm_module *module, const struct run_request *r
 bool wasi_define(wasmtime_linker_t *linker, struct error *err) MUST_CHECK;
 /* True for a function of WASI preview 1. */
 bool wasi_has(const char *name, size_t size);
+
+/* wasi_files.c: the directories of a run, opened before it begins, and what it leaves open. */
+bool wasi_files_open(struct guest *guest, struct error *err) MUST_CHECK;
+void wasi_files_close(struct guest *guest);
 
 /* trap.c: errors of wasmtime in our words. Each takes what it tells about. */
 bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err);

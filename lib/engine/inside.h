@@ -22,6 +22,7 @@ enum { TIER_KINDS = ENGINE_INTERP + 1 };
 struct engine {
 	char *external, *folder, *self; /* as in struct engine_options */
 	uint64_t compile_memory_bytes, compile_cpu_seconds;
+	struct strings dirs;
 	struct epochs epochs;
 	pthread_mutex_t lock;             /* guards what follows */
 	struct tier tiers[TIER_KINDS][2]; /* by kind and metered; made when first used */

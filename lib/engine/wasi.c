@@ -8,9 +8,10 @@
 #include <time.h>
 
 #include "base/random.h"
+#include "engine/wasi_files.h"
 
 enum { STDIN = 0, STDOUT = 1, STDERR = 2 };
-enum { IOVEC_MAX = 1024, RANDOM_PIECE = 64 * 1024 };
+enum { RANDOM_PIECE = 64 * 1024 };
 
 uint8_t *wasi_at(const struct wasi_call *call, uint64_t pointer, uint64_t size) {
 	if (pointer > call->size || size > call->size - pointer) {
@@ -175,8 +176,7 @@ static enum wasi_errno fd_fdstat_set_flags(const struct wasi_call *call) {
 	return wasi_open(call, wasi_u32(call, 0)) ? WASI_SUCCESS : WASI_BADF;
 }
 
-/* The next piece of a scatter list: *place and *size, or an error. */
-static enum wasi_errno iovec_at(
+enum wasi_errno wasi_iovec(
 		const struct wasi_call *call, uint32_t index, uint8_t **place, uint32_t *size) {
 	uint32_t iovec[2];
 	uint64_t pointer = wasi_u32(call, 1) + (uint64_t)index * sizeof(iovec);
@@ -200,7 +200,7 @@ static enum wasi_errno fd_write(const struct wasi_call *call) {
 	if (!wasi_open(call, fd) || fd == STDIN) {
 		return WASI_BADF;
 	}
-	if (count > IOVEC_MAX) {
+	if (count > WASI_IOVEC_MAX) {
 		return WASI_INVAL;
 	}
 	struct run_result *result = call->guest->result;
@@ -209,7 +209,7 @@ static enum wasi_errno fd_write(const struct wasi_call *call) {
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t *place;
 		uint32_t size;
-		enum wasi_errno bad = iovec_at(call, i, &place, &size);
+		enum wasi_errno bad = wasi_iovec(call, i, &place, &size);
 		if (bad != WASI_SUCCESS) {
 			return bad;
 		}
@@ -227,7 +227,7 @@ static enum wasi_errno fd_read(const struct wasi_call *call) {
 	if (!wasi_open(call, wasi_u32(call, 0)) || wasi_u32(call, 0) != STDIN) {
 		return WASI_BADF;
 	}
-	if (count > IOVEC_MAX) {
+	if (count > WASI_IOVEC_MAX) {
 		return WASI_INVAL;
 	}
 	struct guest *guest = call->guest;
@@ -235,7 +235,7 @@ static enum wasi_errno fd_read(const struct wasi_call *call) {
 	for (uint32_t i = 0; i < count && guest->input_at < input->size; i++) {
 		uint8_t *place;
 		uint32_t size;
-		enum wasi_errno bad = iovec_at(call, i, &place, &size);
+		enum wasi_errno bad = wasi_iovec(call, i, &place, &size);
 		if (bad != WASI_SUCCESS) {
 			return bad;
 		}
@@ -284,61 +284,63 @@ static enum wasi_errno proc_raise(const struct wasi_call *call) {
 
 /*
  * All of preview 1. Parameters: i is an i32, I an i64; the result is an i32. Without a function of
- * its own the first parameter is a descriptor: `otherwise` if it is open, else EBADF.
+ * its own the first parameter is a descriptor: `otherwise` if it is open, else EBADF. Files have
+ * functions of their own.
  */
 struct wasi_function {
 	const char *name, *params;
 	enum wasi_errno (*call)(const struct wasi_call *call);
 	enum wasi_errno otherwise;
+	enum wasi_errno (*file)(const struct wasi_call *call); /* for descriptors from 3 */
 };
 
 static const struct wasi_function functions[] = {
-	{ "args_get", "ii", args_get, 0 },
-	{ "args_sizes_get", "ii", args_sizes_get, 0 },
-	{ "clock_res_get", "ii", clock_resolution, 0 },
-	{ "clock_time_get", "iIi", clock_time, 0 },
-	{ "environ_get", "ii", environ_get, 0 },
-	{ "environ_sizes_get", "ii", environ_sizes_get, 0 },
-	{ "fd_advise", "iIIi", NULL, WASI_SPIPE },
-	{ "fd_allocate", "iII", NULL, WASI_SPIPE },
-	{ "fd_close", "i", fd_close, 0 },
-	{ "fd_datasync", "i", NULL, WASI_INVAL },
-	{ "fd_fdstat_get", "ii", fd_fdstat_get, 0 },
-	{ "fd_fdstat_set_flags", "ii", fd_fdstat_set_flags, 0 },
-	{ "fd_fdstat_set_rights", "iII", NULL, WASI_NOTSUP },
-	{ "fd_filestat_get", "ii", fd_filestat_get, 0 },
-	{ "fd_filestat_set_size", "iI", NULL, WASI_INVAL },
-	{ "fd_filestat_set_times", "iIIi", NULL, WASI_INVAL },
-	{ "fd_pread", "iiiIi", NULL, WASI_SPIPE },
-	{ "fd_prestat_dir_name", "iii", NULL, WASI_BADF },
-	{ "fd_prestat_get", "ii", NULL, WASI_BADF },
-	{ "fd_pwrite", "iiiIi", NULL, WASI_SPIPE },
-	{ "fd_read", "iiii", fd_read, 0 },
-	{ "fd_readdir", "iiiIi", NULL, WASI_NOTDIR },
-	{ "fd_renumber", "ii", NULL, WASI_NOTSUP },
-	{ "fd_seek", "iIii", NULL, WASI_SPIPE },
-	{ "fd_sync", "i", NULL, WASI_INVAL },
-	{ "fd_tell", "ii", NULL, WASI_SPIPE },
-	{ "fd_write", "iiii", fd_write, 0 },
-	{ "path_create_directory", "iii", NULL, WASI_NOTDIR },
-	{ "path_filestat_get", "iiiii", NULL, WASI_NOTDIR },
-	{ "path_filestat_set_times", "iiiiIIi", NULL, WASI_NOTDIR },
-	{ "path_link", "iiiiiii", NULL, WASI_NOTDIR },
-	{ "path_open", "iiiiiIIii", NULL, WASI_NOTDIR },
-	{ "path_readlink", "iiiiii", NULL, WASI_NOTDIR },
-	{ "path_remove_directory", "iii", NULL, WASI_NOTDIR },
-	{ "path_rename", "iiiiii", NULL, WASI_NOTDIR },
-	{ "path_symlink", "iiiii", NULL, WASI_BADF },
-	{ "path_unlink_file", "iii", NULL, WASI_NOTDIR },
-	{ "poll_oneoff", "iiii", wasi_poll, 0 },
-	{ "proc_exit", "i", proc_exit, 0 },
-	{ "proc_raise", "i", proc_raise, 0 },
-	{ "random_get", "ii", random_get, 0 },
-	{ "sched_yield", "", yield, 0 },
-	{ "sock_accept", "iii", NULL, WASI_NOTSOCK },
-	{ "sock_recv", "iiiiii", NULL, WASI_NOTSOCK },
-	{ "sock_send", "iiiii", NULL, WASI_NOTSOCK },
-	{ "sock_shutdown", "ii", NULL, WASI_NOTSOCK },
+	{ "args_get", "ii", args_get, 0, NULL },
+	{ "args_sizes_get", "ii", args_sizes_get, 0, NULL },
+	{ "clock_res_get", "ii", clock_resolution, 0, NULL },
+	{ "clock_time_get", "iIi", clock_time, 0, NULL },
+	{ "environ_get", "ii", environ_get, 0, NULL },
+	{ "environ_sizes_get", "ii", environ_sizes_get, 0, NULL },
+	{ "fd_advise", "iIIi", NULL, WASI_SPIPE, wasi_file_advise },
+	{ "fd_allocate", "iII", NULL, WASI_SPIPE, wasi_file_allocate },
+	{ "fd_close", "i", fd_close, 0, wasi_file_close },
+	{ "fd_datasync", "i", NULL, WASI_INVAL, wasi_file_datasync },
+	{ "fd_fdstat_get", "ii", fd_fdstat_get, 0, wasi_file_fdstat },
+	{ "fd_fdstat_set_flags", "ii", fd_fdstat_set_flags, 0, wasi_file_set_flags },
+	{ "fd_fdstat_set_rights", "iII", NULL, WASI_NOTSUP, wasi_file_set_rights },
+	{ "fd_filestat_get", "ii", fd_filestat_get, 0, wasi_file_stat },
+	{ "fd_filestat_set_size", "iI", NULL, WASI_INVAL, wasi_file_set_size },
+	{ "fd_filestat_set_times", "iIIi", NULL, WASI_INVAL, wasi_file_set_times },
+	{ "fd_pread", "iiiIi", NULL, WASI_SPIPE, wasi_file_pread },
+	{ "fd_prestat_dir_name", "iii", NULL, WASI_BADF, wasi_file_prestat_name },
+	{ "fd_prestat_get", "ii", NULL, WASI_BADF, wasi_file_prestat },
+	{ "fd_pwrite", "iiiIi", NULL, WASI_SPIPE, wasi_file_pwrite },
+	{ "fd_read", "iiii", fd_read, 0, wasi_file_read },
+	{ "fd_readdir", "iiiIi", NULL, WASI_NOTDIR, wasi_file_readdir },
+	{ "fd_renumber", "ii", NULL, WASI_NOTSUP, wasi_file_renumber },
+	{ "fd_seek", "iIii", NULL, WASI_SPIPE, wasi_file_seek },
+	{ "fd_sync", "i", NULL, WASI_INVAL, wasi_file_sync },
+	{ "fd_tell", "ii", NULL, WASI_SPIPE, wasi_file_tell },
+	{ "fd_write", "iiii", fd_write, 0, wasi_file_write },
+	{ "path_create_directory", "iii", NULL, WASI_NOTDIR, wasi_path_make_folder },
+	{ "path_filestat_get", "iiiii", NULL, WASI_NOTDIR, wasi_path_stat },
+	{ "path_filestat_set_times", "iiiiIIi", NULL, WASI_NOTDIR, wasi_path_set_times },
+	{ "path_link", "iiiiiii", NULL, WASI_NOTDIR, wasi_path_link },
+	{ "path_open", "iiiiiIIii", NULL, WASI_NOTDIR, wasi_path_open },
+	{ "path_readlink", "iiiiii", NULL, WASI_NOTDIR, wasi_path_readlink },
+	{ "path_remove_directory", "iii", NULL, WASI_NOTDIR, wasi_path_remove_folder },
+	{ "path_rename", "iiiiii", NULL, WASI_NOTDIR, wasi_path_rename },
+	{ "path_symlink", "iiiii", wasi_path_symlink, 0, NULL },
+	{ "path_unlink_file", "iii", NULL, WASI_NOTDIR, wasi_path_unlink },
+	{ "poll_oneoff", "iiii", wasi_poll, 0, NULL },
+	{ "proc_exit", "i", proc_exit, 0, NULL },
+	{ "proc_raise", "i", proc_raise, 0, NULL },
+	{ "random_get", "ii", random_get, 0, NULL },
+	{ "sched_yield", "", yield, 0, NULL },
+	{ "sock_accept", "iii", NULL, WASI_NOTSOCK, NULL },
+	{ "sock_recv", "iiiiii", NULL, WASI_NOTSOCK, NULL },
+	{ "sock_send", "iiiii", NULL, WASI_NOTSOCK, NULL },
+	{ "sock_shutdown", "ii", NULL, WASI_NOTSOCK, NULL },
 };
 
 enum { FUNCTION_COUNT = sizeof(functions) / sizeof(functions[0]) };
@@ -369,6 +371,9 @@ static void find_memory(struct wasi_call *call, wasmtime_caller_t *caller) {
 }
 
 static enum wasi_errno answer(const struct wasi_function *function, const struct wasi_call *call) {
+	if (function->file != NULL && wasi_u32(call, 0) >= WASI_FILE_FIRST) {
+		return function->file(call);
+	}
 	if (function->call != NULL) {
 		return function->call(call);
 	}

@@ -247,7 +247,7 @@ static bool conclude(struct guest *guest, bool returned, const wasmtime_val_t *r
 
 static bool run_with(struct guest *guest, wasmtime_val_t *values, struct error *err) {
 	wasmtime_val_t *params = values, *results = values + guest->entry->params.count;
-	if (!read_inputs(guest, params, err)) {
+	if (!read_inputs(guest, params, err) || !wasi_files_open(guest, err)) {
 		return false;
 	}
 	make_store(guest);
@@ -255,6 +255,7 @@ static bool run_with(struct guest *guest, wasmtime_val_t *values, struct error *
 	count_fuel(guest);
 	guest->result->memory_bytes = guest->limits.memory_bytes;
 	wasmtime_store_delete(guest->store);
+	wasi_files_close(guest);
 	return conclude(guest, returned, results, err);
 }
 

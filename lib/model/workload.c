@@ -34,6 +34,7 @@ void workload_finish(struct workload *work) {
 	strings_finish(&work->cli_args);
 	strings_finish(&work->inputs);
 	strings_finish(&work->env);
+	mounts_finish(&work->dirs);
 	*work = (struct workload){ 0 };
 }
 
@@ -48,6 +49,7 @@ void workload_copy(struct workload *to, const struct workload *from) {
 	strings_copy(&to->cli_args, &from->cli_args);
 	strings_copy(&to->inputs, &from->inputs);
 	strings_copy(&to->env, &from->env);
+	mounts_copy(&to->dirs, &from->dirs);
 }
 
 static bool read_name(struct workload *work, const json_t *object, struct error *err) {
@@ -118,6 +120,10 @@ static bool read_stdin(struct workload *work, const json_t *object, struct error
 	return member_any_text(object, "stdin", WORKLOAD_STDIN_MAX, &work->input, err);
 }
 
+static bool read_dirs(struct workload *work, const json_t *object, struct error *err) {
+	return mounts_read(&work->dirs, object, err);
+}
+
 static bool read_daemon(struct workload *work, const json_t *object, struct error *err) {
 	if (!member_bool(object, "daemon", &work->daemon, err)) {
 		return false;
@@ -181,6 +187,7 @@ static const struct {
 	{ "cli_args", read_cli_args },
 	{ "inputs", read_inputs },
 	{ "env", read_env },
+	{ "dirs", read_dirs },
 	{ "stdin", read_stdin },
 	{ "daemon", read_daemon },
 	{ "limits", read_limits },
@@ -228,6 +235,9 @@ void workload_write(const struct workload *work, json_t *object) {
 	}
 	if (work->env.count != 0) {
 		json_object_set_new(object, "env", member_env_object(&work->env));
+	}
+	if (work->dirs.count != 0) {
+		json_object_set_new(object, "dirs", mounts_list(&work->dirs));
 	}
 	json_object_set_new(object, "daemon", json_boolean(work->daemon));
 	member_put_text(object, "image_url", work->image_url);

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "model/mounts.h"
 #include "model/profile.h"
 
 enum {
@@ -41,6 +42,7 @@ struct workload {
 	char *engine;    /* a name of spec/engines.def; NULL: the worker's default */
 	struct strings cli_args, inputs;
 	struct strings env;     /* "NAME=value" */
+	struct mounts dirs;     /* directories of the worker */
 	char *input;            /* stdin, NULL: empty */
 	bool has_cli_args;      /* Propeller shows null when they were never given */
 	bool daemon;            /* runs until stopped: no wall limit unless one is given */

@@ -40,6 +40,37 @@ static bool add_pairs(json_t *task, const char *name, const char *text, struct e
 	return ok || error_set(err, ERROR_INVALID, "flag --%s: expected K=V,K=V", name);
 }
 
+/* HOST, HOST:GUEST, either with ":rw" behind it. */
+static json_t *dir_of(const char *text) {
+	struct strings parts = { 0 };
+	json_t *object = json_object();
+	strings_split(&parts, text, ':');
+	bool write = parts.count > 1 && str_equal(parts.items[parts.count - 1], "rw");
+	size_t paths = parts.count - (write ? 1 : 0);
+	if (paths == 1 || paths == 2) {
+		json_object_set_new(object, "host", json_string(parts.items[0]));
+		json_object_set_new(object, "guest", json_string(parts.items[paths - 1]));
+		json_object_set_new(object, "write", json_boolean(write));
+	}
+	strings_finish(&parts);
+	return object;
+}
+
+static bool add_dirs(json_t *task, const char *text, struct error *err) {
+	struct strings items = { 0 };
+	json_t *list = json_array();
+	bool ok = true;
+	strings_split(&items, text, ',');
+	for (size_t i = 0; ok && i < items.count; i++) {
+		json_t *object = dir_of(items.items[i]);
+		ok = json_object_size(object) != 0;
+		json_array_append_new(list, object);
+	}
+	strings_finish(&items);
+	json_object_set_new(task, "dirs", list);
+	return ok || error_set(err, ERROR_INVALID, "flag --dirs: expected HOST[:GUEST][:rw],…");
+}
+
 static bool add_stdin(json_t *task, const char *text, struct error *err) {
 	struct buf content = BUF_INIT(STDIN_MAX);
 	if (text[0] != '@') {
@@ -130,6 +161,7 @@ static bool add_lists(json_t *task, const struct arguments *arguments, struct er
 	return (flags[FLAG_ENV] == NULL || add_pairs(task, "env", flags[FLAG_ENV], err)) &&
 	       (flags[FLAG_METADATA] == NULL ||
 			       add_pairs(task, "metadata", flags[FLAG_METADATA], err)) &&
+	       (flags[FLAG_DIRS] == NULL || add_dirs(task, flags[FLAG_DIRS], err)) &&
 	       (flags[FLAG_STDIN] == NULL || add_stdin(task, flags[FLAG_STDIN], err)) &&
 	       add_number(task, "min_memory_bytes", flags[FLAG_MIN_MEMORY], str_to_bytes, err) &&
 	       add_number(task, "restart_limit", flags[FLAG_RESTART_LIMIT], str_to_u64, err) &&

@@ -67,6 +67,16 @@ static void lists_and_pairs_are_cut_at_commas(void **state) {
 	refused(FLAG_METADATA, "A", "--metadata");
 }
 
+static void directories_have_two_names(void **state) {
+	(void)state;
+	same(task_of(FLAG_DIRS, "/a,/b:/c:rw,/d:rw"), "dirs",
+			"[{\"host\":\"/a\",\"guest\":\"/a\",\"write\":false},"
+			"{\"host\":\"/b\",\"guest\":\"/c\",\"write\":true},"
+			"{\"host\":\"/d\",\"guest\":\"/d\",\"write\":true}]");
+	refused(FLAG_DIRS, "/a:/b:/c", "--dirs");
+	refused(FLAG_DIRS, "/a:/b:ro:rw", "--dirs");
+}
+
 static void limits_have_units(void **state) {
 	(void)state;
 	same(task_of(FLAG_WALL, "1500ms"), "limits", "{\"wall_seconds\":1.5}");
@@ -89,6 +99,7 @@ int main(void) {
 		cmocka_unit_test(flags_become_members),
 		cmocka_unit_test(what_was_not_said_is_not_sent),
 		cmocka_unit_test(lists_and_pairs_are_cut_at_commas),
+		cmocka_unit_test(directories_have_two_names),
 		cmocka_unit_test(limits_have_units),
 		cmocka_unit_test(stdin_is_text_or_a_file),
 	};

@@ -48,8 +48,13 @@ static void block_signals(void) {
 }
 
 static bool open_engine(struct worker *worker, const char *folder, struct error *err) {
+	CLEANUP(strings_finish) struct strings dirs = { 0 };
+	if (worker->settings->dirs != NULL) {
+		strings_split(&dirs, worker->settings->dirs, ':');
+	}
 	const struct engine_options options = { .external = worker->settings->external,
 		.folder = folder,
+		.dirs = &dirs,
 		.self = "/proc/self/exe",
 		.compile_memory_bytes = worker->settings->compile_memory,
 		.compile_cpu_seconds = (worker->settings->compile_cpu_ms + 999) / 1000 };

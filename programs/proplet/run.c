@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One attempt, in a thread of its own: the module, the run, the outcome. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,10 @@ static bool decode_inline(struct attempt *attempt, struct source *source, struct
 static bool choose_engine(
 		const struct attempt *attempt, struct module_key *key, struct error *err) {
 	const struct workload *work = &attempt->command.work;
-	key->kind = ENGINE_MULTIPASS;
+	/* As Propeller's workers: where there is an external runtime, it runs what names no other.
+	 */
+	key->kind = engine_offers(attempt->worker->engine, ENGINE_EXTERNAL) ? ENGINE_EXTERNAL
+									    : ENGINE_MULTIPASS;
 	key->metered = work->limits.fuel != 0;
 	if (work->engine != NULL && !engine_kind_parse(work->engine, &key->kind)) {
 		return error_set(err, ERROR_INVALID, "field \"engine\": \"%.40s\" is unknown here",
@@ -125,6 +129,16 @@ static void take_invoke(struct workload *work, struct strings *args) {
 	}
 }
 
+static size_t list_dirs(const struct mounts *mounts, struct run_dir dirs[RUN_DIRS_MAX]) {
+	static_assert((int)MOUNTS_MAX <= (int)RUN_DIRS_MAX,
+			"a task asks for no more than a run takes");
+	for (size_t i = 0; i < mounts->count; i++) {
+		const struct mount *mount = &mounts->items[i];
+		dirs[i] = (struct run_dir){ mount->host, mount->guest, mount->write };
+	}
+	return mounts->count;
+}
+
 static bool run(struct attempt *attempt, struct module *module, struct run_result *result,
 		struct error *err) {
 	struct workload *work = &attempt->command.work;
@@ -134,12 +148,15 @@ static bool run(struct attempt *attempt, struct module *module, struct run_resul
 	CLEANUP(mem_freep)
 	char *id = str_format("PROPLET_ID=%s", attempt->worker->settings->client_id);
 	strings_add(&env, id);
+	struct run_dir dirs[RUN_DIRS_MAX];
 	const struct run_request request = {
 		.name = work->name,
 		.invoke = work->invoke,
 		.args = &args,
 		.inputs = &work->inputs,
 		.env = &env,
+		.dirs = dirs,
+		.dir_count = list_dirs(&work->dirs, dirs),
 		.input = { (const uint8_t *)work->input,
 				work->input != NULL ? strlen(work->input) : 0 },
 		.limits = { work->limits.memory_bytes, work->limits.wall_ms, work->limits.fuel,

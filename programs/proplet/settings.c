@@ -58,6 +58,10 @@ static const struct setting rows[] = {
 			"CPU time of such a child; 0: no limit", .min = 0, .max = 86400000),
 	ROW("PROPLET_EXTERNAL_WASM_RUNTIME", "external-wasm-runtime", TEXT, external, NULL,
 			"program that runs modules of engine \"external\"", .min = 0),
+	ROW("PROPLET_DIRS", "dirs", TEXT, dirs, NULL,
+			"directories that tasks may ask for, separated by colons; one that ends in "
+			"\"=ro\" only to read",
+			.min = 0),
 	ROW("PROPLET_STATE_DIR", "state-dir", TEXT, state_dir, NULL,
 			"folder for results that the manager has not taken yet; default: "
 			"$STATE_DIRECTORY, or propeller in $XDG_STATE_HOME or ~/.local/state",
