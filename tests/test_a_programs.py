@@ -51,6 +51,10 @@ def test_help_lists_the_settings(program, names):
     ("proplet", PROPLET, "PROPLET_SLOTS", "0"),
     ("proplet", PROPLET, "PROPLET_SLOTS", "many"),
     ("proplet", PROPLET, "PROPLET_LIVELINESS_INTERVAL", "soon"),
+    ("proplet", PROPLET, "PROPLET_FETCH_HOSTS", "http://example.com"),
+    ("proplet", PROPLET, "PROPLET_FETCH_HOSTS", "*"),
+    ("proplet", PROPLET, "PROPLET_FETCH_CA", "/nowhere/ca.pem"),
+    ("proplet", PROPLET, "PROPLET_DIRS", "relative"),
 ])
 def test_a_bad_setting_is_named(program, settings, bad, value, tmp_path):
     state = "MANAGER_STATE_DIR" if program == "propeller-manager" else "PROPLET_STATE_DIR"

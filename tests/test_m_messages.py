@@ -114,6 +114,17 @@ def test_commands_for_another_boot_are_refused(held):
     assert said["state"] == "refused" and "boot" in said["reason"]
 
 
+@pytest.mark.parametrize("change,says", [
+    ({"digest": None}, "digest"), ({"digest": "zz"}, "digest"), ({"daemon": "maybe"}, "daemon"),
+    ({"limits": {"wall_seconds": -1}}, "wall_seconds"), ({"name": None}, "name")])
+def test_a_command_that_cannot_be_read_is_answered(held, change, says):
+    task_id, boot = str(uuid.uuid4()), held.boots["worker-1"]
+    held.bus.say("control/manager/command/worker-1",
+                 {**start_command(held, boot, 900000, task_id), **change})
+    done = held.bus.wait_for("control/proplet/results", lambda m: m["task_id"] == task_id)
+    assert says in done["error"] and (done["attempt"], done["boot"]) == (1, boot), done
+
+
 def test_a_repeated_command_runs_nothing_twice(held):
     command = held.bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "start")
     count = len(held.bus.messages("control/proplet/state"))

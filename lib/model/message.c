@@ -206,7 +206,8 @@ static bool read_command(const json_t *object, struct command *c, struct error *
 	return member_u64(object, "number", 1, INT64_MAX, &c->number, err) &&
 	       need("number", c->number != 0, err) &&
 	       member_text(object, "proplet_id", MESSAGE_ID_MAX, &c->proplet_id, err) &&
-	       read_work(object, c, err) && need("digest", c->work.digest[0] != 0, err);
+	       read_work(object, c, err) &&
+	       need("digest", c->work.digest[0] != 0 || c->work.image_url != NULL, err);
 }
 
 bool command_decode(struct command *command, struct bytes payload, struct error *err) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What comes in over MQTT, decoded in the bus thread. What cannot be decoded is dropped with a
  * line in the log, unless it names a task: then it is answered. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,16 +39,31 @@ static void put_command(struct worker *worker, struct command *command) {
 	worker_put(worker, event);
 }
 
-/* A start that says for whom and for which task, but not soundly what: the task fails with that. */
+static void copy_id(char *to, size_t size, const json_t *text) {
+	const char *from = json_string_value(text);
+	(void)snprintf(to, size, "%s", from != NULL && strlen(from) < size ? from : "");
+}
+
+/*
+ * A start that says for whom and for which task, but not soundly what: the task fails with that.
+ * Nobody has to hold this result: if it is lost the start comes again, and is as bad.
+ */
 static void answer_bad_start(struct worker *worker, struct bytes payload, const struct error *err) {
 	json_t *object = json_loadb((const char *)payload.data, payload.size, 0, NULL);
-	const char *id = json_string_value(json_object_get(object, "id"));
-	const char *to = json_string_value(json_object_get(object, "proplet_id"));
+	bool ours = json_object_get(object, "task_id") != NULL;
+	const char *to = json_string_value(json_object_get(object, ours ? "boot" : "proplet_id"));
 	struct report report = { .proplet_id = worker->settings->client_id };
 	struct error ignored;
-	if (id != NULL && strlen(id) < sizeof(report.task_id) &&
-			str_equal(to, worker->settings->client_id)) {
-		memcpy(report.task_id, id, strlen(id) + 1);
+	copy_id(report.task_id, sizeof(report.task_id),
+			json_object_get(object, ours ? "task_id" : "id"));
+	if (ours) {
+		copy_id(report.boot, sizeof(report.boot), json_object_get(object, "boot"));
+		report.attempt = (uint64_t)json_integer_value(json_object_get(object, "attempt"));
+	}
+	const char *type = json_string_value(json_object_get(object, "type"));
+	bool start = !ours || str_equal(type, "start");
+	if (start && report.task_id[0] != 0 &&
+			str_equal(to, ours ? worker->boot : worker->settings->client_id)) {
 		report.outcome.error = str_copy(err->message);
 		CLEANUP(mem_freep) char *text = report_encode(&report);
 		(void)!bus_publish(
@@ -68,6 +84,9 @@ void inbox_message(void *context, const char *topic, struct bytes payload) {
 	}
 	if (str_equal(topic, worker->command_topic)) {
 		ok = command_decode(&command, payload, &err);
+		if (!ok) {
+			answer_bad_start(worker, payload, &err);
+		}
 	} else if (str_equal(topic, worker->topics.start)) {
 		ok = command_decode_old(&command, COMMAND_START, payload, &err);
 		if (!ok) {

@@ -4,67 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "proplet/outcome.h"
+#include "proplet/source.h"
 #include "proplet/worker.h"
 
 enum { STACK_BYTES = ENGINE_STACK_BYTES + 256 * 1024 };
-
-/* Where the module comes from, in the cache's own thread: it may outlive the attempt. */
-struct source {
-	struct worker *worker;
-	uint64_t size;
-	struct buf bytes; /* the old form: the module itself */
-};
-
-static bool fetch(void *context, const char *digest, struct buf *wasm, struct error *err) {
-	struct source *source = context;
-	wasm->limit = source->worker->settings->module_max;
-	if (source->bytes.size != 0) {
-		return buf_append(wasm, source->bytes.data, source->bytes.size, err);
-	}
-	if (source->size > wasm->limit) {
-		return error_set(err, ERROR_TOO_LARGE,
-				"the module has %llu bytes, this worker takes up to %zu",
-				(unsigned long long)source->size, wasm->limit);
-	}
-	return fetch_module(source->worker->fetcher, digest, source->size, wasm, err);
-}
-
-static void release(void *context) {
-	struct source *source = context;
-	buf_finish(&source->bytes);
-	free(source);
-}
-
-/* The module of the old form, out of its base64. */
-static bool decode_inline(struct attempt *attempt, struct source *source, struct error *err) {
-	struct command *command = &attempt->command;
-	if (command->encrypted || command->file == NULL || command->file[0] == 0) {
-		return error_set(err, ERROR_UNSUPPORTED,
-				command->encrypted ? "field \"encrypted\": this worker does not "
-						     "run encrypted workloads yet"
-				: command->work.image_url != NULL
-						? "field \"image_url\": this worker "
-						  "does not pull images yet"
-						: "field \"file\" is missing: there "
-						  "is no module to run");
-	}
-	source->bytes = BUF_INIT(attempt->worker->settings->module_max);
-	if (!base64_decode(command->file, strlen(command->file), &source->bytes, err)) {
-		return error_wrap(err, "field \"file\"");
-	}
-	if (source->bytes.size == 0) {
-		return error_set(err, ERROR_MODULE, "field \"file\": the module is empty");
-	}
-	digest_hex(source->bytes.data, source->bytes.size, command->work.digest);
-	str_set(&command->file, NULL);
-	return true;
-}
 
 static bool choose_engine(
 		const struct attempt *attempt, struct module_key *key, struct error *err) {
@@ -87,17 +35,11 @@ static bool choose_engine(
 }
 
 static struct module *acquire(struct attempt *attempt, struct error *err) {
-	struct source *source = MEM_NEW(struct source);
 	struct module_key key = { 0 };
-	source->worker = attempt->worker;
-	source->size = attempt->command.work.module_size;
-	if (!choose_engine(attempt, &key, err) ||
-			(attempt->command.number == 0 && !decode_inline(attempt, source, err))) {
-		release(source);
+	struct module_source from;
+	if (!choose_engine(attempt, &key, err) || !source_open(attempt, key.digest, &from, err)) {
 		return NULL;
 	}
-	memcpy(key.digest, attempt->command.work.digest, sizeof(key.digest));
-	const struct module_source from = { fetch, release, source };
 	return module_cache_acquire(attempt->worker->cache, &key, &from, attempt->stop, err);
 }
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proplet/settings.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "bus/topics.h"
+#include "engine/dirs.h"
+#include "http/download.h"
 
 #define ROW(env_, flag_, kind_, field_, fallback_, help_, ...)                                     \
 	{                                                                                          \
@@ -62,6 +66,17 @@ static const struct setting rows[] = {
 			"directories that tasks may ask for, separated by colons; one that ends in "
 			"\"=ro\" only to read",
 			.min = 0),
+	ROW("PROPLET_FETCH_HOSTS", "fetch-hosts", TEXT, fetch_hosts, NULL,
+			"web servers that an image_url with http:// or https:// may name, "
+			"separated "
+			"by commas: HOST, HOST:PORT, HOST:* or *.DOMAIN",
+			.min = 0),
+	ROW("PROPLET_FETCH_CA", "fetch-ca", TEXT, fetch_ca, NULL,
+			"file with the certificates (PEM) that vouch for them; default: the "
+			"system's",
+			.min = 0),
+	ROW("PROPLET_FETCH_TIMEOUT", "fetch-timeout", DURATION, fetch_ms, "300",
+			"how long such a fetch may take", .min = 100, .max = 86400000),
 	ROW("PROPLET_STATE_DIR", "state-dir", TEXT, state_dir, NULL,
 			"folder for results that the manager has not taken yet; default: "
 			"$STATE_DIRECTORY, or propeller in $XDG_STATE_HOME or ~/.local/state",
@@ -86,30 +101,48 @@ static const struct settings table = {
 	.count = sizeof(rows) / sizeof(rows[0]),
 };
 
-enum settings_outcome proplet_settings_load(
-		struct proplet_settings *settings, int argc, char **argv, struct error *err) {
-	enum log_level level;
-	enum settings_outcome outcome = settings_load(&table, settings, argc, argv, err);
-	if (outcome != SETTINGS_RUN) {
-		return outcome;
+static bool check_list(const char *text, char separator, const char *name,
+		bool (*sound)(const struct strings *, struct error *), struct error *err) {
+	struct strings list = { 0 };
+	if (text != NULL) {
+		strings_split(&list, text, separator);
 	}
+	bool ok = sound(&list, err) || error_wrap(err, "setting %s", name);
+	strings_finish(&list);
+	return ok;
+}
+
+static bool check(const struct proplet_settings *settings, struct error *err) {
+	enum log_level level;
 	if (!log_level_parse(settings->log_level, &level, err)) {
-		(void)error_wrap(err, "setting PROPLET_LOG_LEVEL");
-		settings_finish(&table, settings);
-		return SETTINGS_BAD;
+		return error_wrap(err, "setting PROPLET_LOG_LEVEL");
 	}
 	if (!topics_id_valid(settings->client_id)) {
-		error_set(err, ERROR_INVALID,
+		return error_set(err, ERROR_INVALID,
 				"setting PROPLET_CLIENT_ID: 1 to 128 characters, no spaces, '/', "
 				"'+' or '#'");
-		settings_finish(&table, settings);
-		return SETTINGS_BAD;
+	}
+	if (settings->fetch_ca != NULL && access(settings->fetch_ca, R_OK) != 0) {
+		return error_errno(err, errno, "setting PROPLET_FETCH_CA: reading %s",
+				settings->fetch_ca);
 	}
 	log_set_level(level);
 	if (settings->config != NULL) {
 		log_info("settings read file=%s section=%s", settings->config, settings->section);
 	}
-	return SETTINGS_RUN;
+	return check_list(settings->fetch_hosts, ',', "PROPLET_FETCH_HOSTS", download_check_hosts,
+			       err) &&
+	       check_list(settings->dirs, ':', "PROPLET_DIRS", dirs_check, err);
+}
+
+enum settings_outcome proplet_settings_load(
+		struct proplet_settings *settings, int argc, char **argv, struct error *err) {
+	enum settings_outcome outcome = settings_load(&table, settings, argc, argv, err);
+	if (outcome == SETTINGS_RUN && !check(settings, err)) {
+		settings_finish(&table, settings);
+		return SETTINGS_BAD;
+	}
+	return outcome;
 }
 
 void proplet_settings_finish(struct proplet_settings *settings) {

@@ -12,8 +12,9 @@ struct proplet_settings {
 	char *log_level, *instance_id;
 	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
 	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;
-	char *space, *external, *dirs, *state_dir, *description, *tags, *location;
-	uint64_t interval_ms, slots, cache_bytes, module_max, compile_ms;
+	char *space, *external, *dirs, *fetch_hosts, *fetch_ca, *state_dir, *description, *tags,
+			*location;
+	uint64_t interval_ms, fetch_ms, slots, cache_bytes, module_max, compile_ms;
 	uint64_t compile_memory, compile_cpu_ms;
 	bool system_info;
 };
