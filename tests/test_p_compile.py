@@ -110,6 +110,8 @@ def test_it_shows_nothing(stack):
     """No core dump, and of the environment nothing that is secret."""
     stack.start()
     task_id, child = start_compiling(stack)
+    wait_until(lambda: b"--engine-child" in Path(f"/proc/{child}/cmdline").read_bytes(),
+               5, "the child to be itself", pause=0.001)  # until then it is a copy of the worker
     wait_until(lambda: "Max core file size        0 " in Path(f"/proc/{child}/limits").read_text(),
                5, "the limit of core dumps", pause=0.001)
     assert b"key-of" not in Path(f"/proc/{child}/environ").read_bytes()

@@ -190,7 +190,17 @@ static void keep_ends(struct module_upload *upload, struct bytes piece) {
 	memcpy(upload->tail + sizeof(upload->tail) - keep, piece.data + piece.size - keep, keep);
 }
 
-bool module_upload_add(struct module_upload *upload, struct bytes piece, struct error *err) {
+/* Before anybody is answered, so that who was refused finds the room. */
+static void drop_file(struct module_upload *upload) {
+	if (upload->path != NULL) {
+		(void)unlink(upload->path);
+	}
+	free(upload->path);
+	upload->path = NULL;
+	file_closep(&upload->fd);
+}
+
+static bool add(struct module_upload *upload, struct bytes piece, struct error *err) {
 	if (piece.size > upload->max - upload->size) {
 		return error_set(err, ERROR_TOO_LARGE, "the module is over the limit of %llu bytes",
 				(unsigned long long)upload->max);
@@ -205,6 +215,14 @@ bool module_upload_add(struct module_upload *upload, struct bytes piece, struct 
 	digest_update(upload->digest, piece.data, piece.size);
 	upload->size += piece.size;
 	return true;
+}
+
+bool module_upload_add(struct module_upload *upload, struct bytes piece, struct error *err) {
+	bool ok = add(upload, piece, err);
+	if (!ok) {
+		drop_file(upload);
+	}
+	return ok;
 }
 
 /* Base64 is in groups of three bytes: ten characters need the first eight bytes, or the last ten
@@ -268,8 +286,7 @@ static bool put_in_place(struct module_upload *upload, const char *digest, struc
 	return true;
 }
 
-bool module_upload_finish(
-		struct module_upload *upload, struct module_info *info, struct error *err) {
+static bool finish(struct module_upload *upload, struct module_info *info, struct error *err) {
 	uint8_t raw[DIGEST_SIZE];
 	if (!sections_end(&upload->sections, err)) {
 		return false;
@@ -286,19 +303,20 @@ bool module_upload_finish(
 	return true;
 }
 
+bool module_upload_finish(
+		struct module_upload *upload, struct module_info *info, struct error *err) {
+	bool ok = finish(upload, info, err);
+	drop_file(upload); /* if it is not in its place now, it was not needed there */
+	return ok;
+}
+
 void module_upload_destroy(struct module_upload *upload) {
 	if (upload == NULL) {
 		return;
 	}
-	if (upload->path != NULL) {
-		(void)unlink(upload->path);
-	}
-	if (upload->fd >= 0) {
-		(void)close(upload->fd);
-	}
+	drop_file(upload);
 	digest_destroy(upload->digest);
 	buf_finish(&upload->held);
-	free(upload->path);
 	free(upload);
 }
 

@@ -23,7 +23,8 @@ void modules_close(struct modules *modules);
  * or at its end when the module is new. */
 struct module_upload;
 struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes) MUST_CHECK;
-/* ERROR_TOO_LARGE past max_bytes, ERROR_NO_SPACE, ERROR_MODULE if it does not begin as wasm. */
+/* ERROR_TOO_LARGE past max_bytes, ERROR_NO_SPACE, ERROR_MODULE if it does not begin as wasm; what
+ * was written is gone then, and the upload only to be destroyed. */
 bool module_upload_add(
 		struct module_upload *upload, struct bytes piece, struct error *err) MUST_CHECK;
 /*

@@ -195,6 +195,29 @@ static void test_limit(void **state) {
 	assert_int_equal(names_in(home->folder), 0);
 }
 
+/* Also before the upload is destroyed: by then its sender has an answer. */
+static void test_nothing_is_left_beside(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct module_info info;
+	enum { SIZE = 300000 };
+	CLEANUP(mem_freep) uint8_t *data = make_module(SIZE, 5);
+	struct module_upload *refused = modules_begin(home->modules, SIZE - 1);
+	assert_ok(module_upload_add(refused, (struct bytes){ data, SIZE - 1 }, &err));
+	assert_int_equal(names_in(home->folder), 1);
+	assert_fails(module_upload_add(refused, (struct bytes){ data, 1 }, &err), ERROR_TOO_LARGE,
+			"over the limit");
+	assert_int_equal(names_in(home->folder), 0);
+	module_upload_destroy(refused);
+	for (int i = 0; i < 2; i++) {
+		struct module_upload *known = modules_begin(home->modules, SIZE);
+		assert_ok(module_upload_add(known, (struct bytes){ data, SIZE }, &err));
+		assert_ok(module_upload_finish(known, &info, &err));
+		assert_int_equal(names_in(home->folder), 1);
+		module_upload_destroy(known);
+	}
+}
+
 static void test_damaged_file_is_replaced(void **state) {
 	struct home *home = *state;
 	struct error err;
@@ -364,6 +387,7 @@ int main(void) {
 		AT_HOME(test_not_a_module),
 		AT_HOME(test_truncated),
 		AT_HOME(test_limit),
+		AT_HOME(test_nothing_is_left_beside),
 		AT_HOME(test_damaged_file_is_replaced),
 		AT_HOME(test_known_module_needs_no_file),
 		AT_HOME(test_leftovers_go),

@@ -120,7 +120,11 @@ static void *begin(void *context, struct http_request *request, struct error *er
 static bool data(void *context, struct bytes piece, struct error *err) {
 	struct upload *upload = context;
 	(void)err;
-	upload->failed = upload->failed || !upload->take(upload, piece, &upload->failure);
+	if (!upload->failed && !upload->take(upload, piece, &upload->failure)) {
+		upload->failed = true;
+		module_upload_destroy(upload->module); /* who is refused finds the room */
+		upload->module = NULL;
+	}
 	return true;
 }
 
