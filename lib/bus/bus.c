@@ -167,24 +167,38 @@ struct bus *bus_create(const struct bus_options *options, const struct bus_handl
 	return bus;
 }
 
-static bool remembered(const struct bus *bus, const char *topic) {
+static struct bus_subscription *remembered(const struct bus *bus, const char *topic) {
 	for (size_t i = 0; i < bus->subscription_count; i++) {
 		if (str_equal(bus->subscriptions[i].topic, topic)) {
-			return true;
+			return &bus->subscriptions[i];
 		}
 	}
-	return false;
+	return NULL;
 }
 
 void bus_subscribe(struct bus *bus, const char *topic) {
 	(void)pthread_mutex_lock(&bus->lock);
-	if (!remembered(bus, topic)) {
+	if (remembered(bus, topic) == NULL) {
 		bus->subscriptions = mem_resize(bus->subscriptions, bus->subscription_count + 1,
 				sizeof(*bus->subscriptions));
 		struct bus_subscription *added = &bus->subscriptions[bus->subscription_count++];
 		*added = (struct bus_subscription){ .topic = str_copy(topic) };
 		if (bus->granted) {
 			bus_make_subscription(bus, added);
+			wake(bus);
+		}
+	}
+	(void)pthread_mutex_unlock(&bus->lock);
+}
+
+void bus_unsubscribe(struct bus *bus, const char *topic) {
+	(void)pthread_mutex_lock(&bus->lock);
+	struct bus_subscription *found = remembered(bus, topic);
+	if (found != NULL) {
+		free(found->topic);
+		*found = bus->subscriptions[--bus->subscription_count];
+		if (bus->granted) { /* a connection that breaks here has forgotten it as well */
+			(void)mosquitto_unsubscribe(bus->client, NULL, topic);
 			wake(bus);
 		}
 	}

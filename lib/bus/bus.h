@@ -47,6 +47,8 @@ struct bus *bus_create(const struct bus_options *options, const struct bus_handl
 		struct error *err) MUST_CHECK;
 /* Remembers the subscription and makes it, now or at the next connection. Any thread. */
 void bus_subscribe(struct bus *bus, const char *topic);
+/* Forgets it. What is on its way may still arrive. Any thread. */
+void bus_unsubscribe(struct bus *bus, const char *topic);
 /* Any thread; copies the payload; does not wait. */
 bool bus_publish(struct bus *bus, const char *topic, const void *payload, size_t size,
 		struct error *err) MUST_CHECK;

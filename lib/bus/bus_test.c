@@ -285,6 +285,33 @@ static void it_comes_back_with_its_subscriptions(void **state) {
 	bus_destroy(bus, 1000);
 }
 
+static void what_is_unsubscribed_does_not_come_back(void **state) {
+	(void)state;
+	struct ear ear;
+	struct bus *bus = join(&ear, (struct bus_options){ .client_id = "b", .qos = 1 });
+	bus_subscribe(bus, "echo");
+	bus_subscribe(bus, "other");
+	ear_wait(&ear, &ear.connected, 1);
+	say(bus, "echo", "1");
+	ear_wait(&ear, &ear.messages, 1);
+	bus_unsubscribe(bus, "echo");
+	bus_unsubscribe(bus, "never was");
+	say(bus, "echo", "2"); /* one connection: the broker sees it after the UNSUBSCRIBE */
+	say(bus, "other", "3");
+	ear_wait(&ear, &ear.messages, 2);
+	assert_string_equal(ear.last, "3");
+	kill_broker();
+	ear_wait(&ear, &ear.disconnected, 1);
+	start_broker();
+	ear_wait(&ear, &ear.connected, 2);
+	say(bus, "echo", "4");
+	say(bus, "other", "5");
+	ear_wait(&ear, &ear.messages, 3);
+	assert_string_equal(ear.last, "5");
+	assert_int_equal(ear_messages(&ear), 3);
+	bus_destroy(bus, 1000);
+}
+
 static void an_absent_broker_is_waited_for(void **state) {
 	(void)state;
 	struct ear ear;
@@ -422,6 +449,7 @@ int main(int argc, char **argv) {
 		cmocka_unit_test(messages_arrive_in_their_order),
 		cmocka_unit_test(an_end_sends_what_is_there),
 		cmocka_unit_test(it_comes_back_with_its_subscriptions),
+		cmocka_unit_test(what_is_unsubscribed_does_not_come_back),
 		cmocka_unit_test(an_absent_broker_is_waited_for),
 		cmocka_unit_test(an_end_does_not_wait_for_a_broker),
 		cmocka_unit_test(the_last_will_speaks_for_the_dead),
