@@ -104,9 +104,22 @@ static void chunks(struct bytes payload) {
 	chunk_header_encode(&chunk, header);
 }
 
+static void image_chunks(struct bytes payload) {
+	struct error err;
+	struct image_chunk chunk;
+	if (!image_chunk_decode(&chunk, payload, 1000, &err)) {
+		return;
+	}
+	if (chunk.index >= chunk.count || chunk.data.size == 0 || chunk.data.size > 1000) {
+		abort();
+	}
+	free(image_request_encode(chunk.name));
+	image_chunk_finish(&chunk);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static void (*const decoders[])(struct bytes payload) = { presences, commands, old_starts,
-		old_stops, reports, notices, requests, chunks };
+		old_stops, reports, notices, requests, chunks, image_chunks };
 	if (size > 0) {
 		decoders[data[0] % (sizeof(decoders) / sizeof(decoders[0]))](
 				(struct bytes){ data + 1, size - 1 });

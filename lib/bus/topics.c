@@ -24,6 +24,8 @@ static const struct name names[] = {
 	{ offsetof(struct topics, stop), "control/manager/stop" },
 	{ offsetof(struct topics, online), "control/manager/online" },
 	{ offsetof(struct topics, module_request), "registry/manager" },
+	{ offsetof(struct topics, image_request), "registry/proplet" },
+	{ offsetof(struct topics, image_chunk), "registry/server" },
 };
 
 enum { NAME_COUNT = sizeof(names) / sizeof(names[0]) };

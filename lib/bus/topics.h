@@ -18,6 +18,8 @@ struct topics {
 	char *stop;    /* control/manager/stop      manager -> all     old workers */
 	char *online;  /* control/manager/online    manager -> all     "announce yourselves" */
 	char *module_request; /* registry/manager          worker -> manager  wants chunks */
+	char *image_request;  /* registry/proplet          worker -> proxy    wants an image */
+	char *image_chunk;    /* registry/server           proxy -> all       a chunk of one */
 };
 
 /* ERROR_INVALID if a part is empty or has '/', '+', '#', or a control character in it. */

@@ -24,6 +24,8 @@ static void names_are_those_of_the_spec(void **state) {
 	assert_string_equal(topics.stop, "m/d-1/c/c-1/control/manager/stop");
 	assert_string_equal(topics.online, "m/d-1/c/c-1/control/manager/online");
 	assert_string_equal(topics.module_request, "m/d-1/c/c-1/registry/manager");
+	assert_string_equal(topics.image_request, "m/d-1/c/c-1/registry/proplet");
+	assert_string_equal(topics.image_chunk, "m/d-1/c/c-1/registry/server");
 	CLEANUP(mem_freep) char *command = topics_command(&topics, "w 1");
 	CLEANUP(mem_freep) char *chunk = topics_chunk(&topics, "w1");
 	assert_string_equal(command, "m/d-1/c/c-1/control/manager/command/w 1");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "base/mem.h"
 #include "model/member.h"
@@ -546,4 +547,57 @@ void chunk_header_encode(const struct chunk *chunk, uint8_t header[CHUNK_HEADER_
 	if (!hex_decode(chunk->digest, header + 20, DIGEST_SIZE)) {
 		memset(header + 20, 0, DIGEST_SIZE);
 	}
+}
+
+/* --- images through Propeller's proxy ----------------------------------------------------------
+ */
+
+char *image_request_encode(const char *name) {
+	json_t *object = json_object();
+	member_put_text(object, "app_name", name);
+	return member_dump(object);
+}
+
+static bool read_data(const json_t *object, struct image_chunk *c, struct error *err) {
+	const json_t *data = json_object_get(object, "data");
+	if (!json_is_string(data) || json_string_length(data) == 0) {
+		return error_set(err, ERROR_INVALID, "field \"data\": expected base64 text");
+	}
+	return base64_decode(json_string_value(data), json_string_length(data), &c->data, err) ||
+	       error_wrap(err, "field \"data\"");
+}
+
+static bool read_image_chunk(const json_t *object, struct image_chunk *c, struct error *err) {
+	uint64_t index = UINT64_MAX, count = 0;
+	if (!member_text(object, "app_name", WORKLOAD_IMAGE_MAX, &c->name, err) ||
+			!need("app_name", c->name != NULL && c->name[0] != 0, err) ||
+			!member_u64(object, "total_chunks", 1, IMAGE_CHUNKS_MAX, &count, err) ||
+			!need("total_chunks", count != 0, err) ||
+			!member_u64(object, "chunk_idx", 0, count - 1, &index, err) ||
+			!need("chunk_idx", index != UINT64_MAX, err)) {
+		return false;
+	}
+	c->index = (uint32_t)index;
+	c->count = (uint32_t)count;
+	return read_data(object, c, err);
+}
+
+bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
+		struct error *err) {
+	*chunk = (struct image_chunk){ .data = BUF_INIT(data_max) };
+	json_auto_t *object = member_parse(payload, err);
+	if (object == NULL) {
+		return false;
+	}
+	if (!read_image_chunk(object, chunk, err)) {
+		image_chunk_finish(chunk);
+		return false;
+	}
+	return true;
+}
+
+void image_chunk_finish(struct image_chunk *chunk) {
+	free(chunk->name);
+	buf_finish(&chunk->data);
+	*chunk = (struct image_chunk){ 0 };
 }

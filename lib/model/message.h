@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/random.h"
@@ -140,3 +141,17 @@ bool chunk_decode(struct chunk *chunk, struct bytes payload, struct error *err) 
 void chunk_header_encode(const struct chunk *chunk, uint8_t header[CHUNK_HEADER_BYTES]);
 /* How many chunks a module of that size has (1 for an empty one never happens: sizes are > 0). */
 uint32_t chunk_count(uint64_t module_size);
+
+/* registry/proplet: asks Propeller's proxy for an image, by the name that the task has for it. */
+char *image_request_encode(const char *name) MUST_CHECK;
+/* registry/server: what the proxy answers, to everybody. */
+enum { IMAGE_CHUNKS_MAX = 65536 };
+struct image_chunk {
+	char *name;            /* `app_name`: of the image, as it was asked for */
+	uint32_t index, count; /* count from 1, index below it */
+	struct buf data;       /* not empty */
+};
+/* `data_max`: how many bytes of data are taken at most; ERROR_TOO_LARGE if there are more. */
+bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
+		struct error *err) MUST_CHECK;
+void image_chunk_finish(struct image_chunk *chunk);

@@ -225,6 +225,50 @@ static void chunks(void **state) {
 	assert_false(chunk_decode(&in, (struct bytes){ payload, sizeof(payload) }, &err));
 }
 
+/* As Propeller's proxy writes them. */
+static void image_chunks(void **state) {
+	(void)state;
+	struct image_chunk chunk;
+	struct error err;
+	const char *good = "{\"app_name\":\"registry.example/x:1\",\"chunk_idx\":2,"
+			   "\"total_chunks\":3,\"data\":\"AGFzbQ==\",\"more\":null}";
+	assert_true(image_chunk_decode(&chunk, text(good), 4, &err));
+	assert_string_equal(chunk.name, "registry.example/x:1");
+	assert_int_equal(chunk.index, 2);
+	assert_int_equal(chunk.count, 3);
+	assert_int_equal(chunk.data.size, 4);
+	assert_memory_equal(chunk.data.data, "\0asm", 4);
+	image_chunk_finish(&chunk);
+	assert_false(image_chunk_decode(&chunk, text(good), 3, &err));
+	assert_int_equal(err.code, ERROR_TOO_LARGE);
+	CLEANUP(mem_freep) char *request = image_request_encode("registry.example/x:1");
+	assert_string_equal(request, "{\"app_name\":\"registry.example/x:1\"}");
+}
+
+static void bad_image_chunks(void **state) {
+	(void)state;
+	static const char *const bad[] = {
+		"{}",
+		"{\"app_name\":\"\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"AA==\"}",
+		"{\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"AA==\"}",
+		"{\"app_name\":\"x\",\"total_chunks\":1,\"data\":\"AA==\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":0,\"data\":\"AA==\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":1,\"total_chunks\":1,\"data\":\"AA==\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":-1,\"total_chunks\":1,\"data\":\"AA==\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":0,\"data\":\"AA==\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":65537,\"data\":\"AA==\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"A\"}",
+		"{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1}",
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct image_chunk chunk;
+		struct error err;
+		assert_false(image_chunk_decode(&chunk, text(bad[i]), 100, &err));
+		assert_int_equal(err.code, ERROR_INVALID);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_presence_comes_back),
@@ -237,6 +281,8 @@ int main(void) {
 		cmocka_unit_test(results_of_every_worker),
 		cmocka_unit_test(output_that_is_no_text_comes_whole),
 		cmocka_unit_test(chunks),
+		cmocka_unit_test(image_chunks),
+		cmocka_unit_test(bad_image_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
