@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages that nobody should have sent: garbage, lies, strangers; and workers of the old form."""
 import base64
-import json
 import random
-import threading
 import uuid
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from api import COMPLETED, FAILED, INTERRUPTED, RUNNING
 from bus import Bus
 from modules import example, guest
+from propeller import OldWorker
 from wait import stays, wait_until
 
 PATHS = ["control/proplet/create", "control/proplet/alive", "control/proplet/results",
@@ -166,44 +165,6 @@ def test_offline_of_an_unknown_worker_registers_nothing(up):
     assert not up.proplet_view("phantom").get("alive")
 
 
-class OldWorker:
-    """A worker as Propeller has them: channel-wide topics, inline modules, no boot, no attempt."""
-
-    def __init__(self, bus, answer):
-        self.bus, self.answer = bus, answer
-        self.started, self.stopped = [], []
-        self.thread = None
-        bus.handlers.append(self.hear)
-
-    def announce(self):
-        self.bus.say("control/proplet/create", {
-            "proplet_id": "old-one", "namespace": "default", "metadata": {
-                "os": "linux", "cpu_arch": "x86_64", "environment": "binary",
-                "total_memory_bytes": 1 << 30, "proplet_version": "0.5.0"}})
-        self.beat()
-
-    def beat(self):
-        self.bus.say("control/proplet/alive", {"proplet_id": "old-one", "status": "alive",
-                                               "namespace": "default"})
-
-    def hear(self, path, payload):
-        if path == "control/manager/stop":
-            self.stopped.append(json.loads(payload))
-        if path != "control/manager/start":
-            return
-        command = json.loads(payload)
-        if command.get("proplet_id") not in (None, "old-one"):
-            return
-        self.started.append(command)
-        if self.answer is not None:
-            self.thread = threading.Thread(target=self.reply, args=[command])
-            self.thread.start()
-
-    def reply(self, command):
-        self.bus.say("control/proplet/results", {
-            "task_id": command["id"], "proplet_id": "old-one", **self.answer(command)})
-
-
 @pytest.fixture
 def old_stack(stack):
     stack.start_broker()
@@ -332,8 +293,8 @@ def test_our_worker_stops_by_the_old_form(stack):
 @pytest.mark.parametrize("change,says", [
     ({"file": "***"}, "base64"), ({"file": None}, "module"),
     ({"file": base64.b64encode(b"hello").decode()}, ""),
-    ({"encrypted": True}, "encrypt"), ({"image_url": "registry.example/x:1", "file": None}, "image"),
-], ids=["base64", "no-file", "no-wasm", "encrypted", "image"])
+    ({"encrypted": True}, "encrypt"), ({"digest": "0" * 64}, "digest"),
+], ids=["base64", "no-file", "no-wasm", "encrypted", "digest"])
 def test_old_form_that_cannot_be_run_is_answered(stack, change, says):
     stack.start_broker()
     with Bus(stack, "their-manager") as bus:

@@ -22,6 +22,7 @@ struct fetcher {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct map *running; /* digest -> struct fetching */
+	struct registry *registry;
 	bool closed;
 };
 
@@ -83,6 +84,10 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 	struct fetcher *fetcher = context;
 	struct chunk chunk;
 	struct error err;
+	if (str_equal(topic, fetcher->topics->image_chunk)) {
+		registry_message(fetcher->registry, payload);
+		return;
+	}
 	if (!chunk_decode(&chunk, payload, &err)) {
 		log_warn("not a chunk, dropped topic=%s error=\"%s\"", topic, err.message);
 		return;
@@ -105,7 +110,11 @@ static void on_connected(void *context) {
 	for (size_t at = 0; map_next(fetcher->running, &at, &digest, &value);) {
 		ask_again(fetcher, digest, value);
 	}
+	struct registry *registry = fetcher->registry;
 	(void)pthread_mutex_unlock(&fetcher->lock);
+	if (registry != NULL) { /* NULL: fetcher_create() is not through yet */
+		registry_connected(registry);
+	}
 }
 
 static void on_disconnected(void *context, const char *reason) {
@@ -114,7 +123,8 @@ static void on_disconnected(void *context, const char *reason) {
 }
 
 struct fetcher *fetcher_create(const struct bus_options *options, const struct topics *topics,
-		const char *proplet_id, const char *boot, struct error *err) {
+		const char *proplet_id, const char *boot, const struct registry_limits *images,
+		struct error *err) {
 	struct fetcher *fetcher = MEM_NEW(struct fetcher);
 	const struct bus_handlers handlers = { on_connected, on_disconnected, on_message, fetcher };
 	pthread_condattr_t monotonic;
@@ -132,6 +142,9 @@ struct fetcher *fetcher_create(const struct bus_options *options, const struct t
 		fetcher_destroy(fetcher);
 		return NULL;
 	}
+	(void)pthread_mutex_lock(&fetcher->lock);
+	fetcher->registry = registry_create(fetcher->bus, topics, images);
+	(void)pthread_mutex_unlock(&fetcher->lock);
 	CLEANUP(mem_freep) char *topic = topics_chunk(topics, proplet_id);
 	bus_subscribe(fetcher->bus, topic);
 	return fetcher;
@@ -144,6 +157,7 @@ void fetcher_destroy(struct fetcher *fetcher) {
 	if (fetcher->bus != NULL) {
 		bus_destroy(fetcher->bus, 0);
 	}
+	registry_destroy(fetcher->registry);
 	map_destroy(fetcher->running);
 	(void)pthread_cond_destroy(&fetcher->changed);
 	(void)pthread_mutex_destroy(&fetcher->lock);
@@ -156,6 +170,7 @@ void fetcher_close(struct fetcher *fetcher) {
 	fetcher->closed = true;
 	(void)pthread_cond_broadcast(&fetcher->changed);
 	(void)pthread_mutex_unlock(&fetcher->lock);
+	registry_close(fetcher->registry);
 }
 
 /* Under the lock. */
@@ -232,4 +247,9 @@ bool fetch_module(struct fetcher *fetcher, const char *digest, uint64_t size, st
 		(void)pthread_mutex_unlock(&fetcher->lock);
 	}
 	return ok;
+}
+
+struct image *fetch_image(struct fetcher *fetcher, const char *name, struct run_stop *stop,
+		struct error *err) {
+	return registry_pull(fetcher->registry, name, stop, err);
 }

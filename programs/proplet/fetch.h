@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Modules from the manager, in chunks over a connection of their own. Safe from any thread; who
- * fetches waits in its own thread, on a condition that the arrival of chunks signals.
+ * Modules from the manager, in chunks over a connection of their own, which images take as well
+ * (registry.h). Safe from any thread; who fetches waits in its own thread, on a condition that the
+ * arrival of chunks signals.
  */
 #include "base/buf.h"
 #include "bus/bus.h"
 #include "bus/topics.h"
+#include "proplet/registry.h"
 
 struct fetcher;
 struct fetcher *fetcher_create(const struct bus_options *options, const struct topics *topics,
-		const char *proplet_id, const char *boot, struct error *err) MUST_CHECK;
+		const char *proplet_id, const char *boot, const struct registry_limits *images,
+		struct error *err) MUST_CHECK;
 void fetcher_destroy(struct fetcher *fetcher); /* accepts NULL; nobody fetches any more */
 /* Makes everybody who fetches give up with ERROR_INTERRUPTED. */
 void fetcher_close(struct fetcher *fetcher);
@@ -19,4 +22,7 @@ void fetcher_close(struct fetcher *fetcher);
  * ERROR_UNAVAILABLE when nothing came for a minute. Several threads may fetch one digest.
  */
 bool fetch_module(struct fetcher *fetcher, const char *digest, uint64_t size, struct buf *wasm,
+		struct error *err) MUST_CHECK;
+/* An image by its name in a registry, through Propeller's proxy: registry_pull(). */
+struct image *fetch_image(struct fetcher *fetcher, const char *name, struct run_stop *stop,
 		struct error *err) MUST_CHECK;

@@ -21,7 +21,8 @@
 #include "proplet/system.h"
 #include "proplet/worker.h"
 
-enum { MESSAGE_MAX = 80 * 1024 * 1024, CHUNK_MESSAGE_MAX = CHUNK_HEADER_BYTES + CHUNK_BYTES };
+/* The second one: chunks of modules have 256 KiB, those of images what their proxy is set to. */
+enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 16 * 1024 * 1024 };
 
 static void *wait_for_signal(void *context) {
 	struct worker *worker = context;
@@ -91,9 +92,11 @@ static bool open_bus(struct worker *worker, struct error *err) {
 	inbox_subscribe(worker);
 	options.client_id = second;
 	options.will_topic = options.will_payload = NULL;
-	options.message_max = CHUNK_MESSAGE_MAX;
+	options.message_max = BULK_MESSAGE_MAX;
+	const struct registry_limits images = { settings->module_max, settings->pulls,
+		settings->pull_ms };
 	worker->fetcher = fetcher_create(
-			&options, &worker->topics, settings->client_id, worker->boot, err);
+			&options, &worker->topics, settings->client_id, worker->boot, &images, err);
 	return worker->fetcher != NULL;
 }
 

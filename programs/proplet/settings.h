@@ -16,6 +16,7 @@ struct proplet_settings {
 			*location;
 	uint64_t interval_ms, fetch_ms, slots, cache_bytes, module_max, compile_ms;
 	uint64_t compile_memory, compile_cpu_ms;
+	uint64_t pulls, pull_ms;
 	bool system_info;
 };
 

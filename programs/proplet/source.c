@@ -14,13 +14,15 @@
 struct source {
 	struct worker *worker;
 	uint64_t size;
-	struct buf bytes; /* the module itself, if it is here already */
-	char *url;        /* or where it is */
+	struct buf bytes;    /* the module itself, if it is here already, */
+	struct image *image; /* or an image, shared with everybody who waited for it */
+	char *url;           /* or where it is: on a web server or, by its name, in a registry */
 };
 
 static void release(void *context) {
 	struct source *source = context;
 	buf_finish(&source->bytes);
+	image_release(source->image);
 	free(source->url);
 	free(source);
 }
@@ -67,13 +69,35 @@ static bool bring(const struct worker *worker, const char *url, struct run_stop 
 	return ok;
 }
 
-static bool check_digest(const struct buf *wasm, const char *digest, struct error *err) {
+static bool pull(
+		struct source *source, const char *name, struct run_stop *stop, struct error *err) {
+	source->image = fetch_image(source->worker->fetcher, name, stop, err);
+	return source->image != NULL || error_wrap(err, "field \"image_url\"");
+}
+
+static bool check_digest(const char *what, const uint8_t *bytes, size_t size, const char *digest,
+		struct error *err) {
 	char is[DIGEST_HEX_SIZE];
-	digest_hex(wasm->data, wasm->size, is);
-	return strcmp(is, digest) == 0 || error_set(err, ERROR_INTEGRITY,
-							  "field \"image_url\": what came has the "
-							  "digest %s, the task wants %s",
-							  is, digest);
+	digest_hex(bytes, size, is);
+	return strcmp(is, digest) == 0 ||
+	       error_set(err, ERROR_INTEGRITY,
+			       "field \"%s\": what came has the digest %s, the task wants %s", what,
+			       is, digest);
+}
+
+static bool take_image(const struct image *image, struct buf *wasm, struct error *err) {
+	struct bytes bytes = image_bytes(image);
+	return buf_append(wasm, bytes.data, bytes.size, err);
+}
+
+/* What is known by its digest and not in the cache. */
+static bool fetch_known(
+		struct source *source, const char *digest, struct buf *wasm, struct error *err) {
+	bool ok = download_is_url(source->url)
+				  ? bring(source->worker, source->url, NULL, wasm, err)
+				  : pull(source, source->url, NULL, err) &&
+						    take_image(source->image, wasm, err);
+	return ok && check_digest("image_url", wasm->data, wasm->size, digest, err);
 }
 
 static bool fetch(void *context, const char *digest, struct buf *wasm, struct error *err) {
@@ -82,9 +106,11 @@ static bool fetch(void *context, const char *digest, struct buf *wasm, struct er
 	if (source->bytes.size != 0) {
 		return buf_append(wasm, source->bytes.data, source->bytes.size, err);
 	}
+	if (source->image != NULL) {
+		return take_image(source->image, wasm, err);
+	}
 	if (source->url != NULL) {
-		return bring(source->worker, source->url, NULL, wasm, err) &&
-		       check_digest(wasm, digest, err);
+		return fetch_known(source, digest, wasm, err);
 	}
 	if (source->size > wasm->limit) {
 		return error_set(err, ERROR_TOO_LARGE,
@@ -95,9 +121,10 @@ static bool fetch(void *context, const char *digest, struct buf *wasm, struct er
 }
 
 /* The module of the old form, out of its base64. */
-static bool decode_inline(struct attempt *attempt, struct source *source, struct error *err) {
+static bool decode_inline(struct attempt *attempt, struct source *source, const char *digest,
+		struct error *err) {
 	struct command *command = &attempt->command;
-	if (command->file == NULL || command->file[0] == 0) {
+	if (command->file == NULL) {
 		return error_set(err, ERROR_UNSUPPORTED,
 				"field \"file\" is missing: there is no module to run");
 	}
@@ -105,28 +132,34 @@ static bool decode_inline(struct attempt *attempt, struct source *source, struct
 		return error_wrap(err, "field \"file\"");
 	}
 	str_set(&command->file, NULL);
-	return source->bytes.size != 0 ||
-	       error_set(err, ERROR_MODULE, "field \"file\": the module is empty");
+	if (source->bytes.size == 0) {
+		return error_set(err, ERROR_MODULE, "field \"file\": the module is empty");
+	}
+	return digest[0] == 0 ||
+	       check_digest("file", source->bytes.data, source->bytes.size, digest, err);
 }
 
-static bool open_url(struct attempt *attempt, struct source *source, const char *digest,
-		struct error *err) {
+static bool open_url(
+		struct attempt *attempt, struct source *source, char *digest, struct error *err) {
 	const char *url = attempt->command.work.image_url;
-	if (!download_is_url(url)) {
-		return error_set(err, ERROR_UNSUPPORTED,
-				"field \"image_url\": this worker does not pull images from "
-				"registries yet, only from http:// and https:// addresses");
-	}
 	if (digest[0] != 0) {
 		source->url = str_copy(url);
 		return true;
 	}
-	return bring(attempt->worker, url, attempt->stop, &source->bytes, err);
+	if (download_is_url(url)) {
+		return bring(attempt->worker, url, attempt->stop, &source->bytes, err);
+	}
+	if (!pull(source, url, attempt->stop, err)) {
+		return false;
+	}
+	memcpy(digest, image_digest(source->image), DIGEST_HEX_SIZE);
+	return true;
 }
 
 static bool open_any(struct attempt *attempt, struct source *source, char digest[DIGEST_HEX_SIZE],
 		struct error *err) {
 	struct command *command = &attempt->command;
+	bool has_file = command->file != NULL && command->file[0] != 0;
 	bool ok = true;
 	if (command->encrypted) {
 		return error_set(err, ERROR_UNSUPPORTED,
@@ -134,11 +167,10 @@ static bool open_any(struct attempt *attempt, struct source *source, char digest
 				"yet");
 	}
 	memcpy(digest, command->work.digest, DIGEST_HEX_SIZE);
-	if (command->work.image_url != NULL && command->file == NULL) {
+	if (command->work.image_url != NULL && !has_file) {
 		ok = open_url(attempt, source, digest, err);
 	} else if (command->number == 0) {
-		digest[0] = 0;
-		ok = decode_inline(attempt, source, err);
+		ok = decode_inline(attempt, source, digest, err);
 	}
 	if (ok && digest[0] == 0) {
 		digest_hex(source->bytes.data, source->bytes.size, digest);

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * Where the module of a start comes from: inside the message (the old form), from the manager in
- * chunks (fetch.h), or from a web server that the operator allows (PROPLET_FETCH_HOSTS).
+ * chunks (fetch.h), from a web server that the operator allows (PROPLET_FETCH_HOSTS), or from a
+ * registry by way of Propeller's proxy (registry.h).
  */
 #include "proplet/worker.h"
 

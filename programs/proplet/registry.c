@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proplet/registry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/stop.h"
+#include "proplet/pieces.h"
+
+/* A proxy drops a request that repeats one on its way, and may have lost ours: so it is repeated
+ * while nothing comes, a few times until it is given up. */
+enum { ASKED_AGAIN = 6 };
+
+enum pull_state { PULL_WAITS, PULL_RUNS, PULL_JOINS, PULL_DONE, PULL_FAILED };
+
+/* One image on its way, for everybody who waits for it; under the registry's lock. */
+struct pull {
+	char *name;
+	enum pull_state state;
+	struct pieces pieces; /* PULL_JOINS: of the one who joins them, without the lock */
+	uint64_t progress_ms, asked_ms;
+	unsigned users;
+	struct image *image; /* PULL_DONE */
+	struct error error;  /* PULL_FAILED */
+};
+
+struct registry {
+	struct bus *bus;
+	const struct topics *topics;
+	struct registry_limits limits;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct map *pulls; /* name -> struct pull that waits or runs */
+	uint64_t running;
+	bool closed;
+};
+
+struct image {
+	struct buf bytes;
+	char digest[DIGEST_HEX_SIZE];
+	atomic_uint users;
+};
+
+/* --- images ------------------------------------------------------------------------------------
+ */
+
+struct bytes image_bytes(const struct image *image) {
+	return (struct bytes){ image->bytes.data, image->bytes.size };
+}
+
+const char *image_digest(const struct image *image) {
+	return image->digest;
+}
+
+static struct image *image_hold(struct image *image) {
+	(void)atomic_fetch_add(&image->users, 1);
+	return image;
+}
+
+void image_release(struct image *image) {
+	if (image != NULL && atomic_fetch_sub(&image->users, 1) == 1) {
+		buf_finish(&image->bytes);
+		free(image);
+	}
+}
+
+static struct image *image_join(struct pieces *pieces, struct error *err) {
+	struct image *image = MEM_NEW(struct image);
+	image->bytes = BUF_INIT(pieces->limit);
+	atomic_init(&image->users, 1);
+	if (!pieces_join(pieces, &image->bytes, err)) {
+		image_release(image);
+		return NULL;
+	}
+	digest_hex(image->bytes.data, image->bytes.size, image->digest);
+	return image;
+}
+
+/* --- the registry ------------------------------------------------------------------------------
+ */
+
+struct registry *registry_create(struct bus *bus, const struct topics *topics,
+		const struct registry_limits *limits) {
+	struct registry *registry = MEM_NEW(struct registry);
+	pthread_condattr_t monotonic;
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&registry->changed, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	(void)pthread_mutex_init(&registry->lock, NULL);
+	registry->bus = bus;
+	registry->topics = topics;
+	registry->limits = *limits;
+	registry->pulls = map_create();
+	return registry;
+}
+
+void registry_destroy(struct registry *registry) {
+	if (registry == NULL) {
+		return;
+	}
+	map_destroy(registry->pulls);
+	(void)pthread_cond_destroy(&registry->changed);
+	(void)pthread_mutex_destroy(&registry->lock);
+	free(registry);
+}
+
+static void wake(void *context) {
+	struct registry *registry = context;
+	(void)pthread_mutex_lock(&registry->lock);
+	(void)pthread_cond_broadcast(&registry->changed);
+	(void)pthread_mutex_unlock(&registry->lock);
+}
+
+void registry_close(struct registry *registry) {
+	(void)pthread_mutex_lock(&registry->lock);
+	registry->closed = true;
+	(void)pthread_cond_broadcast(&registry->changed);
+	(void)pthread_mutex_unlock(&registry->lock);
+}
+
+/* --- one pull, under the lock ------------------------------------------------------------------
+ */
+
+static void ask(struct registry *registry, struct pull *pull) {
+	struct error err;
+	CLEANUP(mem_freep) char *text = image_request_encode(pull->name);
+	pull->asked_ms = clock_ms();
+	if (!bus_publish(registry->bus, registry->topics->image_request, text, strlen(text),
+			    &err)) {
+		log_debug("an image cannot be asked for now image=%s error=\"%s\"", pull->name,
+				err.message);
+	}
+}
+
+/* The broker sees the subscription before the request: they take the same connection. */
+static void begin(struct registry *registry, struct pull *pull) {
+	pull->state = PULL_RUNS;
+	pull->progress_ms = clock_ms();
+	if (registry->running++ == 0) {
+		bus_subscribe(registry->bus, registry->topics->image_chunk);
+	}
+	ask(registry, pull);
+}
+
+/* It neither waits nor runs any more, and chunks of its name are not its own. */
+static void leave_map(struct registry *registry, struct pull *pull, enum pull_state state) {
+	if (pull->state == PULL_RUNS && --registry->running == 0) {
+		bus_unsubscribe(registry->bus, registry->topics->image_chunk);
+	}
+	(void)map_remove(registry->pulls, pull->name);
+	pull->state = state;
+	(void)pthread_cond_broadcast(&registry->changed);
+}
+
+static void fail(struct registry *registry, struct pull *pull, const struct error *why) {
+	pull->error = *why;
+	(void)error_wrap(&pull->error, "image \"%.200s\"", pull->name);
+	leave_map(registry, pull, PULL_FAILED);
+	pieces_finish(&pull->pieces);
+}
+
+static void fail_late(struct registry *registry, struct pull *pull) {
+	struct error err;
+	const struct pieces *pieces = &pull->pieces;
+	unsigned long long seconds = (registry->limits.timeout_ms + 999) / 1000;
+	if (pieces->count == 0) {
+		error_set(&err, ERROR_UNAVAILABLE,
+				"nothing came from the proxy for %llu s: is there one on this "
+				"channel, and can it pull the image?",
+				seconds);
+	} else {
+		error_set(&err, ERROR_UNAVAILABLE,
+				"%u of %u chunks came from the proxy, then nothing for %llu s",
+				pieces->have, pieces->count, seconds);
+	}
+	fail(registry, pull, &err);
+}
+
+/* Asks, asks again, or gives up; returns when to look again. */
+static uint64_t drive(struct registry *registry, struct pull *pull) {
+	uint64_t now = clock_ms(), timeout = registry->limits.timeout_ms;
+	if (pull->state == PULL_WAITS && registry->running < registry->limits.at_once) {
+		begin(registry, pull);
+	}
+	if (pull->state != PULL_RUNS) {
+		return UINT64_MAX;
+	}
+	if (now >= pull->progress_ms + timeout) {
+		fail_late(registry, pull);
+		return now;
+	}
+	uint64_t latest = pull->asked_ms > pull->progress_ms ? pull->asked_ms : pull->progress_ms;
+	if (now >= latest + timeout / ASKED_AGAIN) {
+		ask(registry, pull);
+		latest = now;
+	}
+	uint64_t again = latest + timeout / ASKED_AGAIN + 1, late = pull->progress_ms + timeout;
+	return again < late ? again : late;
+}
+
+/* Whoever sees first that all is there joins it, without the lock. */
+static void join(struct registry *registry, struct pull *pull) {
+	struct error err;
+	leave_map(registry, pull, PULL_JOINS);
+	(void)pthread_mutex_unlock(&registry->lock);
+	pull->image = image_join(&pull->pieces, &err);
+	pieces_finish(&pull->pieces);
+	(void)pthread_mutex_lock(&registry->lock);
+	pull->state = pull->image != NULL ? PULL_DONE : PULL_FAILED;
+	if (pull->image == NULL) {
+		pull->error = err;
+	}
+	(void)pthread_cond_broadcast(&registry->changed);
+}
+
+static void wait_change(struct registry *registry, uint64_t until_ms) {
+	if (until_ms == UINT64_MAX) {
+		(void)pthread_cond_wait(&registry->changed, &registry->lock);
+		return;
+	}
+	const struct timespec until = clock_timespec(until_ms);
+	(void)pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
+}
+
+static bool await(struct registry *registry, struct pull *pull, const struct run_stop *stop,
+		struct error *err) {
+	while (pull->state != PULL_DONE && pull->state != PULL_FAILED) {
+		if (registry->closed || (stop != NULL && run_stop_requested(stop))) {
+			return error_set(err, ERROR_INTERRUPTED,
+					registry->closed ? "the worker is ending"
+							 : "stopped while its image was pulled");
+		}
+		if (pull->state == PULL_RUNS && pieces_complete(&pull->pieces)) {
+			join(registry, pull);
+		} else {
+			wait_change(registry, drive(registry, pull));
+		}
+	}
+	if (pull->state == PULL_FAILED) {
+		*err = pull->error;
+	}
+	return pull->state == PULL_DONE;
+}
+
+static struct pull *enter(struct registry *registry, const char *name) {
+	struct pull *pull = map_get(registry->pulls, name);
+	if (pull == NULL) {
+		pull = MEM_NEW(struct pull);
+		pull->name = str_copy(name);
+		pull->pieces = PIECES_INIT(registry->limits.image_max);
+		(void)map_put(registry->pulls, name, pull);
+	}
+	pull->users++;
+	return pull;
+}
+
+static void leave(struct registry *registry, struct pull *pull) {
+	if (--pull->users != 0) {
+		return;
+	}
+	if (pull->state == PULL_WAITS || pull->state == PULL_RUNS) {
+		leave_map(registry, pull, PULL_FAILED); /* nobody waits for it any more */
+	}
+	pieces_finish(&pull->pieces);
+	image_release(pull->image);
+	free(pull->name);
+	free(pull);
+}
+
+struct image *registry_pull(struct registry *registry, const char *name, struct run_stop *stop,
+		struct error *err) {
+	struct image *image = NULL;
+	if (stop != NULL && !stop_watch(stop, wake, registry)) {
+		error_set(err, ERROR_INTERRUPTED, "stopped before its image was pulled");
+		return NULL;
+	}
+	(void)pthread_mutex_lock(&registry->lock);
+	struct pull *pull = enter(registry, name);
+	if (await(registry, pull, stop, err)) {
+		image = image_hold(pull->image);
+	}
+	leave(registry, pull);
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (stop != NULL) {
+		stop_unwatch(stop);
+	}
+	return image;
+}
+
+/* --- what the bus brings -----------------------------------------------------------------------
+ */
+
+void registry_connected(struct registry *registry) {
+	const char *name;
+	void *value;
+	(void)pthread_mutex_lock(&registry->lock);
+	for (size_t at = 0; map_next(registry->pulls, &at, &name, &value);) {
+		struct pull *pull = value;
+		if (pull->state == PULL_RUNS) {
+			ask(registry, pull);
+		}
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+}
+
+static void take(struct registry *registry, struct pull *pull, struct image_chunk *chunk) {
+	struct error err;
+	bool fresh;
+	if (!pieces_add(&pull->pieces, chunk, &fresh, &err)) {
+		fail(registry, pull, &err);
+	} else if (fresh) {
+		pull->progress_ms = clock_ms();
+		if (pieces_complete(&pull->pieces)) {
+			(void)pthread_cond_broadcast(&registry->changed);
+		}
+	}
+}
+
+void registry_message(struct registry *registry, struct bytes payload) {
+	struct image_chunk chunk;
+	struct error err;
+	if (!image_chunk_decode(&chunk, payload, registry->limits.image_max, &err)) {
+		log_warn("not a chunk of an image, dropped bytes=%zu error=\"%s\"", payload.size,
+				err.message);
+		return;
+	}
+	(void)pthread_mutex_lock(&registry->lock);
+	struct pull *pull = map_get(registry->pulls, chunk.name);
+	if (pull != NULL && pull->state == PULL_RUNS) { /* else: somebody else's */
+		take(registry, pull, &chunk);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+	image_chunk_finish(&chunk);
+}
