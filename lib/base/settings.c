@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/settings_parts.h"
 #include "base/str.h"
 
@@ -207,7 +208,7 @@ void settings_finish(const struct settings *settings, void *target) {
 			continue;
 		}
 		if (row->kind == SETTING_SECRET) {
-			setting_wipe_secret(field_of(row, target));
+			secret_wipe(field_of(row, target));
 		} else {
 			str_set(field_of(row, target), NULL);
 		}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/settings_parts.h"
 
 static const char *const searched[] = { "./config.toml", "/etc/propeller/config.toml" };
@@ -205,11 +206,11 @@ static bool find_choice(const struct settings *settings, const char *const *give
 
 /* A file that was asked for has to be there; the searched ones may be missing. */
 static bool read_file(const struct setting_source *choice, struct settings_file *file,
-		struct setting_content *content, struct error *err) {
+		struct secret_content *content, struct error *err) {
 	const char *const *paths = choice->value != NULL ? &choice->value : searched;
 	size_t count = choice->value != NULL ? 1 : sizeof(searched) / sizeof(searched[0]);
 	for (size_t i = 0; i < count; i++) {
-		if (setting_read_content(paths[i], "settings file", TOML_BYTES_MAX, content, err)) {
+		if (secret_read_content(paths[i], "settings file", TOML_BYTES_MAX, content, err)) {
 			file->path = str_copy(paths[i]);
 			return true;
 		}
@@ -246,7 +247,7 @@ bool settings_file_load(const struct settings *settings, const char *const *give
 		struct settings_file *file, struct error *err) {
 	const struct setting *row;
 	struct setting_source choice;
-	CLEANUP(setting_wipe_content) struct setting_content content = { 0 };
+	CLEANUP(secret_wipe_content) struct secret_content content = { 0 };
 	if (!find_choice(settings, given, SETTING_FILE, &row, &choice, err)) {
 		return false;
 	}

@@ -57,23 +57,9 @@ bool setting_has_key(const struct setting *row);
 /* "http_port", or "" where the row has no such name. */
 void setting_key(const struct setting *row, size_t index, char key[SETTING_NAME_MAX]);
 
-/* A file's content, as long as there is one. */
-struct setting_content {
-	char *bytes; /* a zero byte stands behind */
-	size_t size;
-	unsigned mode; /* who may do what: 0644 */
-	bool missing;  /* it failed because nothing has this name */
-};
-/* Reads a regular file; `what` ("secret file") is for messages. */
-bool setting_read_content(const char *path, const char *what, size_t max,
-		struct setting_content *content, struct error *err) MUST_CHECK;
-void setting_wipe_content(struct setting_content *content);
-
 /* Sets the secret from the environment, the settings file or its own; NULL when there is none. */
 bool setting_load_secret(const struct setting *row, struct settings_file *file, char **field,
 		struct error *err) MUST_CHECK;
-/* Wipes, frees and forgets a secret. */
-void setting_wipe_secret(char **field);
 
 bool setting_missing(const struct setting *row, struct error *err);
 
