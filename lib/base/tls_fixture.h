@@ -24,6 +24,7 @@ struct wish {
 	const struct made *issuer; /* NULL: itself, an authority */
 	const char *hosts;         /* "DNS:localhost,IP:127.0.0.1", or NULL */
 	long begin, end;           /* seconds from now; 0, 0: yesterday and tomorrow */
+	bool authority;            /* may issue, even with an issuer */
 };
 
 static inline bool made_extend(X509 *cert, const X509 *issuer, int which, const char *value) {
@@ -58,7 +59,8 @@ static inline struct made make_certificate(const struct wish *wish) {
 		  X509_set_issuer_name(made.cert, X509_get_subject_name(issuer->cert)) &&
 		  X509_set_pubkey(made.cert, made.key) &&
 		  made_extend(made.cert, issuer->cert, NID_basic_constraints,
-				  wish->issuer == NULL ? "critical,CA:TRUE" : "CA:FALSE") &&
+				  wish->authority || wish->issuer == NULL ? "critical,CA:TRUE"
+									  : "CA:FALSE") &&
 		  (wish->hosts == NULL || made_extend(made.cert, issuer->cert, NID_subject_alt_name,
 							  wish->hosts)) &&
 		  X509_sign(made.cert, issuer->key, EVP_sha256());

@@ -74,6 +74,28 @@ static bool configure(
 	return true;
 }
 
+static bool wants_tls(const struct bus *bus, const struct tls_parts *parts) {
+	return bus->address.tls || (parts != NULL && (parts->ca != NULL || parts->cert != NULL));
+}
+
+static bool configure_tls(struct bus *bus, struct mosquitto *client,
+		const struct bus_options *options, struct error *err) {
+	if (!wants_tls(bus, options->tls)) {
+		return true;
+	}
+	bus->secure = secure_create(options->tls, bus->address.host, err);
+	if (bus->secure == NULL) {
+		return false;
+	}
+	int code = mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+	if (code == MOSQ_ERR_SUCCESS) {
+		code = mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, bus->secure->context);
+	}
+	return code == MOSQ_ERR_SUCCESS ||
+	       error_set(err, ERROR_INTERNAL, "the MQTT library takes no TLS: %s",
+			       mosquitto_strerror(code));
+}
+
 static struct mosquitto *create_client(
 		struct bus *bus, const struct bus_options *options, struct error *err) {
 	struct mosquitto *client = mosquitto_new(options->client_id, true, bus);
@@ -82,7 +104,7 @@ static struct mosquitto *create_client(
 				strerror(errno));
 		return NULL;
 	}
-	if (!configure(client, options, err)) {
+	if (!configure(client, options, err) || !configure_tls(bus, client, options, err)) {
 		mosquitto_destroy(client);
 		return NULL;
 	}
@@ -98,6 +120,7 @@ static void free_bus(struct bus *bus) {
 	bus_free_inbox(bus);
 	(void)close(bus->wake);
 	(void)pthread_mutex_destroy(&bus->lock);
+	secure_destroy(bus->secure);
 	free(bus);
 	(void)mosquitto_lib_cleanup();
 }
@@ -125,11 +148,6 @@ struct bus *bus_create(const struct bus_options *options, const struct bus_handl
 		struct error *err) {
 	struct bus_address address;
 	if (!bus_address_parse(options->address, &address, err)) {
-		return NULL;
-	}
-	if (address.tls) {
-		(void)error_set(err, ERROR_UNSUPPORTED, "the broker address %s: no TLS yet",
-				options->address);
 		return NULL;
 	}
 	if (options->qos < 0 || options->qos > 2) {

@@ -18,9 +18,14 @@
 #include "base/attr.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/tls.h"
 
 struct bus_options {
-	const char *address; /* "tcp://host:port", "mqtt://host:port", "host:port", "host"; 1883 */
+	const char *address; /* as in bus/address.h */
+	/* Authorities and own certificate, used during bus_create(); NULL: none. When there are
+	 * any, it is TLS whatever the address says; when there are none, an address that says TLS
+	 * trusts the authorities of the system. */
+	const struct tls_parts *tls;
 	const char *client_id;
 	const char *username; /* NULL: none */
 	const char *password; /* NULL: none */
@@ -42,7 +47,8 @@ struct bus_handlers {
 };
 
 struct bus;
-/* ERROR_INVALID for an address that cannot be; an absent broker is no error (it keeps trying). */
+/* ERROR_INVALID for an address or certificates that cannot be; an absent broker is no error (it
+ * keeps trying). */
 struct bus *bus_create(const struct bus_options *options, const struct bus_handlers *handlers,
 		struct error *err) MUST_CHECK;
 /* Remembers the subscription and makes it, now or at the next connection. Any thread. */

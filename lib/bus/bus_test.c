@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* With a real broker: mosquitto as a child of the test, killed and started again. */
+/* With a real broker: mosquitto as a child of the test, killed and started again; all of it plain
+ * and over TLS. */
 #include "bus/bus.h"
 
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +28,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "base/tls_fixture.h"
 
 enum { PATIENCE_MS = 20000 };
 
@@ -33,6 +36,8 @@ static struct broker {
 	uint16_t port;
 	pid_t pid;
 	char address[32], config[64];
+	struct tls_parts tls; /* what its clients take; {0}: plain */
+	char files[3][64];    /* its authority, certificate and key */
 } broker;
 
 /* Between two looks at a condition that nobody signals. */
@@ -86,12 +91,35 @@ static void kill_broker(void) {
 	broker.pid = 0;
 }
 
+/* Who may read it is the broker's business: it is only for this test. */
+static void write_text(char path[64], const char *name, char *text) {
+	(void)snprintf(path, 64, "/tmp/bus_test.%d.%s", (int)getpid(), name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	(void)fputs(text, file);
+	(void)fclose(file);
+	free(text);
+}
+
+static void make_certificates(void) {
+	struct made ca = make_certificate(&(struct wish){ .name = "ca" });
+	struct made own = make_certificate(
+			&(struct wish){ .name = "broker", .issuer = &ca, .hosts = "IP:127.0.0.1" });
+	broker.tls.ca = made_cert(&ca);
+	write_text(broker.files[0], "ca", str_copy(broker.tls.ca));
+	write_text(broker.files[1], "crt", made_cert(&own));
+	write_text(broker.files[2], "key", made_key(&own, NULL));
+	made_finish(&ca);
+	made_finish(&own);
+}
+
 static int set_up(void **state) {
 	(void)state;
 	broker.port = free_port();
 	(void)snprintf(broker.config, sizeof(broker.config), "/tmp/bus_test.%d.conf",
 			(int)getpid());
-	(void)snprintf(broker.address, sizeof(broker.address), "tcp://127.0.0.1:%u", broker.port);
+	(void)snprintf(broker.address, sizeof(broker.address), "%s://127.0.0.1:%u",
+			broker.tls.ca != NULL ? "mqtts" : "tcp", broker.port);
 	FILE *file = fopen(broker.config, "w");
 	/* A change of user would make the kernel forget PR_SET_PDEATHSIG: without root, no effect.
 	 */
@@ -100,15 +128,29 @@ static int set_up(void **state) {
 			"false\n"
 			"max_queued_messages 0\n",
 			broker.port);
+	if (broker.tls.ca != NULL) {
+		(void)fprintf(file, "certfile %s\nkeyfile %s\n", broker.files[1], broker.files[2]);
+	}
 	(void)fclose(file);
 	start_broker();
 	return 0;
+}
+
+static int set_up_tls(void **state) {
+	make_certificates();
+	/* For the process that is started with an address alone. */
+	(void)setenv("SSL_CERT_FILE", broker.files[0], 1);
+	return set_up(state);
 }
 
 static int tear_down(void **state) {
 	(void)state;
 	kill_broker();
 	(void)unlink(broker.config);
+	for (size_t i = 0; i < 3 && broker.tls.ca != NULL; i++) {
+		(void)unlink(broker.files[i]);
+	}
+	tls_finish(&broker.tls);
 	return 0;
 }
 
@@ -193,6 +235,7 @@ static struct bus *join(struct ear *ear, struct bus_options options) {
 	const struct bus_handlers handlers = { on_connected, on_disconnected, on_message, ear };
 	ear_init(ear);
 	options.address = options.address != NULL ? options.address : broker.address;
+	options.tls = &broker.tls;
 	options.keepalive_seconds = 30;
 	options.message_max = options.message_max != 0 ? options.message_max : 1 << 20;
 	struct bus *bus = bus_create(&options, &handlers, &err);
@@ -441,6 +484,115 @@ static void a_bad_address_is_no_bus(void **state) {
 	assert_int_equal(err.code, ERROR_INVALID);
 }
 
+/* A broker that says nothing; its address for a bus. */
+static int listen_somewhere(char *address, size_t room, int backlog) {
+	struct sockaddr_in place = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(place);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&place, size), 0);
+	assert_int_equal(listen(listener, backlog), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&place, &size), 0);
+	(void)snprintf(address, room, "tls://127.0.0.1:%u", ntohs(place.sin_port));
+	return listener;
+}
+
+/* Who only waits for a broker's half of the handshake does not turn in circles meanwhile. */
+static void a_silent_broker_costs_nothing(void **state) {
+	(void)state;
+	struct ear ear;
+	char address[32], byte;
+	int listener = listen_somewhere(address, sizeof(address), 1);
+	struct bus *bus = join(&ear, (struct bus_options){ .client_id = "b", .address = address });
+	int fd = accept(listener, NULL, NULL);
+	assert_int_equal(read(fd, &byte, 1), 1); /* it has said its half */
+	struct timespec begin, end;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+	struct pollfd gone = { .fd = fd, .events = POLLRDHUP };
+	assert_int_equal(poll(&gone, 1, 300), 0);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+	int64_t used_ms = (end.tv_sec - begin.tv_sec) * 1000 +
+			  (end.tv_nsec - begin.tv_nsec) / 1000000;
+	assert_true(used_ms < 100);
+	bus_destroy(bus, 0);
+	(void)close(fd);
+	(void)close(listener);
+}
+
+/* A connect() that takes its time, as anywhere but on the same machine. */
+static void a_handshake_waits_for_its_connection(void **state) {
+	(void)state;
+	struct ear ear;
+	char address[32], byte;
+	int listener = listen_somewhere(address, sizeof(address), 0);
+	struct sockaddr_in place;
+	socklen_t size = sizeof(place);
+	int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&place, &size), 0);
+	assert_int_equal(connect(first, (struct sockaddr *)&place, size), 0); /* no room now */
+	struct bus *bus = join(&ear, (struct bus_options){ .client_id = "b", .address = address });
+	struct pollfd more = { .fd = listener, .events = POLLIN };
+	int fd = accept(listener, NULL, NULL);
+	(void)close(fd);
+	assert_int_equal(poll(&more, 1, PATIENCE_MS), 1);
+	fd = accept(listener, NULL, NULL);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	assert_int_equal(byte, 0x16); /* a record of a handshake */
+	bus_destroy(bus, 0);
+	(void)close(fd);
+	(void)close(first);
+	(void)close(listener);
+}
+
+static SSL *accept_tls(int listener, SSL_CTX *context) {
+	assert_int_equal(SSL_CTX_use_certificate_chain_file(context, broker.files[1]), 1);
+	assert_int_equal(
+			SSL_CTX_use_PrivateKey_file(context, broker.files[2], SSL_FILETYPE_PEM), 1);
+	SSL *tls = SSL_new(context);
+	assert_int_equal(SSL_set_fd(tls, accept(listener, NULL, NULL)), 1);
+	assert_int_equal(SSL_accept(tls), 1);
+	return tls;
+}
+
+/* As other brokers than mosquitto do it: what is decrypted is not seen at the socket any more. */
+static void messages_may_share_a_record(void **state) {
+	(void)state;
+	struct ear ear;
+	char address[32];
+	uint8_t packet[256];
+	int listener = listen_somewhere(address, sizeof(address), 1);
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	struct bus *bus = join(&ear, (struct bus_options){ .client_id = "b", .address = address });
+	bus_subscribe(bus, "t");
+	SSL *tls = accept_tls(listener, context);
+	assert_true(SSL_read(tls, packet, sizeof(packet)) > 0);
+	assert_int_equal(packet[0], 0x10); /* CONNECT */
+	assert_int_equal(SSL_write(tls, "\x20\x02\x00\x00", 4), 4);
+	assert_true(SSL_read(tls, packet, sizeof(packet)) > 0);
+	assert_int_equal(packet[0], 0x82); /* SUBSCRIBE */
+	uint8_t answer[] = { 0x90, 3, packet[2], packet[3], 0, 0x30, 4, 0, 1, 't', 'a', 0x30, 4, 0,
+		1, 't', 'b', 0x30, 4, 0, 1, 't', 'c' };
+	assert_int_equal(SSL_write(tls, answer, sizeof(answer)), sizeof(answer));
+	ear_wait(&ear, &ear.messages, 3);
+	assert_string_equal(ear.order, "abc");
+	bus_destroy(bus, 0);
+	(void)close(SSL_get_fd(tls));
+	SSL_free(tls);
+	SSL_CTX_free(context);
+	(void)close(listener);
+}
+
+static void certificates_that_cannot_be_are_no_bus(void **state) {
+	(void)state;
+	struct error err;
+	static char words[] = "words";
+	const struct bus_handlers handlers = { on_connected, on_disconnected, on_message, NULL };
+	const struct tls_parts tls = { .cert = words, .key = words };
+	const struct bus_options options = { .address = "h", .client_id = "b", .tls = &tls };
+	assert_null(bus_create(&options, &handlers, &err));
+	assert_int_equal(err.code, ERROR_INVALID);
+}
+
 int main(int argc, char **argv) {
 	if (argc == 3 && str_equal(argv[1], will_flag)) {
 		return leave_a_will(argv[2]);
@@ -457,5 +609,14 @@ int main(int argc, char **argv) {
 		cmocka_unit_test(threads_publish_at_once),
 		cmocka_unit_test(a_bad_address_is_no_bus),
 	};
-	return cmocka_run_group_tests_name("bus/bus", tests, set_up, tear_down);
+	const struct CMUnitTest tls_tests[] = {
+		cmocka_unit_test(a_silent_broker_costs_nothing),
+		cmocka_unit_test(a_handshake_waits_for_its_connection),
+		cmocka_unit_test(messages_may_share_a_record),
+		cmocka_unit_test(certificates_that_cannot_be_are_no_bus),
+	};
+	int failed = cmocka_run_group_tests_name("bus/bus", tests, set_up, tear_down);
+	failed += cmocka_run_group_tests_name("bus/bus over TLS", tests, set_up_tls, tear_down);
+	return failed + cmocka_run_group_tests_name(
+					"bus/bus over TLS alone", tls_tests, set_up_tls, tear_down);
 }

@@ -102,11 +102,20 @@ static void on_message(
 	errno = EAGAIN;
 }
 
+static void on_log(struct mosquitto *client, void *context, int level, const char *line) {
+	(void)client;
+	struct bus *bus = context;
+	if (level == MOSQ_LOG_ERR && bus->secure != NULL) {
+		secure_hear(bus->secure, line);
+	}
+}
+
 void bus_set_callbacks(struct bus *bus) {
 	mosquitto_connect_callback_set(bus->client, on_connect);
 	mosquitto_subscribe_callback_set(bus->client, on_subscribe);
 	mosquitto_publish_callback_set(bus->client, on_publish);
 	mosquitto_message_callback_set(bus->client, on_message);
+	mosquitto_log_callback_set(bus->client, on_log);
 }
 
 static void free_message(struct bus_message *message) {

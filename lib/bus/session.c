@@ -41,7 +41,9 @@ static void swallow_wake(struct bus *bus) {
 static void set_reason(struct bus *bus, int code) {
 	int number = errno;
 	const char *text = mosquitto_strerror(code);
-	if (code == MOSQ_ERR_CONN_REFUSED) {
+	if (bus->secure != NULL && bus->secure->reason[0] != '\0') {
+		text = bus->secure->reason;
+	} else if (code == MOSQ_ERR_CONN_REFUSED) {
 		text = mosquitto_connack_string(bus->connack);
 	} else if (code == MOSQ_ERR_ERRNO) {
 		text = strerror(number);
@@ -68,25 +70,72 @@ static int turn(struct bus *bus, short found) {
 	return code;
 }
 
+/* What step() waits for. */
+struct wanted {
+	SSL *shaking; /* in the middle of a TLS handshake; else NULL */
+	short events;
+	bool more; /* bytes that are decrypted already, of which poll() knows nothing */
+};
+
+static struct wanted want(struct bus *bus) {
+	SSL *tls = bus->secure != NULL ? mosquitto_ssl_get(bus->client) : NULL;
+	if (tls != NULL && !SSL_is_init_finished(tls)) {
+		return (struct wanted){ tls, SSL_want_read(tls) ? POLLIN : POLLOUT, false };
+	}
+	short events = mosquitto_want_write(bus->client) ? POLLIN | POLLOUT : POLLIN;
+	return (struct wanted){ NULL, events, tls != NULL && SSL_pending(tls) > 0 };
+}
+
+/* Of a connect() that failed TLS only sees that it cannot speak: so the socket is asked first. */
+static bool reach(struct bus *bus, struct pollfd *fd) {
+	int number = 0;
+	socklen_t size = sizeof(number);
+	if (bus->reached || fd->revents == 0) {
+		return true;
+	}
+	bus->reached = true;
+	if (bus->secure == NULL || getsockopt(fd->fd, SOL_SOCKET, SO_ERROR, &number, &size) != 0 ||
+			number == 0) {
+		return true;
+	}
+	errno = number;
+	set_reason(bus, MOSQ_ERR_ERRNO);
+	return false;
+}
+
+/* When it is done libmosquitto is told by a turn of its loop. */
+static bool shake(struct bus *bus, SSL *connection) {
+	if (!secure_shake(bus->secure, connection)) {
+		set_reason(bus, MOSQ_ERR_TLS);
+		return false;
+	}
+	return !SSL_is_init_finished(connection) || turn(bus, POLLIN) == MOSQ_ERR_SUCCESS;
+}
+
 /* Waits for the socket or a wake-up, at most until the deadline. False: the connection is over. */
 static bool step(struct bus *bus, uint64_t deadline) {
 	(void)pthread_mutex_lock(&bus->lock);
-	short wanted = (short)(POLLIN | (mosquitto_want_write(bus->client) ? POLLOUT : 0));
-	struct pollfd fds[2] = { { .fd = mosquitto_socket(bus->client), .events = wanted },
+	struct wanted wanted = want(bus);
+	struct pollfd fds[2] = { { .fd = mosquitto_socket(bus->client), .events = wanted.events },
 		{ .fd = bus->wake, .events = POLLIN } };
 	(void)pthread_mutex_unlock(&bus->lock);
 
-	(void)poll(fds, 2, wait_ms(deadline));
+	(void)poll(fds, 2, wanted.more ? 0 : wait_ms(deadline));
 	if (fds[1].revents != 0) {
 		swallow_wake(bus);
 	}
+	short found = (short)(fds[0].revents | (wanted.more ? POLLIN : 0));
+	if (!reach(bus, &fds[0])) {
+		return false;
+	}
 	(void)pthread_mutex_lock(&bus->lock);
-	int code = turn(bus, fds[0].revents);
-	if (code != MOSQ_ERR_SUCCESS) {
+	bool open = wanted.shaking != NULL ? shake(bus, wanted.shaking)
+					   : turn(bus, found) == MOSQ_ERR_SUCCESS;
+	if (!open) {
 		atomic_store(&bus->connected, false);
 	}
 	(void)pthread_mutex_unlock(&bus->lock);
-	return code == MOSQ_ERR_SUCCESS;
+	return open;
 }
 
 static void deliver_inbox(struct bus *bus) {
@@ -192,6 +241,9 @@ static void hang_up(struct bus *bus) {
 		(void)mosquitto_disconnect(bus->client);
 		flush_disconnect(bus);
 	}
+	if (bus->secure != NULL) {
+		secure_break(mosquitto_ssl_get(bus->client));
+	}
 	while (mosquitto_socket(bus->client) >= 0) {
 		(void)shutdown(mosquitto_socket(bus->client), SHUT_RDWR);
 		if (mosquitto_loop_read(bus->client, 1) != MOSQ_ERR_SUCCESS) {
@@ -213,6 +265,10 @@ static bool try_address(struct bus *bus, const struct addrinfo *address) {
 	(void)pthread_mutex_lock(&bus->lock);
 	bus->granted = false;
 	bus->connack = 0;
+	bus->reached = false;
+	if (bus->secure != NULL) {
+		bus->secure->reason[0] = '\0';
+	}
 	for (size_t i = 0; i < bus->subscription_count; i++) {
 		bus->subscriptions[i].mid = 0;
 		bus->subscriptions[i].answered = false;

@@ -17,6 +17,7 @@
 
 #include "bus/address.h"
 #include "bus/bus.h"
+#include "bus/secure.h"
 
 struct bus_subscription {
 	char *topic;
@@ -35,6 +36,7 @@ struct bus {
 	struct mosquitto *client;
 	struct bus_handlers handlers;
 	struct bus_address address;
+	struct secure *secure; /* NULL: plain TCP */
 	unsigned keepalive_seconds;
 	int qos;
 	size_t message_max;
@@ -55,6 +57,7 @@ struct bus {
 	struct bus_message *inbox, **inbox_end;
 	uint64_t session_start;
 	unsigned failures;     /* in a row */
+	bool reached;          /* TCP, by this attempt */
 	char reason[256];      /* why the last connection or attempt ended */
 	char last_logged[256]; /* so that the same failure is told once */
 };

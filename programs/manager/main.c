@@ -49,6 +49,7 @@ static struct bus_options bus_options(
 		const struct manager_settings *settings, const char *client_id) {
 	return (struct bus_options){
 		.address = settings->mqtt_address,
+		.tls = &settings->mqtt_tls,
 		.client_id = client_id,
 		.username = settings->client_id,
 		.password = settings->client_key,
@@ -160,6 +161,7 @@ int main(int argc, char **argv) {
 		log_error("cannot start error=\"%s\" origin=%s", err.message, err.origin);
 		return error_exit_code(err.code);
 	}
+	tls_finish(&settings.mqtt_tls); /* OpenSSL has it */
 	log_info("listening address=http://%s:%u version=%s", settings.http_host,
 			(unsigned)http_server_port(m.server), AIRSCREW_VERSION);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &m);

@@ -23,6 +23,17 @@ static const struct setting rows[] = {
 			.min = 0),
 	ROW("MANAGER_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
 			"the broker", .required = true),
+	ROW("MANAGER_MQTT_TLS_CA_CERT", "mqtt-tls-ca-cert", TEXT, mqtt_ca, NULL,
+			"PEM file with the authorities that the broker's certificate may come "
+			"from; "
+			"turns TLS on",
+			.min = 0),
+	ROW("MANAGER_MQTT_TLS_CLIENT_CERT", "mqtt-tls-client-cert", TEXT, mqtt_cert, NULL,
+			"PEM file with a certificate for the broker; turns TLS on", .min = 0),
+	ROW("MANAGER_MQTT_TLS_CLIENT_KEY", "mqtt-tls-client-key", TEXT, mqtt_key, NULL,
+			"PEM file with its key, for its owner only", .min = 0),
+	ROW("MANAGER_MQTT_TLS_INSECURE_SKIP_VERIFY", NULL, BOOL, mqtt_insecure, NULL,
+			"refused: the broker is always verified", .min = 0),
 	ROW("MANAGER_MQTT_QOS", "mqtt-qos", NUMBER, mqtt_qos, "1",
 			"quality of service, 0 to 2; 1 loses nothing here", .max = 2),
 	ROW("MANAGER_MQTT_TIMEOUT", "mqtt-timeout", DURATION, mqtt_timeout_ms, "30s",
@@ -71,7 +82,24 @@ static bool is_loopback(const char *host) {
 	       str_equal(host, "[::1]");
 }
 
-static bool check(const struct manager_settings *settings, struct error *err) {
+static bool read_mqtt_tls(struct manager_settings *settings, struct error *err) {
+	const struct tls_files files = {
+		.ca = { "MANAGER_MQTT_TLS_CA_CERT", settings->mqtt_ca },
+		.cert = { "MANAGER_MQTT_TLS_CLIENT_CERT", settings->mqtt_cert },
+		.key = { "MANAGER_MQTT_TLS_CLIENT_KEY", settings->mqtt_key },
+	};
+	if (settings->mqtt_insecure) {
+		return error_set(err, ERROR_INVALID,
+				"setting MANAGER_MQTT_TLS_INSECURE_SKIP_VERIFY: the broker is "
+				"always "
+				"verified; set MANAGER_MQTT_TLS_CA_CERT to the certificate of its "
+				"authority (its own one, if it is self-signed), and remove this "
+				"setting");
+	}
+	return tls_read(&files, &settings->mqtt_tls, err);
+}
+
+static bool check(struct manager_settings *settings, struct error *err) {
 	if (!is_loopback(settings->http_host) &&
 			(settings->http_token == NULL || settings->http_token[0] == 0)) {
 		return error_set(err, ERROR_INVALID,
@@ -95,7 +123,7 @@ static bool check(const struct manager_settings *settings, struct error *err) {
 	if (settings->config != NULL) {
 		log_info("settings read file=%s section=%s", settings->config, settings->section);
 	}
-	return true;
+	return read_mqtt_tls(settings, err);
 }
 
 enum settings_outcome manager_settings_load(
@@ -105,7 +133,7 @@ enum settings_outcome manager_settings_load(
 		return outcome;
 	}
 	if (!check(settings, err)) {
-		settings_finish(&table, settings);
+		manager_settings_finish(settings);
 		return SETTINGS_BAD;
 	}
 	if (settings->sqlite_path == NULL || settings->sqlite_path[0] == 0) {
@@ -116,5 +144,6 @@ enum settings_outcome manager_settings_load(
 }
 
 void manager_settings_finish(struct manager_settings *settings) {
+	tls_finish(&settings->mqtt_tls);
 	settings_finish(&table, settings);
 }

@@ -6,12 +6,16 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "base/tls.h"
 
 struct manager_settings {
 	char *config, *section; /* the settings file that was read (NULL: none), its section */
 	char *log_level;
 	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
 	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;
+	char *mqtt_ca, *mqtt_cert, *mqtt_key; /* paths */
+	bool mqtt_insecure;                   /* refused */
+	struct tls_parts mqtt_tls;            /* what is in them */
 	char *http_host, *http_token;
 	uint64_t http_port;
 	char *storage, *sqlite_path, *state_dir;

@@ -76,6 +76,7 @@ static bool open_bus(struct worker *worker, struct error *err) {
 	CLEANUP(mem_freep) char *second = str_format("%s-bulk", settings->client_id);
 	struct bus_options options = {
 		.address = settings->mqtt_address,
+		.tls = &settings->mqtt_tls,
 		.client_id = settings->client_id,
 		.username = settings->client_id,
 		.password = settings->client_key,
@@ -154,6 +155,7 @@ int main(int argc, char **argv) {
 		log_error("cannot start error=\"%s\"", err.message);
 		return error_exit_code(err.code);
 	}
+	tls_finish(&settings.mqtt_tls); /* OpenSSL has it */
 	log_info("a worker begins proplet=%s boot=%s version=%s", settings.client_id, worker.boot,
 			AIRSCREW_VERSION);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &worker);

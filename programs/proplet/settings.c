@@ -30,6 +30,17 @@ static const struct setting rows[] = {
 			.min = 0),
 	ROW("PROPLET_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
 			"the broker", .required = true),
+	ROW("PROPLET_MQTT_TLS_CA_CERT", "mqtt-tls-ca-cert", TEXT, mqtt_ca, NULL,
+			"PEM file with the authorities that the broker's certificate may come "
+			"from; "
+			"turns TLS on",
+			.min = 0),
+	ROW("PROPLET_MQTT_TLS_CLIENT_CERT", "mqtt-tls-client-cert", TEXT, mqtt_cert, NULL,
+			"PEM file with a certificate for the broker; turns TLS on", .min = 0),
+	ROW("PROPLET_MQTT_TLS_CLIENT_KEY", "mqtt-tls-client-key", TEXT, mqtt_key, NULL,
+			"PEM file with its key, for its owner only", .min = 0),
+	ROW("PROPLET_MQTT_TLS_INSECURE_SKIP_VERIFY", NULL, BOOL, mqtt_insecure, NULL,
+			"refused: the broker is always verified", .min = 0),
 	ROW("PROPLET_MQTT_TIMEOUT", "mqtt-timeout", DURATION, mqtt_timeout_ms, "30",
 			"how long a clean end waits for the manager's acknowledgements", .min = 0,
 			.max = 3600000),
@@ -118,7 +129,24 @@ static bool check_list(const char *text, char separator, const char *name,
 	return ok;
 }
 
-static bool check(const struct proplet_settings *settings, struct error *err) {
+static bool read_mqtt_tls(struct proplet_settings *settings, struct error *err) {
+	const struct tls_files files = {
+		.ca = { "PROPLET_MQTT_TLS_CA_CERT", settings->mqtt_ca },
+		.cert = { "PROPLET_MQTT_TLS_CLIENT_CERT", settings->mqtt_cert },
+		.key = { "PROPLET_MQTT_TLS_CLIENT_KEY", settings->mqtt_key },
+	};
+	if (settings->mqtt_insecure) {
+		return error_set(err, ERROR_INVALID,
+				"setting PROPLET_MQTT_TLS_INSECURE_SKIP_VERIFY: the broker is "
+				"always "
+				"verified; set PROPLET_MQTT_TLS_CA_CERT to the certificate of its "
+				"authority (its own one, if it is self-signed), and remove this "
+				"setting");
+	}
+	return tls_read(&files, &settings->mqtt_tls, err);
+}
+
+static bool check(struct proplet_settings *settings, struct error *err) {
 	enum log_level level;
 	if (!log_level_parse(settings->log_level, &level, err)) {
 		return error_wrap(err, "setting PROPLET_LOG_LEVEL");
@@ -138,19 +166,21 @@ static bool check(const struct proplet_settings *settings, struct error *err) {
 	}
 	return check_list(settings->fetch_hosts, ',', "PROPLET_FETCH_HOSTS", download_check_hosts,
 			       err) &&
-	       check_list(settings->dirs, ':', "PROPLET_DIRS", dirs_check, err);
+	       check_list(settings->dirs, ':', "PROPLET_DIRS", dirs_check, err) &&
+	       read_mqtt_tls(settings, err);
 }
 
 enum settings_outcome proplet_settings_load(
 		struct proplet_settings *settings, int argc, char **argv, struct error *err) {
 	enum settings_outcome outcome = settings_load(&table, settings, argc, argv, err);
 	if (outcome == SETTINGS_RUN && !check(settings, err)) {
-		settings_finish(&table, settings);
-		return SETTINGS_BAD;
+		proplet_settings_finish(settings);
+		outcome = SETTINGS_BAD;
 	}
 	return outcome;
 }
 
 void proplet_settings_finish(struct proplet_settings *settings) {
+	tls_finish(&settings->mqtt_tls);
 	settings_finish(&table, settings);
 }

@@ -6,12 +6,16 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "base/tls.h"
 
 struct proplet_settings {
 	char *config, *section; /* the settings file that was read (NULL: none), its section */
 	char *log_level, *instance_id;
 	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
 	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;
+	char *mqtt_ca, *mqtt_cert, *mqtt_key; /* paths */
+	bool mqtt_insecure;                   /* refused */
+	struct tls_parts mqtt_tls;            /* what is in them */
 	char *space, *external, *dirs, *fetch_hosts, *fetch_ca, *state_dir, *description, *tags,
 			*location;
 	uint64_t interval_ms, fetch_ms, slots, cache_bytes, module_max, compile_ms;
