@@ -18,6 +18,7 @@ struct wasm_module {
 	struct module module; /* first */
 	struct tier tier;     /* borrowed from the engine */
 	bool metered;
+	uint64_t instances; /* core instances that a run of it may make */
 	wasmtime_module_t *code;
 	wasmtime_instance_pre_t *linked; /* NULL if its imports cannot be met */
 	char *imports_error;             /* says which, if so */
@@ -52,6 +53,13 @@ struct guest {
 	enum guest_end end;
 };
 
+/*
+ * The frame of every run: a store with its limits and its fuel, the clock, the stop; in it the
+ * body, which calls the guest. False with the reason if the guest did not end by itself.
+ */
+typedef bool (*guest_body_fn)(struct guest *guest, void *values, struct error *err);
+bool guest_run(struct guest *guest, guest_body_fn body, void *values, struct error *err) MUST_CHECK;
+
 /* True if the run has to end now; then guest->end says why. */
 bool guest_over(struct guest *guest);
 uint64_t guest_now_ns(void);
@@ -63,7 +71,12 @@ const struct export_function *exports_find(const struct wasm_module *module, con
 bool exports_entry(const struct wasm_module *module, const struct run_request *request,
 		const struct export_function **entry, struct error *err) MUST_CHECK;
 
-/* wasi.c: the host functions. */
+/* wasi.c: the host functions, and what others share with them. */
+/* The arguments (name, args and, for a command, the inputs) and the environment; NULL: no more. */
+const char *guest_argument(const struct guest *guest, size_t index);
+const char *guest_variable(const struct guest *guest, size_t index);
+/* Takes all of it and keeps as much as the limit allows. */
+void guest_output(struct guest *guest, struct buf *out, const void *bytes, size_t size);
 bool wasi_define(wasmtime_linker_t *linker, struct error *err) MUST_CHECK;
 /* True for a function of WASI preview 1. */
 bool wasi_has(const char *name, size_t size);

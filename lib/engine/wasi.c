@@ -46,8 +46,7 @@ static enum wasi_errno put_u32(const struct wasi_call *call, uint32_t pointer, u
 	return wasi_put(call, pointer, &value, sizeof(value)) ? WASI_SUCCESS : WASI_FAULT;
 }
 
-/* The arguments: name, args and, for a command, the inputs. */
-static const char *argument(const struct guest *guest, size_t index) {
+const char *guest_argument(const struct guest *guest, size_t index) {
 	const struct run_request *request = guest->request;
 	if (index == 0) {
 		return request->name != NULL ? request->name : "";
@@ -61,7 +60,7 @@ static const char *argument(const struct guest *guest, size_t index) {
 	return index < inputs ? request->inputs->items[index] : NULL;
 }
 
-static const char *variable(const struct guest *guest, size_t index) {
+const char *guest_variable(const struct guest *guest, size_t index) {
 	const struct strings *env = guest->request->env;
 	return env != NULL && index < env->count ? env->items[index] : NULL;
 }
@@ -95,19 +94,19 @@ static enum wasi_errno tell_texts(const struct wasi_call *call, text_fn text) {
 }
 
 static enum wasi_errno args_get(const struct wasi_call *call) {
-	return tell_texts(call, argument);
+	return tell_texts(call, guest_argument);
 }
 
 static enum wasi_errno args_sizes_get(const struct wasi_call *call) {
-	return tell_sizes(call, argument);
+	return tell_sizes(call, guest_argument);
 }
 
 static enum wasi_errno environ_get(const struct wasi_call *call) {
-	return tell_texts(call, variable);
+	return tell_texts(call, guest_variable);
 }
 
 static enum wasi_errno environ_sizes_get(const struct wasi_call *call) {
-	return tell_sizes(call, variable);
+	return tell_sizes(call, guest_variable);
 }
 
 bool wasi_clock(uint32_t id, clockid_t *clock) {
@@ -188,8 +187,7 @@ enum wasi_errno wasi_iovec(
 	return *place != NULL ? WASI_SUCCESS : WASI_FAULT;
 }
 
-/* Takes all of it and keeps as much as the limit allows. */
-static void keep_output(struct guest *guest, struct buf *out, const uint8_t *bytes, size_t size) {
+void guest_output(struct guest *guest, struct buf *out, const void *bytes, size_t size) {
 	if (buf_append_some(out, bytes, size) < size) {
 		guest->result->truncated = true;
 	}
@@ -216,7 +214,7 @@ static enum wasi_errno fd_write(const struct wasi_call *call) {
 		if (size > UINT32_MAX - written) {
 			break;
 		}
-		keep_output(call->guest, out, place, size);
+		guest_output(call->guest, out, place, size);
 		written += size;
 	}
 	return put_u32(call, wasi_u32(call, 3), written);

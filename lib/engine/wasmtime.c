@@ -170,6 +170,7 @@ static struct wasm_module *module_make(
 		.engine = engine, .size = code_size(code), .run = wasmtime_run, .destroy = destroy
 	};
 	module->tier = *tier;
+	module->instances = 1;
 	module->code = code;
 	exports_list(module);
 	link_imports(module);

@@ -9,7 +9,7 @@
 #include "engine/guest.h"
 
 /* What a store may hold beside its memories: a table of 8 MiB. */
-enum { TABLE_ELEMENTS = 1024 * 1024, INSTANCES = 1, TABLES = 100, MEMORIES = 100 };
+enum { TABLE_ELEMENTS = 1024 * 1024, TABLES = 100, MEMORIES = 100 };
 
 uint64_t guest_now_ns(void) {
 	struct timespec now;
@@ -101,7 +101,7 @@ static void make_store(struct guest *guest) {
 	guest->limits = (struct airscrew_limiter){
 		.memory_limit = guest->request->limits.memory_bytes,
 		.table_limit = TABLE_ELEMENTS,
-		.instance_limit = INSTANCES,
+		.instance_limit = guest->module->instances,
 		.table_count_limit = TABLES,
 		.memory_count_limit = MEMORIES,
 	};
@@ -199,8 +199,7 @@ static char *join(const wasmtime_val_t *results, size_t count) {
 	return text;
 }
 
-static bool execute(struct guest *guest, const wasmtime_val_t *params, wasmtime_val_t *results,
-		struct error *err) {
+static bool execute(struct guest *guest, guest_body_fn body, void *values, struct error *err) {
 	const struct run_request *request = guest->request;
 	if (request->started != NULL) {
 		request->started(request->context);
@@ -212,8 +211,7 @@ static bool execute(struct guest *guest, const wasmtime_val_t *params, wasmtime_
 	if (!stop_watch(guest->stop, hurry, guest)) {
 		guest->end = GUEST_STOPPED;
 	} else {
-		ok = instantiate(guest, err) && initialize(guest, err) &&
-		     call(guest, guest->entry, params, results, err);
+		ok = body(guest, values, err);
 		stop_unwatch(guest->stop);
 	}
 	epochs_remove(epochs, &guest->watch);
@@ -221,9 +219,7 @@ static bool execute(struct guest *guest, const wasmtime_val_t *params, wasmtime_
 }
 
 /* Says why it ended, if it did not just return; what was set before is only its consequence. */
-static bool conclude(struct guest *guest, bool returned, const wasmtime_val_t *results,
-		struct error *err) {
-	struct run_result *result = guest->result;
+static bool conclude(struct guest *guest, bool returned, struct error *err) {
 	switch (guest->end) {
 	case GUEST_STOPPED: return error_set(err, ERROR_INTERRUPTED, "the run was stopped");
 	case GUEST_LATE:
@@ -231,32 +227,41 @@ static bool conclude(struct guest *guest, bool returned, const wasmtime_val_t *r
 				"the run took longer than its wall-clock limit of %llu ms",
 				(unsigned long long)guest->request->limits.wall_ms);
 	case GUEST_EXITED: returned = true; break;
-	case GUEST_RUNS:
-		if (returned) {
-			result->has_values = guest->entry->results.count != 0;
-		}
-		break;
+	case GUEST_RUNS: break;
 	}
-	if (!returned) {
-		return false;
-	}
-	result->values = join(results, result->has_values ? guest->entry->results.count : 0);
-	result->exited = true;
-	return true;
+	guest->result->exited = returned;
+	return returned;
 }
 
-static bool run_with(struct guest *guest, wasmtime_val_t *values, struct error *err) {
-	wasmtime_val_t *params = values, *results = values + guest->entry->params.count;
-	if (!read_inputs(guest, params, err) || !wasi_files_open(guest, err)) {
-		return false;
-	}
+bool guest_run(struct guest *guest, guest_body_fn body, void *values, struct error *err) {
 	make_store(guest);
-	bool returned = fill_fuel(guest, err) && execute(guest, params, results, err);
+	bool returned = fill_fuel(guest, err) && execute(guest, body, values, err);
 	count_fuel(guest);
 	guest->result->memory_bytes = guest->limits.memory_bytes;
 	wasmtime_store_delete(guest->store);
+	return conclude(guest, returned, err);
+}
+
+static bool body(struct guest *guest, void *context, struct error *err) {
+	wasmtime_val_t *params = context, *results = params + guest->entry->params.count;
+	return instantiate(guest, err) && initialize(guest, err) &&
+	       call(guest, guest->entry, params, results, err);
+}
+
+static bool run_with(struct guest *guest, wasmtime_val_t *values, struct error *err) {
+	if (!read_inputs(guest, values, err) || !wasi_files_open(guest, err)) {
+		return false;
+	}
+	bool ran = guest_run(guest, body, values, err);
 	wasi_files_close(guest);
-	return conclude(guest, returned, results, err);
+	if (!ran) {
+		return false;
+	}
+	struct run_result *result = guest->result;
+	size_t count = guest->end == GUEST_RUNS ? guest->entry->results.count : 0;
+	result->has_values = count != 0;
+	result->values = join(values + guest->entry->params.count, count);
+	return true;
 }
 
 bool wasmtime_run(struct module *module, const struct run_request *request, struct run_stop *stop,
