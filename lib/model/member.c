@@ -317,14 +317,35 @@ bool member_object(const json_t *object, const char *name, json_t **place, struc
 	return true;
 }
 
-static int64_t parts_time(const json_t *value) {
-	json_int_t seconds = json_integer_value(json_object_get(value, "secs_since_epoch"));
-	json_int_t nanos = json_integer_value(json_object_get(value, "nanos_since_epoch"));
-	if (seconds < 0 || seconds > INT64_MAX / 1000000000 - 1 || nanos < 0 ||
-			nanos >= 1000000000) {
+enum { NANOS = 1000000000, MS = 1000 };
+
+/* Numbers between these are seconds since 1970 (2001 to 2255), a thousand times as much are
+ * milliseconds; smaller ones count from the start of a device that has no clock. */
+static const double seconds_min = 1e9, seconds_max = 9e9;
+
+static int64_t number_time(double number) {
+	int64_t unit = number < seconds_min * MS ? NANOS : NANOS / MS;
+	double seconds = unit == NANOS ? number : number / MS;
+	if (!(seconds >= seconds_min && seconds < seconds_max)) {
 		return 0;
 	}
-	return seconds * 1000000000 + nanos;
+	double whole = floor(number);
+	return (int64_t)whole * unit + (int64_t)((number - whole) * (double)unit);
+}
+
+/* The first of both members that is there. */
+static json_int_t either(const json_t *object, const char *name, const char *other) {
+	const json_t *value = find(object, name);
+	return json_integer_value(value != NULL ? value : find(object, other));
+}
+
+static int64_t parts_time(const json_t *value) {
+	json_int_t seconds = either(value, "secs_since_epoch", "secs");
+	json_int_t nanos = either(value, "nanos_since_epoch", "nanos");
+	if (seconds < 0 || seconds > INT64_MAX / NANOS - 1 || nanos < 0 || nanos >= NANOS) {
+		return 0;
+	}
+	return seconds * NANOS + nanos;
 }
 
 bool member_time(const json_t *object, const char *name, int64_t *wall_ns, struct error *err) {
@@ -333,21 +354,14 @@ bool member_time(const json_t *object, const char *name, int64_t *wall_ns, struc
 		return true;
 	}
 	if (json_is_string(value)) {
-		if (!clock_parse(json_string_value(value), wall_ns)) {
-			return error_set(err, ERROR_INVALID, "field \"%s\": not an RFC 3339 time",
-					name);
-		}
-		return true;
+		return clock_parse(json_string_value(value), wall_ns) ||
+		       error_set(err, ERROR_INVALID, "field \"%s\": not an RFC 3339 time", name);
 	}
-	if (json_is_object(value)) {
-		*wall_ns = parts_time(value);
-		return true;
-	}
-	if (!json_is_number(value)) {
+	if (!json_is_object(value) && !json_is_number(value)) {
 		return wrong(name, "a time", value, err);
 	}
-	double seconds = json_number_value(value);
-	*wall_ns = seconds > 0 && seconds < 9e9 ? (int64_t)(seconds * 1e9) : 0;
+	*wall_ns = json_is_object(value) ? parts_time(value)
+					 : number_time(json_number_value(value));
 	return true;
 }
 

@@ -47,7 +47,9 @@ bool member_env(const json_t *object, const char *name, struct strings *list,
 /* An object; *value gets a new reference in place of the old one. */
 bool member_object(const json_t *object, const char *name, json_t **value,
 		struct error *err) MUST_CHECK;
-/* A time: RFC 3339 text, {secs_since_epoch, nanos_since_epoch}, or a number (seconds). */
+/* A time: RFC 3339 text, {secs_since_epoch, nanos_since_epoch} (or secs and nanos), or a number of
+ * seconds or milliseconds since 1970. 0, which is no time, for one that cannot be: devices without
+ * a clock count from their start. */
 bool member_time(const json_t *object, const char *name, int64_t *wall_ns,
 		struct error *err) MUST_CHECK;
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "model/workload.h"
 
 #define SECOND INT64_C(1000000000)
@@ -243,18 +244,44 @@ static void variables_have_names(void **state) {
 
 static void a_time_has_three_forms(void **state) {
 	(void)state;
-	json_t *object = json("{\"text\":\"1970-01-01T00:00:02Z\",\"number\":2,\"parts\":{"
-			      "\"secs_since_epoch\":2,\"nanos_since_epoch\":0},\"bad\":\"now\"}");
-	static const char *const good[] = { "text", "number", "parts" };
-	struct error err;
-	int64_t time;
-	for (size_t i = 0; i < 3; i++) {
-		time = 0;
-		assert_true(member_time(object, good[i], &time, &err));
-		assert_true(time == 2 * SECOND);
+	const int64_t moment = 1700000000 * SECOND;
+	static const struct {
+		const char *json;
+		int64_t behind; /* in ns behind the moment; -1: no time at all */
+	} rows[] = {
+		{ "\"2023-11-14T22:13:20Z\"", 0 },
+		{ "\"2023-11-15T00:13:20.5+02:00\"", SECOND / 2 },
+		{ "{\"secs_since_epoch\":1700000000,\"nanos_since_epoch\":7}", 7 },
+		{ "{\"secs\":1700000000,\"nanos\":7}", 7 },
+		{ "{\"secs_since_epoch\":1700000000,\"nanos_since_epoch\":null}", 0 },
+		{ "1700000000", 0 },
+		{ "1700000000.5", SECOND / 2 },
+		{ "1700000000250", SECOND / 4 },
+		{ "123456", -1 }, /* ms since the start of a chip */
+		{ "0", -1 },
+		{ "-5", -1 },
+		{ "1e300", -1 },
+		{ "{}", -1 },
+		{ "{\"secs_since_epoch\":-1}", -1 },
+		{ "{\"secs\":9223372036854775807,\"nanos\":0}", -1 },
+		{ "{\"secs\":1700000000,\"nanos\":1000000000}", -1 },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CLEANUP(mem_freep) char *text = str_format("{\"at\":%s}", rows[i].json);
+		json_t *object = json(text);
+		struct error err;
+		int64_t time = 9;
+		assert_true(member_time(object, "at", &time, &err));
+		assert_int_equal(time, rows[i].behind < 0 ? 0 : moment + rows[i].behind);
+		json_decref(object);
 	}
+	json_t *object = json("{\"bad\":\"now\",\"flag\":true}");
+	struct error err;
+	int64_t time = 9;
 	assert_false(member_time(object, "bad", &time, &err));
 	assert_names(&err, "bad");
+	assert_false(member_time(object, "flag", &time, &err));
+	assert_names(&err, "flag");
 	json_decref(object);
 }
 
