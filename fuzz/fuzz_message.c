@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "model/message.h"
+#include "model/metrics.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -117,9 +118,32 @@ static void image_chunks(struct bytes payload) {
 	image_chunk_finish(&chunk);
 }
 
+static void metrics(enum metrics_kind kind, struct bytes payload) {
+	struct error err;
+	struct metrics metrics, again;
+	if (!metrics_decode(&metrics, kind, payload, &err)) {
+		return;
+	}
+	CLEANUP(mem_freep) char *text = metrics_encode(&metrics);
+	if (!metrics_decode(&again, kind, text_bytes(text), &err)) {
+		abort();
+	}
+	metrics_finish(&again);
+	metrics_finish(&metrics);
+}
+
+static void metrics_of_workers(struct bytes payload) {
+	metrics(METRICS_PROPLET, payload);
+}
+
+static void metrics_of_tasks(struct bytes payload) {
+	metrics(METRICS_TASK, payload);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static void (*const decoders[])(struct bytes payload) = { presences, commands, old_starts,
-		old_stops, reports, notices, requests, chunks, image_chunks };
+		old_stops, reports, notices, requests, chunks, image_chunks, metrics_of_workers,
+		metrics_of_tasks };
 	if (size > 0) {
 		decoders[data[0] % (sizeof(decoders) / sizeof(decoders[0]))](
 				(struct bytes){ data + 1, size - 1 });
