@@ -13,8 +13,8 @@ from propeller import OldWorker
 from wait import stays, wait_until
 
 PATHS = ["control/proplet/create", "control/proplet/alive", "control/proplet/results",
-         "control/proplet/state", "control/proplet/metrics", "control/manager/command/worker-1",
-         "control/manager/start", "control/manager/stop", "control/manager/online",
+         "control/proplet/state", "control/proplet/metrics", "control/proplet/task_metrics",
+         "control/manager/command/worker-1", "control/manager/start", "control/manager/stop", "control/manager/online",
          "registry/manager", "registry/chunk/worker-1", "registry/server", "fl/rounds/start",
          "nobody/knows"]
 GARBAGE = [b"", b"\0", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b"\xff" * 1000, b"[" * 50000,

@@ -20,6 +20,8 @@ static const struct name names[] = {
 	{ offsetof(struct topics, alive), "control/proplet/alive" },
 	{ offsetof(struct topics, results), "control/proplet/results" },
 	{ offsetof(struct topics, state), "control/proplet/state" },
+	{ offsetof(struct topics, metrics), "control/proplet/metrics" },
+	{ offsetof(struct topics, task_metrics), "control/proplet/task_metrics" },
 	{ offsetof(struct topics, start), "control/manager/start" },
 	{ offsetof(struct topics, stop), "control/manager/stop" },
 	{ offsetof(struct topics, online), "control/manager/online" },

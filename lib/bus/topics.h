@@ -14,9 +14,11 @@ struct topics {
 	char *alive;   /* control/proplet/alive     worker -> manager  heartbeat, last will */
 	char *results; /* control/proplet/results   worker -> manager  what came of an attempt */
 	char *state;   /* control/proplet/state     worker -> manager  running, gone, refused */
-	char *start;   /* control/manager/start     manager -> all     old workers */
-	char *stop;    /* control/manager/stop      manager -> all     old workers */
-	char *online;  /* control/manager/online    manager -> all     "announce yourselves" */
+	char *metrics; /* control/proplet/metrics   worker -> manager  what the worker uses */
+	char *task_metrics; /* control/proplet/task_metrics  worker -> manager  what a task uses */
+	char *start;        /* control/manager/start     manager -> all     old workers */
+	char *stop;         /* control/manager/stop      manager -> all     old workers */
+	char *online;       /* control/manager/online    manager -> all     "announce yourselves" */
 	char *module_request; /* registry/manager          worker -> manager  wants chunks */
 	char *image_request;  /* registry/proplet          worker -> proxy    wants an image */
 	char *image_chunk;    /* registry/server           proxy -> all       a chunk of one */

@@ -20,6 +20,8 @@ static void names_are_those_of_the_spec(void **state) {
 	assert_string_equal(topics.alive, "m/d-1/c/c-1/control/proplet/alive");
 	assert_string_equal(topics.results, "m/d-1/c/c-1/control/proplet/results");
 	assert_string_equal(topics.state, "m/d-1/c/c-1/control/proplet/state");
+	assert_string_equal(topics.metrics, "m/d-1/c/c-1/control/proplet/metrics");
+	assert_string_equal(topics.task_metrics, "m/d-1/c/c-1/control/proplet/task_metrics");
 	assert_string_equal(topics.start, "m/d-1/c/c-1/control/manager/start");
 	assert_string_equal(topics.stop, "m/d-1/c/c-1/control/manager/stop");
 	assert_string_equal(topics.online, "m/d-1/c/c-1/control/manager/online");

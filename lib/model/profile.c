@@ -141,10 +141,13 @@ uint64_t profile_interval(const struct profile *profile, bool daemon) {
 	return profile->interval_ms != 0 ? profile->interval_ms : defaults[daemon].interval_ms;
 }
 
+uint64_t profile_history(const struct profile *profile, bool daemon) {
+	return profile->history != 0 ? profile->history : defaults[daemon].history;
+}
+
 json_t *profile_encode(const struct profile *profile, bool daemon) {
 	json_t *object = write_flags(profile);
-	uint64_t history = profile->history != 0 ? profile->history : defaults[daemon].history;
 	member_put_u64(object, "interval", (profile_interval(profile, daemon) + MS - 1) / MS);
-	member_put_u64(object, "history_size", history);
+	member_put_u64(object, "history_size", profile_history(profile, daemon));
 	return object;
 }

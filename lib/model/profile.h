@@ -35,5 +35,6 @@ bool profile_read(struct profile *profile, const json_t *object, struct error *e
 json_t *profile_write(const struct profile *profile);
 /* For workers: all ten members, the interval in whole seconds (rounded up). */
 json_t *profile_encode(const struct profile *profile, bool daemon);
-/* The interval that holds, in ms. */
+/* The interval that holds, in ms, and how many samples are to be kept. */
 uint64_t profile_interval(const struct profile *profile, bool daemon);
+uint64_t profile_history(const struct profile *profile, bool daemon);

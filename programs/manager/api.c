@@ -46,11 +46,13 @@ static const struct http_route table[] = {
 	{ .method = "POST", .pattern = "/tasks/{id}/stop", .handler = api_tasks_stop },
 	{ .method = "GET", .pattern = "/tasks/{id}/results", .handler = api_tasks_results },
 	{ .method = "GET", .pattern = "/tasks/{id}/placement", .handler = api_tasks_placement },
+	{ .method = "GET", .pattern = "/tasks/{id}/metrics", .handler = api_tasks_metrics },
 	{ .method = "GET", .pattern = "/proplets", .handler = api_proplets_list },
 	{ .method = "GET", .pattern = "/proplets/{id}", .handler = api_proplets_view },
 	{ .method = "GET",
 			.pattern = "/proplets/{id}/alive-history",
 			.handler = api_proplets_history },
+	{ .method = "GET", .pattern = "/proplets/{id}/metrics", .handler = api_proplets_metrics },
 	{ .method = "DELETE", .pattern = "/proplets/{id}", .handler = api_proplets_delete },
 };
 
@@ -111,4 +113,22 @@ bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset
 				(unsigned long long)limit_max);
 	}
 	return true;
+}
+
+static void free_data(struct deed *deed) {
+	free(deed->data);
+}
+
+void api_submit_page(void *context, struct http_request *request,
+		void (*apply)(struct manager *m, struct deed *deed)) {
+	const char *id = http_param(request, "id");
+	struct error err;
+	struct page *page = mem_zero(1, sizeof(*page) + strlen(id) + 1);
+	memcpy(page->id, id, strlen(id) + 1);
+	if (!api_page(request, API_PAGE_MAX, &page->offset, &page->limit, &err)) {
+		free(page);
+		http_reply_error(request, &err, NULL);
+		return;
+	}
+	deed_submit(context, request, apply, free_data, page, true);
 }

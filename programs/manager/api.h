@@ -6,6 +6,8 @@
 #include "manager/deed.h"
 #include "manager/manager.h"
 
+enum { API_PAGE_MAX = 100000 }; /* of what is in memory anyway */
+
 /* All routes with the limits of the settings; valid as long as the process. */
 const struct http_route *api_routes(const struct manager_settings *settings, size_t *count);
 
@@ -16,7 +18,17 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
 bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset, uint64_t *limit,
 		struct error *err) MUST_CHECK;
 
-/* api_tasks.c, api_proplets.c: the handlers. */
+/* A page of somebody's something: the deed's data, for apply(); or the answer why not. */
+struct page {
+	uint64_t offset, limit;
+	char id[]; /* as long as it is */
+};
+void api_submit_page(void *context, struct http_request *request,
+		void (*apply)(struct manager *m, struct deed *deed));
+/* NULL with the answer that there is none. */
+struct worker *api_find_worker(struct manager *m, struct deed *deed, const char *id);
+
+/* api_tasks.c, api_proplets.c, api_metrics.c: the handlers. */
 void api_tasks_create(void *context, struct http_request *request);
 void api_tasks_list(void *context, struct http_request *request);
 void api_tasks_view(void *context, struct http_request *request);
@@ -30,4 +42,6 @@ void api_tasks_placement(void *context, struct http_request *request);
 void api_proplets_list(void *context, struct http_request *request);
 void api_proplets_view(void *context, struct http_request *request);
 void api_proplets_history(void *context, struct http_request *request);
+void api_tasks_metrics(void *context, struct http_request *request);
+void api_proplets_metrics(void *context, struct http_request *request);
 void api_proplets_delete(void *context, struct http_request *request);

@@ -6,8 +6,6 @@
 #include "manager/api.h"
 #include "manager/workers.h"
 
-enum { PAGE_MAX = 100000 };
-
 enum status { ANY, ACTIVE, INACTIVE };
 
 struct listing {
@@ -75,7 +73,7 @@ static bool read_status(struct http_request *request, enum status *status, struc
 void api_proplets_list(void *context, struct http_request *request) {
 	struct listing listing;
 	struct error err;
-	if (!api_page(request, PAGE_MAX, &listing.offset, &listing.limit, &err) ||
+	if (!api_page(request, API_PAGE_MAX, &listing.offset, &listing.limit, &err) ||
 			!read_status(request, &listing.status, &err)) {
 		http_reply_error(request, &err, NULL);
 		return;
@@ -84,7 +82,7 @@ void api_proplets_list(void *context, struct http_request *request) {
 			true);
 }
 
-static struct worker *find(struct manager *m, struct deed *deed, const char *id) {
+struct worker *api_find_worker(struct manager *m, struct deed *deed, const char *id) {
 	struct worker *worker = workers_find(m, id);
 	if (worker == NULL) {
 		deed_fail(deed, ERROR_NOT_FOUND, "there is no proplet %.128s", id);
@@ -93,14 +91,14 @@ static struct worker *find(struct manager *m, struct deed *deed, const char *id)
 }
 
 static void apply_view(struct manager *m, struct deed *deed) {
-	struct worker *worker = find(m, deed, deed->data);
+	struct worker *worker = api_find_worker(m, deed, deed->data);
 	if (worker != NULL) {
 		deed_answer(deed, 200, proplet_view(worker->proplet, m->now_ms));
 	}
 }
 
 static void apply_delete(struct manager *m, struct deed *deed) {
-	struct worker *worker = find(m, deed, deed->data);
+	struct worker *worker = api_find_worker(m, deed, deed->data);
 	if (worker != NULL && workers_delete(m, worker, &deed->err)) {
 		deed_answer(deed, 204, NULL);
 	}
@@ -116,30 +114,10 @@ void api_proplets_delete(void *context, struct http_request *request) {
 			false);
 }
 
-struct page {
-	uint64_t offset, limit;
-	char id[]; /* as long as it is */
-};
-
-/* A page of one worker's something, or the answer why not. */
-static void submit_page(void *context, struct http_request *request,
-		void (*apply)(struct manager *m, struct deed *deed)) {
-	const char *id = http_param(request, "id");
-	struct error err;
-	struct page *page = mem_zero(1, sizeof(*page) + strlen(id) + 1);
-	memcpy(page->id, id, strlen(id) + 1);
-	if (!api_page(request, PAGE_MAX, &page->offset, &page->limit, &err)) {
-		free(page);
-		http_reply_error(request, &err, NULL);
-		return;
-	}
-	deed_submit(context, request, apply, free_data, page, true);
-}
-
 static void apply_history(struct manager *m, struct deed *deed) {
 	const struct page *page = deed->data;
 	size_t total;
-	const struct worker *worker = find(m, deed, page->id);
+	const struct worker *worker = api_find_worker(m, deed, page->id);
 	if (worker != NULL) {
 		json_t *times = proplet_history(worker->proplet, page->offset, page->limit, &total);
 		deed_answer(deed, 200,
@@ -150,5 +128,5 @@ static void apply_history(struct manager *m, struct deed *deed) {
 }
 
 void api_proplets_history(void *context, struct http_request *request) {
-	submit_page(context, request, apply_history);
+	api_submit_page(context, request, apply_history);
 }

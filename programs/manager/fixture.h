@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "manager/history.h"
 #include "manager/manager.h"
 #include "manager/settings.h"
 #include "manager/tasks.h"
@@ -49,6 +50,8 @@ static inline int manager_set_up(void **state) {
 	m->bus = bus_create(&options, &handlers, &err);
 	assert_true(m->store != NULL && m->bus != NULL);
 	assert_true(topics_init(&m->topics, "d", "c", &err));
+	m->measured[METRICS_PROPLET] = history_create(MANAGER_SAMPLES_MAX);
+	m->measured[METRICS_TASK] = history_create(MANAGER_SAMPLES_MAX);
 	assert_true(manager_recover(m, &err));
 	manager_begin(m);
 	*state = m;
@@ -76,6 +79,8 @@ static inline int manager_tear_down(void **state) {
 	bus_destroy(m->bus, 0);
 	store_close(m->store);
 	topics_finish(&m->topics);
+	history_destroy(m->measured[METRICS_PROPLET]);
+	history_destroy(m->measured[METRICS_TASK]);
 	free(m);
 	return 0;
 }

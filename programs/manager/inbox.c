@@ -15,6 +15,8 @@ void inbox_subscribe(struct manager *m) {
 	bus_subscribe(m->bus, m->topics.alive);
 	bus_subscribe(m->bus, m->topics.results);
 	bus_subscribe(m->bus, m->topics.state);
+	bus_subscribe(m->bus, m->topics.metrics);
+	bus_subscribe(m->bus, m->topics.task_metrics);
 }
 
 void inbox_connected(void *context) {
@@ -92,6 +94,33 @@ static bool take_notice(struct manager *m, struct bytes payload, struct error *e
 	return true;
 }
 
+static void apply_metrics(struct manager *m, struct deed *deed) {
+	workers_measured(m, deed->data);
+}
+
+static void finish_metrics(struct deed *deed) {
+	metrics_finish(deed->data);
+	free(deed->data);
+}
+
+static bool take_measured(struct manager *m, enum metrics_kind kind, struct bytes payload,
+		struct error *err) {
+	struct metrics metrics;
+	if (!metrics_decode(&metrics, kind, payload, err)) {
+		return false;
+	}
+	deed_note(m, apply_metrics, finish_metrics, mem_copy(&metrics, sizeof(metrics)));
+	return true;
+}
+
+static bool take_metrics(struct manager *m, struct bytes payload, struct error *err) {
+	return take_measured(m, METRICS_PROPLET, payload, err);
+}
+
+static bool take_task_metrics(struct manager *m, struct bytes payload, struct error *err) {
+	return take_measured(m, METRICS_TASK, payload, err);
+}
+
 void inbox_message(void *context, const char *topic, struct bytes payload) {
 	struct manager *m = context;
 	struct error err;
@@ -103,6 +132,8 @@ void inbox_message(void *context, const char *topic, struct bytes payload) {
 		{ m->topics.alive, take_presence },
 		{ m->topics.results, take_report },
 		{ m->topics.state, take_notice },
+		{ m->topics.metrics, take_metrics },
+		{ m->topics.task_metrics, take_task_metrics },
 	};
 	for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
 		if (str_equal(topic, takers[i].topic) && !takers[i].take(m, payload, &err)) {

@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "manager/api.h"
 #include "manager/bulk.h"
+#include "manager/history.h"
 #include "manager/inbox.h"
 #include "manager/manager.h"
 
@@ -32,6 +33,8 @@ static bool open_state(struct manager *m, struct error *err) {
 		return false;
 	}
 	m->modules = modules_open(folder, err);
+	m->measured[METRICS_PROPLET] = history_create(MANAGER_SAMPLES_MAX);
+	m->measured[METRICS_TASK] = history_create(MANAGER_SAMPLES_MAX);
 	return m->modules != NULL && manager_recover(m, err);
 }
 
@@ -139,6 +142,8 @@ static void close_all(struct manager *m, struct bulk *bulk) {
 	store_close(m->store);
 	modules_close(m->modules);
 	topics_finish(&m->topics);
+	history_destroy(m->measured[METRICS_PROPLET]);
+	history_destroy(m->measured[METRICS_TASK]);
 }
 
 int main(int argc, char **argv) {

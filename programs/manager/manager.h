@@ -27,6 +27,9 @@
 #include "store/store.h"
 
 struct deed;
+struct history;
+
+enum { MANAGER_SAMPLES_MAX = 100000 }; /* of all workers, and of all tasks */
 
 /* A live task: in m->live, and on the list of its worker or in the queue. */
 struct live {
@@ -75,9 +78,10 @@ struct manager {
 	struct http_server *server;
 	char boot[UUID_SIZE]; /* constant */
 
-	struct map *live;         /* task id -> struct live */
-	struct map *workers;      /* proplet id -> struct worker */
-	struct live_list waiting; /* queued, first come first */
+	struct map *live;            /* task id -> struct live */
+	struct map *workers;         /* proplet id -> struct worker */
+	struct live_list waiting;    /* queued, first come first */
+	struct history *measured[2]; /* by enum metrics_kind: see history.h */
 	struct waiter *waiters;
 	uint64_t next_wait_ms; /* the earliest deadline among them */
 	uint64_t next_due_ms;  /* the earliest restart in the queue */

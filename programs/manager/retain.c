@@ -2,6 +2,7 @@
 #include "manager/retain.h"
 
 #include "base/log.h"
+#include "manager/history.h"
 
 enum { TURN_MS = 60 * 1000, STEP_MS = 100 };
 
@@ -14,6 +15,7 @@ static void remove_all(
 						&err)) {
 			return;
 		}
+		history_forget(m->measured[METRICS_TASK], ids->items[i]);
 		if (digests->items[i][0] != 0) {
 			strings_add(&m->orphans, digests->items[i]);
 		}

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/history.h"
 #include "manager/tasks.h"
 
 enum { TICK_MS = 1000, RETURN_MS = 10 * 1000 };
@@ -38,6 +39,7 @@ bool workers_delete(struct manager *m, struct worker *worker, struct error *err)
 		(void)manager_wrote(m, store_proplet_delete(m->store, worker->proplet->id, &write),
 				&write);
 	}
+	history_forget(m->measured[METRICS_PROPLET], worker->proplet->id);
 	/* Not freed here: another deed of this batch may have touched it. */
 	(void)map_remove(m->workers, worker->proplet->id);
 	worker->dirty = false;

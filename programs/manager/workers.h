@@ -5,6 +5,7 @@
  * the manager concludes"). Only the loop calls these.
  */
 #include "manager/manager.h"
+#include "model/metrics.h"
 
 struct worker *workers_find(struct manager *m, const char *id);
 /* Takes the proplet over. */
@@ -18,6 +19,8 @@ void workers_hear(struct manager *m, const struct presence *presence);
 void workers_report(struct manager *m, struct report *report);
 /* running, gone, refused (results.c). */
 void workers_notice(struct manager *m, const struct notice *notice);
+/* Metrics of a worker or of a task (measured.c). */
+void workers_measured(struct manager *m, const struct metrics *metrics);
 
 /* Puts a worker among those that this batch has something for; workers_flush() then stores what
  * has changed and posts the acknowledgements, workers_untouch() forgets them. */

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers that are not ours, played by a script: what they say is as Propeller's say it."""
+import json
+
+from wait import wait_until
+
+RUST = {"os": "linux", "cpu_arch": "x86_64", "environment": "binary", "hostname": "edge",
+        "total_memory_bytes": 8 << 30, "proplet_version": "0.5.0",
+        "wasm_runtime": "wasmtime-internal"}
+CHIP = {"description": "ESP32-S3 embed-proplet", "tags": ["embedded", "esp32s3", "zephyr"],
+        "environment": "embedded", "os": "zephyr", "hostname": "esp32s3", "cpu_arch": "xtensa",
+        "proplet_version": "0.1.0", "wasm_runtime": "wamr"}
+
+
+class Peer:
+    """Announces itself and listens on the channel-wide topics: `started` and `stopped`."""
+
+    def __init__(self, bus, proplet_id="old-one", metadata=None, space="default"):
+        self.bus, self.id, self.space = bus, proplet_id, space
+        self.metadata = RUST if metadata is None else metadata
+        self.started, self.stopped = [], []
+        bus.handlers.append(self.hear)
+
+    def announce(self):
+        self.bus.say("control/proplet/create", {
+            "proplet_id": self.id, "namespace": self.space, "metadata": self.metadata})
+        self.bus.say("control/proplet/alive", {
+            "proplet_id": self.id, "status": "alive", "namespace": self.space})
+        wait_until(lambda: self.bus.stack.proplet_view(self.id).get("alive"), 5, self.id)
+        return self
+
+    def hear(self, path, payload):
+        if path == "control/manager/start":
+            command = json.loads(payload)
+            if command.get("proplet_id") in (None, self.id):
+                self.started.append(command)
+        elif path == "control/manager/stop":
+            self.stopped.append(json.loads(payload))
+
+    def wait_start(self, task_id):
+        return wait_until(lambda: next((c for c in self.started if c["id"] == task_id), None),
+                          10, f"the start of {task_id}")
