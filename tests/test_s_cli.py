@@ -8,7 +8,9 @@ import uuid
 
 import pytest
 
+from bus import Bus
 from modules import TOP, example, guest
+from peers import Peer
 from stack import BIN, clean_environment, free_port
 from wait import wait_until
 
@@ -184,6 +186,54 @@ def test_proplets(cli):
     cli("proplets", "view", "nobody", code=3)
     cli("proplets", "delete", "nobody", code=3)
     assert cli.json("proplets", "list")["proplets"][0]["id"] == "worker-1"
+
+
+def test_metrics_and_alive_history(stack):
+    stack.start_broker()
+    stack.start_manager()
+    cli = Cli(stack.http_port)
+    with Bus(stack, "old-one") as bus:
+        peer = Peer(bus).announce()
+        task = stack.rest.create("add", example("add"))
+        cli("tasks", "start", task["id"])
+        peer.wait_start(task["id"])
+        for second in range(3):
+            bus.say("control/proplet/metrics", {
+                "proplet_id": "old-one", "timestamp": f"2026-01-01T00:00:0{second}Z",
+                "cpu_metrics": {"percent": 12.5}, "memory_metrics": {"rss_bytes": 24 << 20}})
+            bus.say("control/proplet/task_metrics", {
+                "proplet_id": "old-one", "task_id": task["id"], "timestamp": 1767225600 + second,
+                "metrics": {"cpu_percent": 99.5, "memory_bytes": 65536}})
+        wait_until(lambda: cli.json("tasks", "metrics", task["id"])["total"] == 3, 5, "metrics")
+    shown = cli("tasks", "metrics", task["id"], "--offset", 2).stdout.splitlines()
+    assert len(shown) == 3 and shown[-1] == "1 of 3"
+    assert shown[1].split()[:4] == ["2026-01-01T00:00:02", "99.5", "64.0", "KiB"]
+    shown = cli("proplets", "metrics", "old-one", "-l", 1).stdout
+    assert "24.0 MiB" in shown and "12.5" in shown and "1 of 3" in shown
+    history = cli.json("proplets", "alive-history", "old-one")["history"]
+    shown = cli("proplets", "alive-history", "old-one").stdout.splitlines()
+    assert shown[1:-1] == [time[:19] for time in history] and history
+    for words in (["tasks", "metrics", uuid.uuid4()], ["proplets", "metrics", "nobody"],
+                  ["proplets", "alive-history", "nobody"]):
+        cli(*words, code=3)
+
+
+def test_results_of_workers_that_send_objects(stack):
+    """Federated learning: an object, shown as JSON."""
+    stack.start_broker()
+    stack.start_manager()
+    cli = Cli(stack.http_port)
+    with Bus(stack, "old-one") as bus:
+        peer = Peer(bus).announce()
+        task = stack.rest.create("add", example("add"))
+        cli("tasks", "start", task["id"])
+        peer.wait_start(task["id"])
+        said = {"task_id": task["id"], "round_id": "r-1", "proplet_id": "old-one",
+                "num_samples": 1, "update_b64": "AAAA", "format": "f32-delta", "metrics": {}}
+        bus.say("control/proplet/results", {"task_id": task["id"], "results": said, "error": None})
+        cli("tasks", "wait", task["id"])
+    assert json.loads(cli("tasks", "results", task["id"]).stdout) == said
+    assert stack.rest.get(f"/tasks/{task['id']}/results").json == {"results": said}
 
 
 def test_health(cli):

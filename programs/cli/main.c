@@ -8,7 +8,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 
-enum { C = 1, R = 2, L = 4, W = 8, U = 16 };
+enum { C = 1, R = 2, L = 4, W = 8, U = 16, P = 32 };
 
 static int version(const struct arguments *arguments, struct error *err) {
 	(void)arguments, (void)err;
@@ -38,8 +38,14 @@ static const struct verb verbs[] = {
 	{ "tasks", "logs", tasks_logs, "ID", "prints what a task wrote", 0, 1, 1, false },
 	{ "tasks", "placement", tasks_placement, "ID",
 			"says where a task runs or would run, and why", 0, 1, 1, false },
+	{ "tasks", "metrics", tasks_metrics, "ID [FLAGS]", "what a task used while it ran", P, 1, 1,
+			false },
 	{ "proplets", "list", proplets_list, "[FLAGS]", "lists the workers", L, 0, 0, false },
 	{ "proplets", "view", proplets_view, "ID", "shows a worker", 0, 1, 1, false },
+	{ "proplets", "metrics", proplets_metrics, "ID [FLAGS]", "what a worker used lately", P, 1,
+			1, false },
+	{ "proplets", "alive-history", proplets_history, "ID [FLAGS]",
+			"when a worker was heard, the last ten times", P, 1, 1, false },
 	{ "proplets", "delete", proplets_delete, "ID", "forgets a worker that has no tasks", 0, 1,
 			1, false },
 	{ "health", "", health, "", "asks the manager whether it is well", 0, 0, 0, false },

@@ -116,6 +116,41 @@ static void a_placement(void **state) {
 	assert_shown("no     is busy");
 }
 
+static void metrics_of_a_task(void **state) {
+	(void)state;
+	see(print_task_metrics,
+			"{\"total\":7,\"metrics\":[{\"proplet_id\":\"w-1\",\"timestamp\":"
+			"\"2026-01-02T03:04:05.678Z\",\"metrics\":{\"cpu_percent\":99.96,"
+			"\"memory_bytes\":65536,\"uptime_seconds\":30}},{\"proplet_id\":7}]}");
+	assert_shown("2026-01-02T03:04:05 ");
+	assert_shown("100.0   64.0 KiB");
+	assert_shown(" 30 ");
+	assert_shown(" -"); /* no fuel was told */
+	assert_shown("  w-1\n");
+	assert_shown("2 of 7");
+	see(print_task_metrics, "{}");
+	assert_shown("0 of 0");
+}
+
+static void metrics_of_a_worker(void **state) {
+	(void)state;
+	see(print_proplet_metrics,
+			"{\"total\":1,\"metrics\":[{\"proplet_id\":\"w\\u001b\",\"timestamp\":"
+			"\"x\","
+			"\"cpu_metrics\":{\"percent\":1.25,\"user_seconds\":2},"
+			"\"memory_metrics\":{\"rss_bytes\":5368709120,\"heap_alloc_bytes\":12}}]}");
+	assert_shown("5.0 GiB");
+	assert_shown(" 12 B");
+	assert_shown("w\\x1b");
+}
+
+static void when_a_worker_was_heard(void **state) {
+	(void)state;
+	see(print_beats, "{\"total\":2,\"history\":[\"2026-01-02T03:04:05.1Z\",7]}");
+	assert_shown("2026-01-02T03:04:05\n");
+	assert_shown("2 of 2");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(printable_text),
@@ -123,6 +158,9 @@ int main(void) {
 		cmocka_unit_test(one_task),
 		cmocka_unit_test(workers),
 		cmocka_unit_test(a_placement),
+		cmocka_unit_test(metrics_of_a_task),
+		cmocka_unit_test(metrics_of_a_worker),
+		cmocka_unit_test(when_a_worker_was_heard),
 	};
 	return cmocka_run_group_tests_name("cli/output", tests, NULL, NULL);
 }

@@ -162,6 +162,8 @@ static void print_results(const json_t *answer) {
 		if (size == 0 || json_string_value(results)[size - 1] != '\n') {
 			(void)putchar('\n');
 		}
+	} else if (results != NULL && !json_is_null(results)) {
+		print_json((json_t *)(uintptr_t)results); /* of a worker that is not ours */
 	} else {
 		(void)puts("no results yet");
 	}
@@ -185,6 +187,23 @@ int tasks_logs(const struct arguments *arguments, struct error *err) {
 int tasks_placement(const struct arguments *arguments, struct error *err) {
 	CLEANUP(mem_freep) char *path = task_path(arguments->items[0], "/placement");
 	return ask(arguments, "GET", path, NULL, print_placement, err);
+}
+
+/* A page of what stands at `path`, which it takes over. */
+static int ask_page(const struct arguments *arguments, char *path,
+		void (*show)(const json_t *answer), struct error *err) {
+	CLEANUP(mem_freep) char *query = page_query(arguments, err);
+	CLEANUP(mem_freep) char *base = path;
+	if (query == NULL) {
+		return -1;
+	}
+	CLEANUP(mem_freep) char *whole = str_format("%s%s", base, query);
+	return ask(arguments, "GET", whole, NULL, show, err);
+}
+
+int tasks_metrics(const struct arguments *arguments, struct error *err) {
+	return ask_page(arguments, task_path(arguments->items[0], "/metrics"), print_task_metrics,
+			err);
 }
 
 int tasks_wait(const struct arguments *arguments, struct error *err) {
@@ -222,9 +241,9 @@ int proplets_list(const struct arguments *arguments, struct error *err) {
 	return ask(arguments, "GET", path, NULL, print_proplets, err);
 }
 
-static char *proplet_path(const char *id) {
+static char *proplet_path(const char *id, const char *rest) {
 	CLEANUP(mem_freep) char *escaped = http_escape(id);
-	return str_format("/proplets/%s", escaped);
+	return str_format("/proplets/%s%s", escaped, rest);
 }
 
 static void print_any(const json_t *answer) {
@@ -232,12 +251,22 @@ static void print_any(const json_t *answer) {
 }
 
 int proplets_view(const struct arguments *arguments, struct error *err) {
-	CLEANUP(mem_freep) char *path = proplet_path(arguments->items[0]);
+	CLEANUP(mem_freep) char *path = proplet_path(arguments->items[0], "");
 	return ask(arguments, "GET", path, NULL, print_any, err);
 }
 
+int proplets_metrics(const struct arguments *arguments, struct error *err) {
+	return ask_page(arguments, proplet_path(arguments->items[0], "/metrics"),
+			print_proplet_metrics, err);
+}
+
+int proplets_history(const struct arguments *arguments, struct error *err) {
+	return ask_page(arguments, proplet_path(arguments->items[0], "/alive-history"), print_beats,
+			err);
+}
+
 int proplets_delete(const struct arguments *arguments, struct error *err) {
-	CLEANUP(mem_freep) char *path = proplet_path(arguments->items[0]);
+	CLEANUP(mem_freep) char *path = proplet_path(arguments->items[0], "");
 	return ask(arguments, "DELETE", path, NULL, NULL, err);
 }
 
