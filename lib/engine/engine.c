@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/dirs.h"
+#include "engine/gauge.h"
 #include "engine/inside.h"
 
 static const char *const names[ENGINE_KINDS] = {
@@ -144,7 +145,10 @@ bool module_run(struct module *module, const struct run_request *request, struct
 		.stdout_bytes = BUF_INIT(request->limits.output_bytes),
 		.stderr_bytes = BUF_INIT(request->limits.output_bytes),
 	};
-	return module->run(module, request, stop, result, err);
+	gauge_begin(request->gauge);
+	bool ok = module->run(module, request, stop, result, err);
+	gauge_end(request->gauge);
+	return ok;
 }
 
 void run_result_finish(struct run_result *result) {

@@ -100,6 +100,27 @@ struct run_dir {
 
 enum { RUN_DIRS_MAX = 16 };
 
+/*
+ * What a run uses while it runs, for another thread to look at. A guest in this process tells its
+ * memory, fuel and files when it waits, and soon after engine_stir() if it computes; its fuel up to
+ * its last call. Of an external runtime it is what its processes use, without their supervisor.
+ */
+struct run_usage {
+	uint64_t uptime_ms;
+	uint64_t cpu_ns;
+	uint64_t memory_bytes; /* of all linear memories; of processes, what is resident */
+	uint64_t fuel_used;    /* 0 if it is not metered */
+	uint64_t read_bytes, written_bytes; /* of files */
+	uint64_t threads, files;
+};
+struct run_gauge;
+struct run_gauge *run_gauge_create(void); /* never NULL */
+void run_gauge_destroy(struct run_gauge *gauge);
+/* False if it does not run: not yet, or not any more. */
+bool run_gauge_read(struct run_gauge *gauge, struct run_usage *usage) MUST_CHECK;
+/* Asks all guests that compute to tell their gauges; that takes them a moment. */
+void engine_stir(struct engine *engine);
+
 /* Everything is borrowed for the length of the run. */
 struct run_request {
 	const char *name;   /* argv[0] and the first choice of export */
@@ -111,6 +132,7 @@ struct run_request {
 	const struct run_dir *dirs;
 	size_t dir_count; /* at most RUN_DIRS_MAX */
 	struct run_limits limits;
+	struct run_gauge *gauge; /* or NULL */
 	/* Called in the running thread just before the guest's first instruction; may be NULL. */
 	void (*started)(void *context);
 	void *context;

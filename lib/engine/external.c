@@ -251,7 +251,9 @@ static bool run(struct module *base, const struct run_request *request, struct r
 		.input = request->input,
 		.wall_ms = request->limits.wall_ms,
 		.grace_ms = module->module.engine->self != NULL ? SUPERVISE_MS : 0,
-		.stop = stop };
+		.stop = stop,
+		.gauge = request->gauge,
+		.supervisor = module->module.engine->self != NULL };
 	struct process_outcome outcome = { .out = result->stdout_bytes,
 		.err = result->stderr_bytes };
 	if (request->started != NULL) {

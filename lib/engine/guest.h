@@ -48,8 +48,9 @@ struct guest {
 	uint64_t wall_ns; /* CLOCK_MONOTONIC time at which wall_ms is over; UINT64_MAX: never */
 	size_t input_at;  /* how much of stdin has been read */
 	bool closed[3];   /* stdin, stdout, stderr */
-	struct wasi_files *files; /* NULL: it has no directories */
-	bool command;             /* the inputs are arguments too */
+	uint64_t read_bytes, written_bytes; /* of files */
+	struct wasi_files *files;           /* NULL: it has no directories */
+	bool command;                       /* the inputs are arguments too */
 	enum guest_end end;
 };
 
@@ -63,6 +64,8 @@ bool guest_run(struct guest *guest, guest_body_fn body, void *values, struct err
 /* True if the run has to end now; then guest->end says why. */
 bool guest_over(struct guest *guest);
 uint64_t guest_now_ns(void);
+/* Tells its gauge what it uses. */
+void guest_tell(struct guest *guest);
 
 /* exports.c: the exported functions of a module, and which of them a run begins with. */
 void exports_list(struct wasm_module *module);
@@ -84,6 +87,7 @@ bool wasi_has(const char *name, size_t size);
 /* wasi_files.c: the directories of a run, opened before it begins, and what it leaves open. */
 bool wasi_files_open(struct guest *guest, struct error *err) MUST_CHECK;
 void wasi_files_close(struct guest *guest);
+unsigned wasi_files_count(const struct guest *guest); /* descriptors that are open */
 
 /* trap.c: errors of wasmtime in our words. Each takes what it tells about. */
 bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/gauge.h"
 #include "engine/stop.h"
 
 enum { READ_SIZE = 64 * 1024 };
@@ -160,6 +161,7 @@ static void kill_group(const struct process *process, int signal) {
 
 static void reap(struct process *process) {
 	struct rusage usage = { 0 };
+	gauge_process(process->request->gauge, 0, false);
 	while (wait4(process->pid, &process->outcome->status, 0, &usage) < 0 && errno == EINTR) {
 	}
 	process->outcome->memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
@@ -180,6 +182,7 @@ static bool start(struct process *process, struct error *err) {
 		reap(process);
 		return error_errno(err, number, "watching a child");
 	}
+	gauge_process(process->request->gauge, process->pid, process->request->supervisor);
 	return true;
 }
 

@@ -19,7 +19,9 @@ struct process_request {
 	uint64_t wall_ms;  /* 0: none */
 	uint64_t grace_ms; /* between SIGTERM and SIGKILL; 0: PROCESS_GRACE_MS */
 	struct run_stop *stop;
-	int extra_fd; /* > 0: the process has it as descriptor 3 */
+	struct run_gauge *gauge; /* or NULL */
+	bool supervisor;         /* not it is measured, but what it runs */
+	int extra_fd;            /* > 0: the process has it as descriptor 3 */
 };
 
 enum process_end { PROCESS_ENDED, PROCESS_STOPPED, PROCESS_LATE };

@@ -142,6 +142,17 @@ void wasi_files_close(struct guest *guest) {
 	guest->files = NULL;
 }
 
+unsigned wasi_files_count(const struct guest *guest) {
+	unsigned count = 0;
+	for (int fd = 0; fd < WASI_FILE_FIRST; fd++) {
+		count += !guest->closed[fd];
+	}
+	for (size_t i = 0; guest->files != NULL && i < WASI_FILES_MAX; i++) {
+		count += guest->files->items[i].fd >= 0;
+	}
+	return count;
+}
+
 /* The scatter list of a call, as far as one call goes; it ends early, never late. */
 static enum wasi_errno get_iovecs(
 		const struct wasi_call *call, struct iovec iovecs[IOVECS], int *count) {
@@ -199,6 +210,8 @@ static enum wasi_errno transfer(const struct wasi_call *call, int right, transfe
 	if (moved < 0) {
 		return wasi_errno_of(errno);
 	}
+	*(right == WASI_FD_READ ? &call->guest->read_bytes : &call->guest->written_bytes) +=
+			(uint64_t)moved;
 	uint32_t told = (uint32_t)moved;
 	return wasi_put(call, result, &told, sizeof(told)) ? WASI_SUCCESS : WASI_FAULT;
 }

@@ -109,6 +109,7 @@ static enum wasi_errno wait_all(const struct wasi_call *call, struct subscriptio
 	}
 	uint64_t until = first < call->guest->wall_ns ? first : call->guest->wall_ns;
 	if (until > now) {
+		guest_tell(call->guest);
 		(void)stop_wait(call->guest->stop, until);
 	}
 	return WASI_SUCCESS;

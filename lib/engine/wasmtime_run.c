@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/gauge.h"
 #include "engine/guest.h"
 
 /* What a store may hold beside its memories: a table of 8 MiB. */
@@ -28,6 +29,38 @@ bool guest_over(struct guest *guest) {
 	return guest->end != GUEST_RUNS;
 }
 
+static uint64_t fuel_given(const struct guest *guest) {
+	uint64_t fuel = guest->request->limits.fuel;
+	return fuel != 0 ? fuel : UINT64_MAX;
+}
+
+static uint64_t fuel_used(const struct guest *guest) {
+	uint64_t left;
+	if (!guest->module->metered) {
+		return 0;
+	}
+	wasmtime_error_t *error = wasmtime_context_get_fuel(guest->context, &left);
+	if (error != NULL) {
+		wasmtime_error_delete(error);
+		return 0;
+	}
+	return fuel_given(guest) - left;
+}
+
+void guest_tell(struct guest *guest) {
+	if (guest->request->gauge == NULL) {
+		return;
+	}
+	const struct run_usage usage = {
+		.memory_bytes = guest->limits.memory_bytes,
+		.fuel_used = fuel_used(guest),
+		.read_bytes = guest->read_bytes,
+		.written_bytes = guest->written_bytes,
+		.files = wasi_files_count(guest),
+	};
+	gauge_tell(guest->request->gauge, &usage);
+}
+
 /* Called by compiled code when the epoch has moved. */
 static wasmtime_error_t *look(wasmtime_context_t *context, void *data, uint64_t *delta,
 		wasmtime_update_deadline_kind_t *kind) {
@@ -35,6 +68,7 @@ static wasmtime_error_t *look(wasmtime_context_t *context, void *data, uint64_t 
 	if (guest_over(data)) {
 		return wasmtime_error_new("the run has to end");
 	}
+	guest_tell(data);
 	*delta = 1;
 	*kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
 	return NULL;
@@ -112,30 +146,12 @@ static void make_store(struct guest *guest) {
 	wasmtime_store_epoch_deadline_callback(guest->store, look, guest, NULL);
 }
 
-static uint64_t fuel_given(const struct guest *guest) {
-	uint64_t fuel = guest->request->limits.fuel;
-	return fuel != 0 ? fuel : UINT64_MAX;
-}
-
 static bool fill_fuel(struct guest *guest, struct error *err) {
 	if (!guest->module->metered) {
 		return true;
 	}
 	wasmtime_error_t *error = wasmtime_context_set_fuel(guest->context, fuel_given(guest));
 	return error == NULL || trap_set_error(guest, error, err);
-}
-
-static void count_fuel(struct guest *guest) {
-	uint64_t left;
-	if (!guest->module->metered) {
-		return;
-	}
-	wasmtime_error_t *error = wasmtime_context_get_fuel(guest->context, &left);
-	if (error != NULL) {
-		wasmtime_error_delete(error);
-		return;
-	}
-	guest->result->fuel_used = fuel_given(guest) - left;
 }
 
 /* The time starts when the guest does. */
@@ -236,7 +252,7 @@ static bool conclude(struct guest *guest, bool returned, struct error *err) {
 bool guest_run(struct guest *guest, guest_body_fn body, void *values, struct error *err) {
 	make_store(guest);
 	bool returned = fill_fuel(guest, err) && execute(guest, body, values, err);
-	count_fuel(guest);
+	guest->result->fuel_used = fuel_used(guest);
 	guest->result->memory_bytes = guest->limits.memory_bytes;
 	wasmtime_store_delete(guest->store);
 	return conclude(guest, returned, err);
