@@ -124,6 +124,14 @@ def test_delete(stack):
     assert stack.rest.get("/proplets/worker-1").status == 404
 
 
+def test_who_was_deleted_alive_comes_back(stack):
+    """Its heartbeat says that it is one of ours, not what it can do: so it is asked."""
+    stack.start()
+    stack.rest.expect(204, "DELETE", "/proplets/worker-1")
+    wait_until(lambda: stack.proplet_view().get("alive"), 10, "alive again")
+    assert stack.proplet_view()["engines"] and stack.proplet_view()["slots"] == 1024
+
+
 def test_workers_survive_a_restart_of_the_manager(stack):
     stack.start()
     name = stack.proplet_view()["name"]

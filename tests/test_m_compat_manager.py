@@ -58,6 +58,17 @@ def test_a_task_that_fails(theirs):
     assert isinstance(said["results"], str) and isinstance(said["error"], str) and said["error"]
 
 
+@pytest.mark.parametrize("change,says", [
+    ({"latent": True}, "latent"), ({"daemon": "maybe"}, "daemon"), ({"inputs": [[]]}, "inputs"),
+    ({"name": ""}, "name"), ({"encrypted": True, "image_url": IMAGE}, "encrypted"), ({"file": None}, "file"),
+], ids=str)
+def test_what_cannot_be_run_is_answered(theirs, change, says):
+    """Propeller's workers only write a line into their log, and the task is Running for ever."""
+    start_worker(theirs)
+    said = theirs.them.wait(theirs.them.start(**{"name": "add", "module": example("add"), **change}))
+    assert says in said["error"] and said["proplet_id"] == "worker-1", said
+
+
 def test_everybody_runs_what_is_for_nobody(theirs):
     start_worker(theirs)
     for change in ({"proplet_id": None}, {"proplet_id": None, "broadcast": True}):

@@ -252,6 +252,20 @@ char *command_encode(const struct command *command) {
 	return member_dump(object);
 }
 
+static bool read_old_start(const json_t *object, struct command *c, struct error *err) {
+	bool latent = false;
+	if (!member_bool(object, "latent", &latent, err)) {
+		return false;
+	}
+	if (latent) {
+		return error_set(err, ERROR_UNSUPPORTED,
+				"field \"latent\": this worker does not keep tasks to be invoked "
+				"yet");
+	}
+	return member_any_text(object, "file", FILE_MAX, &c->file, err) &&
+	       member_bool(object, "encrypted", &c->encrypted, err) && read_work(object, c, err);
+}
+
 static bool read_old(const json_t *object, struct command *c, struct error *err) {
 	bool broadcast = false;
 	if (!member_short(object, "id", c->task_id, sizeof(c->task_id), err) ||
@@ -263,10 +277,7 @@ static bool read_old(const json_t *object, struct command *c, struct error *err)
 	if (broadcast || (c->proplet_id != NULL && c->proplet_id[0] == 0)) {
 		str_set(&c->proplet_id, NULL);
 	}
-	return c->kind == COMMAND_STOP ||
-	       (member_any_text(object, "file", FILE_MAX, &c->file, err) &&
-			       member_bool(object, "encrypted", &c->encrypted, err) &&
-			       read_work(object, c, err));
+	return c->kind == COMMAND_STOP || read_old_start(object, c, err);
 }
 
 bool command_decode_old(struct command *command, enum command_kind kind, struct bytes payload,

@@ -43,6 +43,7 @@ struct presence {
 	char *proplet_id;
 	char *space;          /* `namespace` */
 	bool offline;         /* status "offline": the last will, or a clean end */
+	bool announced;       /* it is an announcement: set by who knows the topic */
 	char boot[UUID_SIZE]; /* "" from workers that are not ours */
 	bool ours;            /* features has "commands": numbered commands on its own topic */
 	struct strings features, engines;

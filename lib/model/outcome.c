@@ -135,11 +135,27 @@ static bool read_error(const json_t *object, struct outcome *outcome, struct err
 	return true;
 }
 
+/* Workers of before 2026 say `result`, a list of bytes. */
+static json_t *read_bytes(const json_t *list) {
+	size_t count = json_array_size(list), copied;
+	if (!json_is_array(list) || count > WORKLOAD_OUTPUT_MAX) {
+		return NULL;
+	}
+	CLEANUP(mem_freep) char *bytes = mem_zero(count + 1, 1);
+	for (size_t i = 0; i < count; i++) {
+		bytes[i] = (char)json_integer_value(json_array_get(list, i));
+	}
+	CLEANUP(mem_freep) char *text = str_utf8(bytes, count, &copied);
+	return json_stringn(text, copied);
+}
+
 bool outcome_read(struct outcome *outcome, const json_t *object, struct error *err) {
 	json_t *results = json_object_get(object, "results");
 	*outcome = (struct outcome){ 0 };
 	if (results != NULL && !json_is_null(results)) {
 		outcome->results = json_incref(results);
+	} else {
+		outcome->results = read_bytes(json_object_get(object, "result"));
 	}
 	if (read_text(object, "stdout", "stdout_base64", &outcome->out, err) &&
 			read_text(object, "stderr", "stderr_base64", &outcome->error_out, err) &&

@@ -132,6 +132,19 @@ static void moving_leaves_nothing(void **state) {
 	assert_null(to.error);
 }
 
+static void lists_of_bytes_are_older_results(void **state) {
+	(void)state;
+	struct outcome outcome;
+	struct error err;
+	assert_true(read(&outcome, "{\"result\":[52,50,195,188],\"error\":\"\"}", &err));
+	assert_string_equal(json_string_value(outcome.results), "42\xc3\xbc");
+	assert_null(outcome.error);
+	outcome_finish(&outcome);
+	assert_true(read(&outcome, "{\"result\":[256,-1,\"x\",null],\"results\":\"7\"}", &err));
+	assert_string_equal(json_string_value(outcome.results), "7");
+	outcome_finish(&outcome);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
@@ -139,6 +152,7 @@ int main(void) {
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(a_long_error_is_cut),
 		cmocka_unit_test(moving_leaves_nothing),
+		cmocka_unit_test(lists_of_bytes_are_older_results),
 	};
 	return cmocka_run_group_tests_name("model/outcome", tests, NULL, NULL);
 }

@@ -91,6 +91,12 @@ static bool take_texts(struct proplet *proplet, const struct presence *presence)
 	return changed;
 }
 
+/* Who has a boot has not said yet what it can do; others announce themselves before they listen. */
+static bool may_work(const struct proplet *proplet, const struct presence *presence) {
+	bool known = proplet->ours || presence->boot[0] == 0;
+	return presence->ours || (!presence->announced && known);
+}
+
 bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint64_t now_ms,
 		int64_t wall_ns) {
 	if (presence->offline) {
@@ -99,10 +105,13 @@ bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint
 		proplet->offline = proplet->offline || !other;
 		return false;
 	}
-	beat(proplet, now_ms, wall_ns);
+	if (may_work(proplet, presence)) {
+		beat(proplet, now_ms, wall_ns);
+	}
 	bool changed = take_boot(proplet, presence);
 	changed |= take_texts(proplet, presence);
-	if (presence->features.count != 0 && proplet->ours != presence->ours) {
+	bool says = presence->announced || presence->features.count != 0;
+	if (says && proplet->ours != presence->ours) {
 		proplet->ours = presence->ours;
 		changed = true;
 	}

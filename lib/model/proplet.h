@@ -35,7 +35,11 @@ struct proplet {
 
 struct proplet *proplet_create(const char *id);
 void proplet_destroy(struct proplet *proplet);
-/* Takes over what a message says; returns true if something that is stored has changed. */
+/*
+ * Takes over what a message says; returns true if something that is stored has changed. It lives
+ * from the first message on that shows how to speak to it: workers of ours from an announcement,
+ * others from a heartbeat, because they announce themselves before they listen.
+ */
 bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint64_t now_ms,
 		int64_t wall_ns);
 bool proplet_alive(const struct proplet *proplet, uint64_t now_ms);

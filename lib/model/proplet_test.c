@@ -46,7 +46,10 @@ static void life_and_death(void **state) {
 static void offline_is_said_once_and_for_its_boot(void **state) {
 	(void)state;
 	struct proplet *proplet = proplet_create("w");
-	(void)hear(proplet, "{\"proplet_id\":\"w\",\"boot\":\"" BOOT_1 "\"}", 1000);
+	(void)hear(proplet,
+			"{\"proplet_id\":\"w\",\"boot\":\"" BOOT_1
+			"\",\"features\":[\"commands\"]}",
+			1000);
 	(void)hear(proplet, "{\"proplet_id\":\"w\",\"boot\":\"" BOOT_2 "\"}", 2000);
 	(void)hear(proplet, "{\"proplet_id\":\"w\",\"boot\":\"" BOOT_1 "\",\"status\":\"offline\"}",
 			2001);
@@ -56,6 +59,29 @@ static void offline_is_said_once_and_for_its_boot(void **state) {
 	assert_false(proplet_alive(proplet, 2002));
 	(void)hear(proplet, "{\"proplet_id\":\"w\",\"boot\":\"" BOOT_2 "\"}", 2003);
 	assert_true(proplet_alive(proplet, 2003));
+	proplet_destroy(proplet);
+}
+
+/* They are sent nothing before they listen, or before it is known in which form. */
+static void it_lives_once_it_can_be_spoken_to(void **state) {
+	(void)state;
+	struct proplet *proplet = proplet_create("w");
+	struct presence create = { .announced = true };
+	(void)proplet_hear(proplet, &create, 1000, 1);
+	assert_false(proplet_alive(proplet, 1000)); /* an old worker: not subscribed yet */
+	(void)hear(proplet, "{\"proplet_id\":\"w\"}", 1001);
+	assert_true(proplet_alive(proplet, 1001));
+	proplet_destroy(proplet);
+	proplet = proplet_create("w");
+	(void)hear(proplet, "{\"proplet_id\":\"w\",\"boot\":\"" BOOT_1 "\"}", 1000);
+	assert_false(proplet_alive(proplet, 1000)); /* one of ours, whose abilities are unknown */
+	(void)hear(proplet,
+			"{\"proplet_id\":\"w\",\"boot\":\"" BOOT_1
+			"\",\"features\":[\"commands\"]}",
+			1001);
+	assert_true(proplet_alive(proplet, 1001) && proplet->ours);
+	(void)proplet_hear(proplet, &create, 1002, 1); /* an old one has taken its place */
+	assert_false(proplet->ours);
 	proplet_destroy(proplet);
 }
 
@@ -152,6 +178,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_and_death),
 		cmocka_unit_test(offline_is_said_once_and_for_its_boot),
+		cmocka_unit_test(it_lives_once_it_can_be_spoken_to),
 		cmocka_unit_test(a_new_boot_counts_from_one),
 		cmocka_unit_test(only_changes_are_stored),
 		cmocka_unit_test(history_keeps_the_last_ten),

@@ -44,20 +44,40 @@ static char *inline_module(struct manager *m, const struct task *task, struct er
 	return read_module(fd, size, bytes, err) ? base64_encode(bytes, size) : NULL;
 }
 
+/* The start in the old form with all that it needs, or NULL with err. */
+static char *encode_old(struct manager *m, struct command *command, const struct task *task,
+		struct error *err) {
+	if (task->work.image_url == NULL) {
+		command->file = inline_module(m, task, err);
+		if (command->file == NULL) {
+			return NULL;
+		}
+	}
+	char *text = command_encode_old(command, TASK_PENDING);
+	size_t size = strlen(text);
+	if (size > DISPATCH_OLD_MAX) {
+		free(text);
+		error_set(err, ERROR_TOO_LARGE,
+				"the start message for this worker would have %zu bytes, it takes "
+				"up to %d: name the module in \"image_url\", or shorten inputs, "
+				"cli_args and env",
+				size, DISPATCH_OLD_MAX);
+		return NULL;
+	}
+	return text;
+}
+
 static void start_old(struct manager *m, struct live *live) {
 	struct command command;
 	struct error err;
 	struct task *task = live->task;
 	fill(&command, COMMAND_START, task);
-	if (task->work.image_url == NULL) {
-		command.file = inline_module(m, task, &err);
-	}
-	if (command.file != NULL || task->work.image_url != NULL) {
-		manager_post(m, str_copy(m->topics.start),
-				command_encode_old(&command, TASK_PENDING));
+	char *text = encode_old(m, &command, task, &err);
+	if (text != NULL) {
+		manager_post(m, str_copy(m->topics.start), text);
 	} else {
 		str_set(&task->outcome.error, err.message);
-		(void)tasks_go(m, live, TASK_FAILED, "the module cannot be sent to this worker");
+		(void)tasks_go(m, live, TASK_FAILED, "it cannot be sent to this worker");
 	}
 	command_finish(&command);
 }

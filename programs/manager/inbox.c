@@ -19,10 +19,14 @@ void inbox_subscribe(struct manager *m) {
 	bus_subscribe(m->bus, m->topics.task_metrics);
 }
 
+char *inbox_online(const struct manager *m) {
+	return str_format("{\"manager\":\"%s\"}", m->boot);
+}
+
 void inbox_connected(void *context) {
 	struct manager *m = context;
 	struct error err;
-	CLEANUP(mem_freep) char *text = str_format("{\"manager\":\"%s\"}", m->boot);
+	CLEANUP(mem_freep) char *text = inbox_online(m);
 	log_info("connected to the broker address=%s", m->settings->mqtt_address);
 	if (!bus_publish(m->bus, m->topics.online, text, strlen(text), &err)) {
 		log_debug("not published error=\"%s\"", err.message);
@@ -62,7 +66,7 @@ static void finish_notice(struct deed *deed) {
 	free(deed->data);
 }
 
-static bool take_presence(struct manager *m, struct bytes payload, struct error *err) {
+static bool take(struct manager *m, struct bytes payload, bool announced, struct error *err) {
 	struct presence presence;
 	if (!presence_decode(&presence, payload, err)) {
 		return false;
@@ -72,8 +76,17 @@ static bool take_presence(struct manager *m, struct bytes payload, struct error 
 		return error_set(err, ERROR_INVALID,
 				"field \"proplet_id\" cannot be part of a topic");
 	}
+	presence.announced = announced;
 	deed_note(m, apply_presence, finish_presence, mem_copy(&presence, sizeof(presence)));
 	return true;
+}
+
+static bool take_announcement(struct manager *m, struct bytes payload, struct error *err) {
+	return take(m, payload, true, err);
+}
+
+static bool take_presence(struct manager *m, struct bytes payload, struct error *err) {
+	return take(m, payload, false, err);
 }
 
 static bool take_report(struct manager *m, struct bytes payload, struct error *err) {
@@ -128,7 +141,7 @@ void inbox_message(void *context, const char *topic, struct bytes payload) {
 		const char *topic;
 		bool (*take)(struct manager *m, struct bytes payload, struct error *err);
 	} takers[] = {
-		{ m->topics.create, take_presence },
+		{ m->topics.create, take_announcement },
 		{ m->topics.alive, take_presence },
 		{ m->topics.results, take_report },
 		{ m->topics.state, take_notice },

@@ -11,3 +11,5 @@ void inbox_subscribe(struct manager *m);
 void inbox_connected(void *context);
 void inbox_disconnected(void *context, const char *reason);
 void inbox_message(void *context, const char *topic, struct bytes payload);
+/* For control/manager/online: "announce yourselves". Freed by the caller. */
+char *inbox_online(const struct manager *m) MUST_CHECK;

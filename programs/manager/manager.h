@@ -88,6 +88,7 @@ struct manager {
 	uint64_t next_retain_ms;
 	uint64_t retain_cursor; /* see retain.c */
 	uint64_t next_tick_ms;
+	bool strangers;   /* somebody of ours beats who has not announced himself */
 	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */
 	uint64_t beat;    /* counts heartbeats, for live.seen */
 

@@ -115,7 +115,8 @@ static bool can_be_sent(const struct candidate *c) {
 
 static char *too_large(const struct candidate *c) {
 	return str_format("takes modules only inside the start message, up to %d bytes; this one "
-			  "has %llu",
+			  "has %llu: put it where the worker can fetch it and name that in "
+			  "\"image_url\", or start a worker that takes modules in chunks",
 			DISPATCH_INLINE_MAX, (unsigned long long)c->task->work.module_size);
 }
 

@@ -85,6 +85,19 @@ static void converge(struct manager *m, struct worker *worker, const struct pres
 	}
 }
 
+/* Of workers that are not ours a new process announces itself, so what ran there is over; and a
+ * stop that came while they had no connection is lost. */
+static void hear_old(struct manager *m, struct worker *worker, const struct presence *presence) {
+	for (struct live *live = worker->attempts.first, *next; live != NULL; live = next) {
+		next = live->next;
+		if (presence->announced) {
+			(void)tasks_go(m, live, TASK_INTERRUPTED, "the worker was restarted");
+		} else if (live->task->stopping) {
+			dispatch_stop(m, live);
+		}
+	}
+}
+
 void workers_hear(struct manager *m, const struct presence *presence) {
 	struct worker *worker = find_or_register(m, presence);
 	if (worker == NULL) {
@@ -104,7 +117,10 @@ void workers_hear(struct manager *m, const struct presence *presence) {
 	if (!was_alive || slots != proplet->slots) {
 		m->slot_freed = true;
 	}
-	if (proplet->ours && presence->boot[0] != 0) {
+	if (!proplet->ours) {
+		m->strangers = m->strangers || presence->boot[0] != 0;
+		hear_old(m, worker, presence);
+	} else if (presence->boot[0] != 0) {
 		converge(m, worker, presence);
 	}
 }

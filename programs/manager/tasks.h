@@ -35,7 +35,8 @@ bool place_is_easy(const struct task *task);
 /* Every worker with a verdict in words, and who would be chosen now: for GET .../placement. */
 json_t *place_explain(struct manager *m, const struct task *task);
 
-enum { DISPATCH_INLINE_MAX = 7 * 1024 * 1024 };
+/* Old workers drop their connection over a packet of 10 MiB. */
+enum { DISPATCH_INLINE_MAX = 7 * 1024 * 1024, DISPATCH_OLD_MAX = 10 * 1024 * 1024 - 4096 };
 /* dispatch.c: the messages of an attempt to its worker, for after the commit. */
 void dispatch_start(struct manager *m, struct live *live);
 void dispatch_stop(struct manager *m, struct live *live);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/history.h"
+#include "manager/inbox.h"
 #include "manager/tasks.h"
 
 enum { TICK_MS = 1000, RETURN_MS = 10 * 1000 };
@@ -129,6 +130,10 @@ void workers_tick(struct manager *m) {
 	m->next_tick_ms = m->now_ms + TICK_MS;
 	if (!bus_connected(m->bus)) {
 		m->deaf_ms = m->now_ms;
+	}
+	if (m->strangers) { /* such as one that was deleted while it was alive */
+		m->strangers = false;
+		manager_post(m, str_copy(m->topics.online), inbox_online(m));
 	}
 	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
 		struct worker *worker = value;
