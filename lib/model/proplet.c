@@ -110,8 +110,8 @@ bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint
 	}
 	bool changed = take_boot(proplet, presence);
 	changed |= take_texts(proplet, presence);
-	bool says = presence->announced || presence->features.count != 0;
-	if (says && proplet->ours != presence->ours) {
+	bool replaced = presence->announced && !proplet_alive(proplet, now_ms);
+	if ((replaced || presence->features.count != 0) && proplet->ours != presence->ours) {
 		proplet->ours = presence->ours;
 		changed = true;
 	}

@@ -80,7 +80,9 @@ static void it_lives_once_it_can_be_spoken_to(void **state) {
 			"\",\"features\":[\"commands\"]}",
 			1001);
 	assert_true(proplet_alive(proplet, 1001) && proplet->ours);
-	(void)proplet_hear(proplet, &create, 1002, 1); /* an old one has taken its place */
+	(void)proplet_hear(proplet, &create, 1002, 1); /* a stray message */
+	assert_true(proplet->ours);
+	(void)proplet_hear(proplet, &create, 100000, 1); /* an old one has taken its place */
 	assert_false(proplet->ours);
 	proplet_destroy(proplet);
 }
