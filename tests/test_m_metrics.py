@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics: taken from every kind of worker, kept within bounds, shown as Propeller shows them."""
+import base64
 import json
 import uuid
 from datetime import datetime, timezone
@@ -8,8 +9,9 @@ import pytest
 
 from api import COMPLETED, RUNNING
 from bus import Bus
-from modules import example
+from modules import example, guest, wat
 from peers import CHIP, Peer
+from stack import Stack
 from wait import wait_until
 
 MOMENT = 1767225600  # 2026-01-01T00:00:00Z
@@ -150,3 +152,197 @@ def test_bad_metrics_are_dropped(alone):
                                             "cpu_metrics": None, "memory_metrics": None})
         (sample,) = wait_total(alone, "/proplets/old-one/metrics", 1)["metrics"]
     assert sample["cpu_metrics"] == {} and sample["timestamp"].endswith("Z")
+
+
+# What our own worker says.
+
+EVERY_SECOND = {"interval": 1}
+
+
+def start_here(stack, name, module, **fields):
+    fields.setdefault("monitoring_profile", EVERY_SECOND)
+    task = stack.rest.create(name, module, **fields)
+    stack.rest.start(task["id"])
+    return task["id"]
+
+
+def samples_of(stack, task_id, count):
+    """At least so many, oldest first."""
+    def enough():
+        samples = stack.rest.get(f"/tasks/{task_id}/metrics").json["metrics"]
+        return samples if len(samples) >= count else None
+    return wait_until(enough, 10, f"{count} samples of {task_id}")
+
+
+def end(stack, *task_ids):
+    for task_id in task_ids:
+        stack.rest.stop(task_id)
+        stack.rest.wait(task_id)
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory):
+    own = Stack(tmp_path_factory.mktemp("ours"))
+    try:
+        own.start(PROPLET_METRICS_INTERVAL="1", PROPLET_DIRS=str(own.folder))
+        yield own
+    finally:
+        own.close()
+
+
+def test_our_worker_tells_of_itself(ours):
+    def enough():
+        samples = ours.rest.get("/proplets/worker-1/metrics").json["metrics"]
+        return samples if len(samples) >= 3 else None
+    samples = wait_until(enough, 10, "three samples")
+    cpu, memory = samples[-1]["cpu_metrics"], samples[-1]["memory_metrics"]
+    assert cpu["user_seconds"] > 0 and 0 <= cpu["percent"] < 1000
+    assert memory["heap_sys_bytes"] >= memory["heap_inuse_bytes"] == memory["heap_alloc_bytes"] > 0
+    rss = ours.proplet().rss_bytes()
+    assert rss == 0 or rss / 3 < memory["rss_bytes"] < rss * 3
+    times = [datetime.fromisoformat(sample["timestamp"]) for sample in samples]
+    gaps = [(later - sooner).total_seconds() for sooner, later in zip(times, times[1:])]
+    assert all(0.5 < gap < 3 for gap in gaps), gaps
+    assert abs((times[-1] - datetime.now(timezone.utc)).total_seconds()) < 10
+
+
+def test_each_task_has_its_own(ours):
+    """One that computes, one that sleeps: its thread's time, its store's memory, in bytes."""
+    busy = start_here(ours, "spin", guest("loop"))
+    idle = start_here(ours, "nap", guest("nap"), inputs=["60000"])
+    last = samples_of(ours, busy, 2)[-1]
+    asleep = samples_of(ours, idle, 2)[-1]
+    end(ours, busy, idle)
+    assert last["metrics"]["cpu_percent"] > 20 and last["metrics"]["memory_bytes"] == 0
+    assert last["metrics"]["cpu_seconds"] > 0.5
+    assert asleep["metrics"]["cpu_percent"] < 20 and asleep["metrics"]["memory_bytes"] == 65536
+    total = ours.proplet_view()["metadata"]["total_memory_bytes"]
+    assert asleep["metrics"]["memory_percent"] == pytest.approx(100 * 65536 / total)
+    assert asleep["metrics"]["thread_count"] == 1
+    assert asleep["metrics"]["file_descriptor_count"] == 3
+    assert asleep["metrics"]["uptime_seconds"] >= 2 and "fuel_used" not in asleep["metrics"]
+    assert asleep["proplet_id"] == "worker-1" and asleep["timestamp"].endswith("Z")
+    sums = last["aggregated"]
+    assert sums["sample_count"] >= 2 and sums["max_cpu_usage"] >= sums["avg_cpu_usage"] > 20
+
+
+@pytest.mark.parametrize("engine", ["multipass", "singlepass", "interp"])
+def test_memory_that_grows_and_fuel(ours, engine):
+    task_id = start_here(ours, "grow", wat(GROWS), engine=engine, limits={"fuel": 1 << 60})
+    first, second = samples_of(ours, task_id, 2)[:2]
+    end(ours, task_id)
+    assert second["metrics"]["memory_bytes"] == 5 * 65536
+    assert 0 < first["metrics"]["fuel_used"] < second["metrics"]["fuel_used"]
+
+
+GROWS = """(module (memory 2) (func $f) (func (export "grow")
+  (drop (memory.grow (i32.const 3))) (loop $again (call $f) (br $again))))"""
+
+
+@pytest.mark.parametrize("profile", [
+    {**EVERY_SECOND, "enabled": False}, {**EVERY_SECOND, "export_to_mqtt": False}], ids=str)
+def test_only_who_is_to_be_watched(ours, profile):
+    unwatched = start_here(ours, "nap", guest("nap"), inputs=["60000"], monitoring_profile=profile)
+    watched = start_here(ours, "nap", guest("nap"), inputs=["60000"])
+    samples_of(ours, watched, 2)
+    assert ours.rest.get(f"/tasks/{unwatched}/metrics").json["total"] == 0
+    end(ours, unwatched, watched)
+
+
+def test_only_what_is_to_be_collected(ours):
+    profile = {**EVERY_SECOND, "collect_disk_io": False, "collect_threads": False,
+               "collect_file_descriptors": False, "retain_history": False}
+    task_id = start_here(ours, "nap", guest("nap"), inputs=["60000"], monitoring_profile=profile)
+    (sample,) = wait_until(lambda: [s for s in samples_of(ours, task_id, 1)
+                                    if s["metrics"]["uptime_seconds"] >= 2], 10, "the second")
+    end(ours, task_id)
+    assert set(sample["metrics"]) == {"cpu_percent", "cpu_seconds", "memory_bytes",
+                                      "memory_percent", "uptime_seconds"}
+    assert "aggregated" not in sample
+
+
+def test_short_tasks_say_nothing(ours):
+    with Bus(ours) as bus:
+        done = [ours.rest.run("nap", guest("nap"), inputs=["300"],
+                              monitoring_profile=EVERY_SECOND)["id"] for _ in range(3)]
+        watched = start_here(ours, "nap", guest("nap"), inputs=["60000"])
+        samples_of(ours, watched, 2)
+        said = {m["task_id"] for m in bus.messages("control/proplet/task_metrics")}
+    end(ours, watched)
+    assert watched in said and not said & set(done)
+
+
+def test_what_a_guest_writes(ours):
+    """A file of a megabyte, and then it waits."""
+    folder = ours.folder / "data"
+    folder.mkdir()
+    task_id = start_here(ours, "write", wat(WRITES), dirs=[{
+        "host": str(folder), "guest": "/d", "write": True}])
+    metrics = samples_of(ours, task_id, 1)[-1]["metrics"]
+    end(ours, task_id)
+    assert metrics["disk_write_bytes"] == 1 << 20 and metrics["disk_read_bytes"] == 0
+    assert metrics["file_descriptor_count"] == 5  # three streams, the folder, the file
+    assert (folder / "f").stat().st_size == 1 << 20
+
+
+WRITES = """(module
+  (import "wasi_snapshot_preview1" "path_open" (func $open
+    (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 20) (data (i32.const 200) "f")
+  (func (export "write")
+    (drop (call $open (i32.const 3) (i32.const 0) (i32.const 200) (i32.const 1) (i32.const 1)
+      (i64.const 64) (i64.const 64) (i32.const 0) (i32.const 300)))
+    (i32.store (i32.const 0) (i32.const 65536)) (i32.store (i32.const 4) (i32.const 1048576))
+    (drop (call $write (i32.load (i32.const 300)) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (i32.store (i32.const 16) (i32.const 1)) (i64.store (i32.const 24) (i64.const 60000000000))
+    (drop (call $poll (i32.const 0) (i32.const 128) (i32.const 1) (i32.const 300)))))"""
+
+
+def test_processes_of_an_external_runtime(stack):
+    runtime = stack.folder / "runtime"
+    runtime.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    runtime.chmod(0o755)
+    stack.start(PROPLET_EXTERNAL_WASM_RUNTIME=str(runtime))
+    task_id = start_here(stack, "add", example("add"), engine="external")
+    metrics = samples_of(stack, task_id, 2)[-1]["metrics"]
+    end(stack, task_id)
+    assert metrics["cpu_percent"] > 20 and metrics["thread_count"] == 1
+    assert 100 << 10 < metrics["memory_bytes"] < 1 << 30
+
+
+def test_monitoring_can_be_off(stack):
+    stack.start_broker()
+    with Bus(stack) as bus:
+        stack.start_manager()
+        stack.start_proplet("worker-1", PROPLET_ENABLE_MONITORING="false",
+                            PROPLET_METRICS_INTERVAL="1")
+        stack.start_proplet("worker-2", PROPLET_METRICS_INTERVAL="1")
+        silent = start_here(stack, "nap", guest("nap"), inputs=["60000"], proplet_id="worker-1")
+        spoken = start_here(stack, "nap", guest("nap"), inputs=["60000"], proplet_id="worker-2")
+        samples_of(stack, spoken, 2)
+        bus.wait_for("control/proplet/metrics")
+        for path in ("control/proplet/metrics", "control/proplet/task_metrics"):
+            assert {m["proplet_id"] for m in bus.messages(path)} == {"worker-2"}
+    end(stack, silent, spoken)
+
+
+def test_a_manager_of_theirs_hears_the_same(stack):
+    """The old form: the profile comes with the start, its interval in seconds or nanoseconds."""
+    stack.start_broker()
+    with Bus(stack, "their-manager") as bus:
+        stack.start_proplet(ready=False)
+        bus.wait_for("control/proplet/create")
+        for interval in (1, 1000000000):
+            task_id = str(uuid.uuid4())
+            bus.say("control/manager/start", {
+                "id": task_id, "name": "nap", "state": 0, "inputs": ["60000"], "cli_args": None,
+                "file": base64.b64encode(guest("nap")).decode(), "proplet_id": "worker-1",
+                "monitoring_profile": {"enabled": True, "interval": interval}})
+            said = bus.wait_for("control/proplet/task_metrics", lambda m, i=task_id:
+                                m["task_id"] == i)
+            assert said["metrics"]["memory_bytes"] == 65536 and said["proplet_id"] == "worker-1"
+            assert isinstance(said["metrics"]["uptime_seconds"], int)
+            bus.say("control/manager/stop", {"id": task_id, "proplet_id": "worker-1"})
+            bus.wait_for("control/proplet/results", lambda m, i=task_id: m["task_id"] == i)

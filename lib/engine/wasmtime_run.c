@@ -171,6 +171,7 @@ static bool instantiate(struct guest *guest, struct error *err) {
 	if (error != NULL) {
 		return trap_set_error(guest, error, err);
 	}
+	guest_tell(guest);
 	return trap == NULL || trap_set(guest, trap, err);
 }
 

@@ -49,6 +49,7 @@ struct attempt *attempt_create(struct worker *worker, struct command *command) {
 	attempt->ended = (struct event){ .kind = EVENT_ENDED, .attempt = attempt };
 	(void)map_put(worker->attempts, attempt->key, attempt);
 	worker->running++;
+	monitor_watch(worker, attempt);
 	if (attempt->command.attempt != 0) {
 		add_fresh(worker, attempt);
 	}
@@ -72,6 +73,7 @@ void attempt_destroy(struct worker *worker, struct attempt *attempt) {
 	attempt_unfresh(worker, attempt);
 	(void)map_remove(worker->attempts, attempt->key);
 	run_stop_destroy(attempt->stop);
+	run_gauge_destroy(attempt->gauge);
 	command_finish(&attempt->command);
 	report_finish(&attempt->report);
 	free(attempt);

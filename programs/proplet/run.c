@@ -103,6 +103,7 @@ static bool run(struct attempt *attempt, struct module *module, struct run_resul
 				work->input != NULL ? strlen(work->input) : 0 },
 		.limits = { work->limits.memory_bytes, work->limits.wall_ms, work->limits.fuel,
 				work->limits.output_bytes },
+		.gauge = attempt->gauge,
 		.started = on_started,
 		.context = attempt,
 	};

@@ -20,8 +20,8 @@ struct proplet_settings {
 			*location;
 	uint64_t interval_ms, fetch_ms, slots, cache_bytes, module_max, compile_ms;
 	uint64_t compile_memory, compile_cpu_ms;
-	uint64_t pulls, pull_ms;
-	bool system_info;
+	uint64_t pulls, pull_ms, metrics_ms;
+	bool system_info, monitoring;
 };
 
 enum settings_outcome proplet_settings_load(struct proplet_settings *settings, int argc,

@@ -37,6 +37,7 @@ static void handle(struct worker *worker, struct event *event) {
 	case EVENT_CONNECTED:
 		log_info("connected to the broker address=%s", worker->settings->mqtt_address);
 		announce_all(worker);
+		monitor_connected(worker);
 		break;
 	case EVENT_ASKED: announce_all(worker); break;
 	case EVENT_COMMAND:
@@ -71,7 +72,8 @@ static void beat(struct worker *worker, uint64_t now) {
 }
 
 static uint64_t next_deadline(const struct worker *worker) {
-	uint64_t next = worker->next_beat_ms;
+	uint64_t next = worker->next_beat_ms, metrics = monitor_deadline(worker);
+	next = metrics < next ? metrics : next;
 	if (worker->fresh != NULL && worker->fresh->due_ms < next) {
 		next = worker->fresh->due_ms;
 	}
@@ -88,6 +90,7 @@ static bool is_done(const struct worker *worker) {
 
 void worker_run(struct worker *worker) {
 	worker->next_beat_ms = clock_ms() + worker->settings->interval_ms;
+	monitor_begin(worker);
 	while (!is_done(worker)) {
 		struct queue_item *items = queue_take_all(worker->queue, next_deadline(worker));
 		for (struct queue_item *item = items, *next; item != NULL; item = next) {
@@ -97,6 +100,7 @@ void worker_run(struct worker *worker) {
 		uint64_t now = clock_ms();
 		notice_fresh(worker, now);
 		beat(worker, now);
+		monitor_tick(worker, now);
 	}
 	report_save(worker, 0, SIZE_MAX); /* what the manager still has to take */
 }

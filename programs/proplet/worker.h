@@ -23,6 +23,8 @@
 #include "proplet/journal.h"
 #include "proplet/numbers.h"
 #include "proplet/settings.h"
+#include "proplet/usage.h"
+#include "proplet/watch.h"
 
 enum event_kind {
 	EVENT_CONNECTED,
@@ -63,6 +65,18 @@ struct attempt {
 	bool journaled;              /* the result is on disk */
 	struct attempt *prev, *next; /* among worker.fresh */
 	bool in_fresh;
+	struct run_gauge *gauge; /* NULL: it is not monitored */
+	struct watch watch;
+	uint64_t watch_ms; /* when it is to be looked at; 0: never */
+};
+
+/* What is due when (monitor.c). */
+struct monitor {
+	uint64_t next_ms;      /* for the worker's own metrics */
+	uint64_t next_task_ms; /* the earliest attempt's */
+	bool stirred;          /* guests were asked for it */
+	struct usage usage;
+	uint64_t memory; /* of this machine, in bytes */
 };
 
 struct worker {
@@ -83,6 +97,7 @@ struct worker {
 	struct attempt *fresh, *fresh_end; /* running for less than 5 ms, oldest first */
 	size_t running, held;
 	uint64_t next_beat_ms, end_ms;
+	struct monitor monitor;
 	bool ending;
 };
 
@@ -120,6 +135,13 @@ void report_drop(struct worker *worker, struct attempt *attempt); /* acknowledge
 void report_restore(struct worker *worker); /* what an earlier boot has left on disk */
 /* Puts results on disk that have waited for so long; at most `most` of them. */
 void report_save(struct worker *worker, uint64_t older_than_ms, size_t most);
+
+/* monitor.c */
+void monitor_begin(struct worker *worker);
+void monitor_connected(struct worker *worker);                      /* metrics are said at once */
+void monitor_watch(struct worker *worker, struct attempt *attempt); /* a new one */
+uint64_t monitor_deadline(const struct worker *worker);
+void monitor_tick(struct worker *worker, uint64_t now);
 
 /* attempts.c */
 struct attempt *attempt_create(struct worker *worker, struct command *command);
