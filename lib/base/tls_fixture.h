@@ -25,6 +25,7 @@ struct wish {
 	const char *hosts;         /* "DNS:localhost,IP:127.0.0.1", or NULL */
 	long begin, end;           /* seconds from now; 0, 0: yesterday and tomorrow */
 	bool authority;            /* may issue, even with an issuer */
+	const char *purpose;       /* "serverAuth", or NULL: any */
 };
 
 static inline bool made_extend(X509 *cert, const X509 *issuer, int which, const char *value) {
@@ -63,6 +64,8 @@ static inline struct made make_certificate(const struct wish *wish) {
 									  : "CA:FALSE") &&
 		  (wish->hosts == NULL || made_extend(made.cert, issuer->cert, NID_subject_alt_name,
 							  wish->hosts)) &&
+		  (wish->purpose == NULL || made_extend(made.cert, issuer->cert, NID_ext_key_usage,
+							    wish->purpose)) &&
 		  X509_sign(made.cert, issuer->key, EVP_sha256());
 	if (!ok) {
 		abort();

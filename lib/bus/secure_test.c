@@ -18,7 +18,7 @@
 static struct made ca, foreign, broker, expired, early, elsewhere, stranger, middle, below, worker;
 
 static struct made issue(const struct made *issuer, const char *hosts, long begin, long end) {
-	return make_certificate(&(struct wish){ "broker", issuer, hosts, begin, end, false });
+	return make_certificate(&(struct wish){ "broker", issuer, hosts, begin, end, false, NULL });
 }
 
 static int set_up(void **state) {

@@ -17,6 +17,8 @@ struct http_client {
 	CURL *curl;
 	char *base_url, *token;
 	unsigned connect_ms;
+	const struct tls_parts *tls;
+	char words[CURL_ERROR_SIZE]; /* what libcurl says about the last failure, or "" */
 };
 
 struct http_client *http_client_create(
@@ -39,6 +41,7 @@ struct http_client *http_client_create(
 		client->base_url[strlen(client->base_url) - 1] = 0;
 	}
 	client->token = str_copy(options->token);
+	client->tls = options->tls;
 	client->connect_ms = options->connect_ms != 0 ? options->connect_ms : CONNECT_MS;
 	return client;
 }
@@ -165,6 +168,44 @@ static void set_body(CURL *curl, struct transfer *transfer) {
 	}
 }
 
+static void set_blob(CURL *curl, CURLoption option, char *text) {
+	struct curl_blob blob = { .data = text, .len = strlen(text), .flags = CURL_BLOB_NOCOPY };
+	(void)curl_easy_setopt(curl, option, &blob);
+}
+
+/* Whom it trusts and who it is. The server's name is verified, always. */
+static void set_tls(struct http_client *client) {
+	CURL *curl = client->curl;
+	const struct tls_parts *tls = client->tls;
+	(void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (tls != NULL && tls->ca != NULL) {
+		set_blob(curl, CURLOPT_CAINFO_BLOB, tls->ca);
+		(void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* these and no others */
+	}
+	if (tls != NULL && tls->cert != NULL) {
+		set_blob(curl, CURLOPT_SSLCERT_BLOB, tls->cert);
+		set_blob(curl, CURLOPT_SSLKEY_BLOB, tls->key);
+	}
+	client->words[0] = '\0';
+	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->words);
+}
+
+/* One of the two speaks TLS and the other one does not: it looks like anything but that. */
+static const char *advice(const struct http_client *client, CURLcode code) {
+	if (str_starts(client->base_url, "https://")) {
+		return code == CURLE_SSL_CONNECT_ERROR &&
+						       strstr(client->words, "wrong version number")
+				       ? "; it does not speak TLS there: its address may begin "
+					 "with http://"
+				       : "";
+	}
+	bool silent = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
+		      code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL;
+	return silent ? "; if it speaks TLS its address begins with https://" : "";
+}
+
 static bool transfer_error(const struct http_client *client, const struct transfer *transfer,
 		CURLcode code, struct error *err) {
 	if (transfer->too_large) {
@@ -180,8 +221,9 @@ static bool transfer_error(const struct http_client *client, const struct transf
 		return error_set(
 				err, ERROR_UNAVAILABLE, "%s: connection refused", client->base_url);
 	default:
-		return error_set(err, ERROR_UNAVAILABLE, "%s: %s", client->base_url,
-				curl_easy_strerror(code));
+		return error_set(err, ERROR_UNAVAILABLE, "%s: %.300s%s", client->base_url,
+				client->words[0] != '\0' ? client->words : curl_easy_strerror(code),
+				advice(client, code));
 	}
 }
 
@@ -205,6 +247,7 @@ bool http_client_send(struct http_client *client, const struct http_call *call,
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+	set_tls(client);
 	set_body(curl, &transfer);
 	buf_clear(&answer->body);
 	answer->location[0] = 0;

@@ -12,11 +12,15 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/tls.h"
 
 struct http_client_options {
 	const char *base_url; /* "http://localhost:7070" */
 	const char *token;    /* NULL: none */
 	unsigned connect_ms;  /* 0: 5000 */
+	/* For https: authorities (none: those of the system) and an own certificate (none: none).
+	 * It has to outlive the client. */
+	const struct tls_parts *tls;
 };
 
 struct http_client;
@@ -43,8 +47,9 @@ struct http_answer {
 	unsigned retry_after_seconds;
 };
 /*
- * True for every complete answer, whatever its status. False: ERROR_UNAVAILABLE (nobody listens,
- * with the address), ERROR_TIMEOUT, ERROR_TOO_LARGE (the answer), ERROR_INVALID (URL).
+ * True for every complete answer, whatever its status. False: ERROR_UNAVAILABLE (nobody listens, or
+ * nobody that TLS trusts; with the address), ERROR_TIMEOUT, ERROR_TOO_LARGE (the answer),
+ * ERROR_INVALID (URL).
  */
 bool http_client_send(struct http_client *client, const struct http_call *call,
 		struct http_answer *answer, struct error *err) MUST_CHECK;

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/peer.h"
 #include "http/problem.h"
 #include "http/route.h"
 
@@ -44,6 +45,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	uint16_t port;
 	bool has_token;
+	bool mutual; /* clients need a certificate */
 	uint8_t token[DIGEST_SIZE];
 	atomic_bool quiet;
 };
@@ -187,6 +189,9 @@ static size_t body_limit(const struct http_route *route) {
 /* At the headers: everything that can be refused without the body. */
 static bool admit(struct http_server *server, struct http_request *request, struct error *err) {
 	const struct http_server_options *options = &server->options;
+	if (server->mutual && !peer_trusted(request->connection, err)) {
+		return false;
+	}
 	enum route_outcome outcome = route_find(options->routes, options->route_count,
 			request->method, request->path, &request->match);
 	if (outcome == ROUTE_NO_PATH) {
@@ -401,16 +406,19 @@ static unsigned thread_count(const struct http_server_options *options) {
 
 static struct MHD_Daemon *open_daemon(struct http_server *server, int fd) {
 	const struct http_server_options *o = &server->options;
-	return MHD_start_daemon(
-			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0,
-			NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, fd,
+	struct MHD_OptionItem more[PEER_OPTIONS];
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+	flags |= peer_options(o->tls, more) ? MHD_USE_TLS : 0u;
+	server->mutual = o->tls != NULL && o->tls->cert != NULL && o->tls->ca != NULL;
+	return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, fd,
 			MHD_OPTION_THREAD_POOL_SIZE, thread_count(o), MHD_OPTION_CONNECTION_LIMIT,
 			o->connections_max != 0 ? o->connections_max : (unsigned)CONNECTIONS,
 			MHD_OPTION_CONNECTION_TIMEOUT,
 			o->idle_seconds != 0 ? o->idle_seconds : (unsigned)IDLE_SECONDS,
 			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 			MHD_OPTION_URI_LOG_CALLBACK, begin_request, server,
-			MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_END);
+			MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_ARRAY, more,
+			MHD_OPTION_END);
 }
 
 struct http_server *http_server_create(
@@ -428,8 +436,11 @@ struct http_server *http_server_create(
 	}
 	server->daemon = open_daemon(server, fd);
 	if (server->daemon == NULL) {
-		error_set(err, ERROR_INTERNAL, "the HTTP server did not start on port %u",
-				server->port);
+		error_set(err, ERROR_INTERNAL, "the HTTP server did not start on port %u%s",
+				server->port,
+				options->tls != NULL && options->tls->cert != NULL
+						? "; GnuTLS may not take its certificate or key"
+						: "");
 		(void)close(fd);
 		free(server);
 		return NULL;

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/tls.h"
 
 struct http_request;
 struct http_server;
@@ -49,7 +50,10 @@ struct http_server_options {
 	uint16_t port;     /* 0: a free one */
 	const char *token; /* NULL: no authentication; else "Authorization: Bearer TOKEN", compared
 			    * in constant time */
-	unsigned threads;  /* 0: as many as there are cores, at most 4 */
+	/* With a certificate: HTTPS, TLS 1.2 at least; with authorities as well, every client needs
+	 * a certificate of theirs. It has to outlive the server. NULL or none: plain HTTP. */
+	const struct tls_parts *tls;
+	unsigned threads;         /* 0: as many as there are cores, at most 4 */
 	unsigned connections_max; /* 0: 10,000 */
 	unsigned idle_seconds;    /* 0: 60 */
 	const struct http_route *routes;

@@ -13,14 +13,17 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/tls_fixture.h"
 #include "http/client.h"
 
 enum { BODY_MAX = 1000, PATIENCE_MS = 20000 };
@@ -148,12 +151,14 @@ static const struct http_route routes[] = {
 };
 
 static struct http_server *server;
+static struct tls_parts tls; /* {0}: plain */
 static char url[64];
 
 static void begin(const char *token, unsigned connections) {
 	struct error err;
 	const struct http_server_options options = { .host = "127.0.0.1",
 		.token = token,
+		.tls = &tls,
 		.threads = 2,
 		.connections_max = connections,
 		.idle_seconds = 1, /* who goes in the middle is noticed by then */
@@ -163,12 +168,34 @@ static void begin(const char *token, unsigned connections) {
 	if (server == NULL) {
 		fail_msg("%s", err.message);
 	}
-	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(server));
+	(void)snprintf(url, sizeof(url), "%s://127.0.0.1:%u", tls.cert != NULL ? "https" : "http",
+			http_server_port(server));
 }
 
 static int set_up(void **state) {
 	(void)state;
 	begin(NULL, 0);
+	return 0;
+}
+
+static struct tls_parts trusted; /* by our clients; {0}: plain */
+
+static int make_certificates(void **state) {
+	(void)state;
+	struct made ca = make_certificate(&(struct wish){ .name = "ca" });
+	struct made own = make_certificate(
+			&(struct wish){ .name = "server", .issuer = &ca, .hosts = "IP:127.0.0.1" });
+	tls = (struct tls_parts){ .cert = made_cert(&own), .key = made_key(&own, NULL) };
+	trusted.ca = made_cert(&ca);
+	made_finish(&ca);
+	made_finish(&own);
+	return 0;
+}
+
+static int forget_certificates(void **state) {
+	(void)state;
+	tls_finish(&tls);
+	tls_finish(&trusted);
 	return 0;
 }
 
@@ -190,7 +217,9 @@ struct got {
 
 static struct got ask_as(const char *token, struct http_call call) {
 	struct error err;
-	const struct http_client_options options = { .base_url = url, .token = token };
+	const struct http_client_options options = {
+		.base_url = url, .token = token, .tls = &trusted
+	};
 	struct http_client *client = http_client_create(&options, &err);
 	struct http_answer answer = { .body = BUF_INIT(4095) };
 	struct got got = { 0 };
@@ -213,23 +242,63 @@ static struct got ask(const char *method, const char *path, const char *body, si
 					    .body = { (const uint8_t *)body, size } });
 }
 
-/* Sends bytes as they are; what comes back until the server hangs up or says enough. */
-static void raw(const char *bytes, size_t size, char *answer, size_t room) {
+/* A connection without a client of ours: TCP, or TLS that believes everything. */
+struct line {
+	int fd;
+	SSL_CTX *context;
+	SSL *tls; /* NULL: plain */
+};
+
+static void dial(struct line *line) {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		.sin_port = htons(http_server_port(server)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*line = (struct line){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	assert_int_equal(connect(line->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	(void)setsockopt(line->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (tls.cert != NULL) {
+		line->context = SSL_CTX_new(TLS_client_method());
+		line->tls = SSL_new(line->context);
+		assert_int_equal(SSL_set_fd(line->tls, line->fd), 1);
+		assert_int_equal(SSL_connect(line->tls), 1);
+	}
+}
+
+static void say(const struct line *line, const char *bytes, size_t size) {
+	if (line->tls != NULL) {
+		(void)!SSL_write(line->tls, bytes, (int)size);
+	} else {
+		(void)!send(line->fd, bytes, size, MSG_NOSIGNAL);
+	}
+}
+
+static ssize_t hear(const struct line *line, char *text, size_t room) {
+	return line->tls != NULL ? SSL_read(line->tls, text, (int)room)
+				 : read(line->fd, text, room);
+}
+
+static void drop(struct line *line) {
+	SSL_free(line->tls);
+	SSL_CTX_free(line->context);
+	(void)close(line->fd);
+}
+
+/* Sends bytes as they are; what comes back until the server hangs up or says enough. */
+static void raw(const char *bytes, size_t size, char *answer, size_t room) {
+	struct line line;
 	size_t used = 0;
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	(void)!send(fd, bytes, size, MSG_NOSIGNAL);
-	(void)shutdown(fd, SHUT_WR);
-	for (ssize_t n; used < room - 1 && (n = read(fd, answer + used, room - 1 - used)) > 0;) {
+	dial(&line);
+	say(&line, bytes, size);
+	if (line.tls != NULL) {
+		(void)SSL_shutdown(line.tls);
+	}
+	(void)shutdown(line.fd, SHUT_WR);
+	for (ssize_t n; used < room - 1 && (n = hear(&line, answer + used, room - 1 - used)) > 0;) {
 		used += (size_t)n;
 	}
 	answer[used] = 0;
-	(void)close(fd);
+	drop(&line);
 }
 
 static void raw_text(const char *text, char *answer, size_t room) {
@@ -296,6 +365,7 @@ static void bodies_have_a_limit(void **state) {
 static void a_sink_takes_pieces(void **state) {
 	(void)state;
 	enum { SIZE = 3 * 1024 * 1024 };
+	int before = sinks_begun;
 	CLEANUP(mem_freep) char *large = mem_zero(SIZE, 1);
 	memset(large, 'a', SIZE);
 	assert_string_equal(ask("PUT", "/count", large, SIZE).text, "3145728");
@@ -303,7 +373,7 @@ static void a_sink_takes_pieces(void **state) {
 	struct got got = ask("PUT", "/count", large, SIZE);
 	assert_problem(&got, 422, "no x, please");
 	assert_string_equal(ask("PUT", "/count", "abc", 3).text, "3");
-	assert_int_equal(sinks_begun, 3);
+	assert_int_equal(sinks_begun, before + 3);
 }
 
 static void a_sink_that_refuses_at_once(void **state) {
@@ -424,16 +494,13 @@ static void answers_may_come_later(void **state) {
 static void an_answer_to_nobody(void **state) {
 	(void)state;
 	static const char request[] = "GET /late HTTP/1.1\r\nHost: h\r\n\r\n";
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons(http_server_port(server)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct line line;
 	const struct linger abort_it = { 1, 0 };
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(send(fd, request, sizeof(request) - 1, 0), sizeof(request) - 1);
+	dial(&line);
+	say(&line, request, sizeof(request) - 1);
 	wait_for_kept(1);
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof(abort_it));
-	(void)close(fd);
+	(void)setsockopt(line.fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof(abort_it));
+	drop(&line);
 	answer_kept();
 	assert_int_equal(ask("GET", "/echo/1", NULL, 0).status, 200);
 }
@@ -458,7 +525,7 @@ static void a_port_that_is_taken(void **state) {
 static void quiet_servers_say_so(void **state) {
 	(void)state;
 	struct error err;
-	const struct http_client_options options = { .base_url = url };
+	const struct http_client_options options = { .base_url = url, .tls = &trusted };
 	struct http_client *client = http_client_create(&options, &err);
 	const struct http_call call = {
 		.method = "GET", .path = "/echo/1", .timeout_ms = PATIENCE_MS
@@ -492,5 +559,8 @@ int main(void) {
 		WITH_SERVER(a_port_that_is_taken),
 		WITH_SERVER(quiet_servers_say_so),
 	};
-	return cmocka_run_group_tests_name("http/server", tests, NULL, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	int failed = cmocka_run_group_tests_name("http/server", tests, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("http/server over TLS", tests,
+					make_certificates, forget_certificates);
 }

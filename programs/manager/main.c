@@ -86,6 +86,7 @@ static bool open_http(struct manager *m, struct error *err) {
 		.host = m->settings->http_host,
 		.port = (uint16_t)m->settings->http_port,
 		.token = m->settings->http_token,
+		.tls = &m->settings->http_tls,
 		.context = m,
 	};
 	options.routes = api_routes(m->settings, &options.route_count);
@@ -167,7 +168,8 @@ int main(int argc, char **argv) {
 		return error_exit_code(err.code);
 	}
 	tls_finish(&settings.mqtt_tls); /* OpenSSL has it */
-	log_info("listening address=http://%s:%u version=%s", settings.http_host,
+	log_info("listening address=%s://%s:%u version=%s",
+			settings.http_tls.cert != NULL ? "https" : "http", settings.http_host,
 			(unsigned)http_server_port(m.server), AIRSCREW_VERSION);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &m);
 	manager_run(&m);

@@ -54,6 +54,13 @@ static const struct setting rows[] = {
 			"port to listen on; 0: a free one", .max = 65535),
 	ROW("MANAGER_HTTP_TOKEN", NULL, SECRET, http_token, NULL,
 			"clients must send it as Bearer token; needed off loopback", .min = 0),
+	ROW("MANAGER_HTTP_SERVER_CERT", "http-server-cert", TEXT, http_cert, NULL,
+			"PEM file with the certificate for https", .min = 0),
+	ROW("MANAGER_HTTP_SERVER_KEY", "http-server-key", TEXT, http_key, NULL,
+			"PEM file with its key, for its owner only", .min = 0),
+	ROW("MANAGER_HTTP_SERVER_CA", "http-server-ca", TEXT, http_ca, NULL,
+			"PEM file with authorities: then clients need a certificate of theirs",
+			.min = 0),
 	ROW("MANAGER_STORAGE_TYPE", "storage", TEXT, storage, "sqlite",
 			"sqlite, or memory (for tests)", .min = 0),
 	ROW("MANAGER_STATE_DIR", "state-dir", TEXT, state_dir, "./propeller-manager",
@@ -99,6 +106,22 @@ static bool read_mqtt_tls(struct manager_settings *settings, struct error *err) 
 	return tls_read(&files, &settings->mqtt_tls, err);
 }
 
+static bool read_http_tls(struct manager_settings *settings, struct error *err) {
+	const struct tls_files files = {
+		.ca = { "MANAGER_HTTP_SERVER_CA", settings->http_ca },
+		.cert = { "MANAGER_HTTP_SERVER_CERT", settings->http_cert },
+		.key = { "MANAGER_HTTP_SERVER_KEY", settings->http_key },
+	};
+	if (!tls_read(&files, &settings->http_tls, err)) {
+		return false;
+	}
+	return settings->http_tls.ca == NULL || settings->http_tls.cert != NULL ||
+	       error_set(err, ERROR_INVALID,
+			       "setting MANAGER_HTTP_SERVER_CA: client certificates need https; "
+			       "set "
+			       "MANAGER_HTTP_SERVER_CERT and MANAGER_HTTP_SERVER_KEY as well");
+}
+
 static bool check(struct manager_settings *settings, struct error *err) {
 	if (!is_loopback(settings->http_host) &&
 			(settings->http_token == NULL || settings->http_token[0] == 0)) {
@@ -123,7 +146,7 @@ static bool check(struct manager_settings *settings, struct error *err) {
 	if (settings->config != NULL) {
 		log_info("settings read file=%s section=%s", settings->config, settings->section);
 	}
-	return read_mqtt_tls(settings, err);
+	return read_mqtt_tls(settings, err) && read_http_tls(settings, err);
 }
 
 enum settings_outcome manager_settings_load(
@@ -145,5 +168,6 @@ enum settings_outcome manager_settings_load(
 
 void manager_settings_finish(struct manager_settings *settings) {
 	tls_finish(&settings->mqtt_tls);
+	tls_finish(&settings->http_tls);
 	settings_finish(&table, settings);
 }

@@ -17,6 +17,8 @@ struct manager_settings {
 	bool mqtt_insecure;                   /* refused */
 	struct tls_parts mqtt_tls;            /* what is in them */
 	char *http_host, *http_token;
+	char *http_ca, *http_cert, *http_key; /* paths */
+	struct tls_parts http_tls;            /* what is in them */
 	uint64_t http_port;
 	char *storage, *sqlite_path, *state_dir;
 	uint64_t module_max, queue_max;
