@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/tls.h"
 #include "http/client.h"
 
 enum flag {
@@ -48,6 +49,7 @@ const char *nearest(const char *word, const char *const *words, size_t count, ch
 struct manager {
 	struct http_client *client;
 	char *url, *token;
+	struct tls_parts tls; /* for https; the client uses them */
 };
 bool manager_open(struct manager *manager, const struct arguments *arguments,
 		struct error *err) MUST_CHECK;

@@ -71,16 +71,29 @@ static void usage(FILE *out, const char *noun) {
 }
 
 static const char *hint_for(const struct error *err) {
-	switch (err->code) {
-	case ERROR_UNAVAILABLE:
-		return strstr(err->message, "cannot reach") != NULL
-				       ? "start one with `propeller-cli up`, or name another with "
-					 "--manager-url"
-				       : NULL;
-	case ERROR_DENIED: return "set PROPELLER_TOKEN, or --token-file FILE";
-	case ERROR_BUSY: return "try again in a moment";
-	default: return NULL;
+	static const char trust[] = "if it is yours, name its authority with --ca FILE";
+	/* The first one counts whose words are in the message. */
+	static const struct {
+		enum error_code code;
+		const char *words, *hint;
+	} rows[] = {
+		{ ERROR_UNAVAILABLE, "local issuer", trust },
+		{ ERROR_UNAVAILABLE, "self-signed", trust },
+		{ ERROR_UNAVAILABLE, "SSL", NULL },
+		{ ERROR_UNAVAILABLE, "TLS", NULL },
+		{ ERROR_UNAVAILABLE, "cannot reach",
+				"start one with `propeller-cli up`, or name another with "
+				"--manager-url" },
+		{ ERROR_DENIED, "client certificate", "show one with --cert FILE and --key FILE" },
+		{ ERROR_DENIED, "", "set PROPELLER_TOKEN, or --token-file FILE" },
+		{ ERROR_BUSY, "", "try again in a moment" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].code == err->code && strstr(err->message, rows[i].words) != NULL) {
+			return rows[i].hint;
+		}
 	}
+	return NULL;
 }
 
 static int fail(const struct verb *verb, const struct error *err) {

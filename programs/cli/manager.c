@@ -27,6 +27,34 @@ static bool read_token(struct manager *manager, const char *path, struct error *
 	return ok;
 }
 
+/* From a flag, else from the environment. */
+static struct tls_file tls_file_of(const struct arguments *arguments, enum flag flag,
+		const char *flag_name, const char *variable) {
+	const char *given = arguments->flags[flag];
+	return given != NULL ? (struct tls_file){ flag_name, given }
+			     : (struct tls_file){ variable, getenv(variable) };
+}
+
+/* Flags for TLS say that it is wanted: then it must not be left out in silence. */
+static bool read_tls(
+		struct manager *manager, const struct arguments *arguments, struct error *err) {
+	const struct tls_files files = {
+		.ca = tls_file_of(arguments, FLAG_CA, "--ca", "PROPELLER_CA"),
+		.cert = tls_file_of(arguments, FLAG_CERT, "--cert", "PROPELLER_CERT"),
+		.key = tls_file_of(arguments, FLAG_KEY, "--key", "PROPELLER_KEY"),
+	};
+	bool flags = arguments->flags[FLAG_CA] != NULL || arguments->flags[FLAG_CERT] != NULL ||
+		     arguments->flags[FLAG_KEY] != NULL;
+	if (str_starts(manager->url, "https://")) {
+		return tls_read(&files, &manager->tls, err);
+	}
+	return !flags ||
+	       error_set(err, ERROR_INVALID,
+			       "flags --ca, --cert and --key are for https://, and the manager's "
+			       "address is %.200s",
+			       manager->url);
+}
+
 bool manager_open(struct manager *manager, const struct arguments *arguments, struct error *err) {
 	const char *url = arguments->flags[FLAG_MANAGER];
 	const char *token = getenv("PROPELLER_TOKEN");
@@ -46,8 +74,12 @@ bool manager_open(struct manager *manager, const struct arguments *arguments, st
 	} else if (token != NULL && token[0] != 0) {
 		manager->token = str_copy(token);
 	}
-	const struct http_client_options options = { .base_url = manager->url,
-		.token = manager->token };
+	if (!read_tls(manager, arguments, err)) {
+		return false;
+	}
+	const struct http_client_options options = {
+		.base_url = manager->url, .token = manager->token, .tls = &manager->tls
+	};
 	manager->client = http_client_create(&options, err);
 	return manager->client != NULL;
 }
@@ -57,6 +89,7 @@ void manager_close(struct manager *manager) {
 	if (manager->token != NULL) {
 		explicit_bzero(manager->token, strlen(manager->token));
 	}
+	tls_finish(&manager->tls);
 	free(manager->token);
 	free(manager->url);
 }
