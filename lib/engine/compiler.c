@@ -75,17 +75,19 @@ static bool write_code(const wasm_byte_vec_t *code, struct error *err) {
 
 static bool give_code(const struct tier *tier, struct bytes wasm, char digest[DIGEST_HEX_SIZE],
 		struct engine *engine, enum engine_kind kind, struct error *err) {
-	wasmtime_module_t *module;
-	wasm_byte_vec_t code;
-	if (!tier_compile(engine, tier, kind, wasm, &module, err)) {
+	struct code code;
+	wasm_byte_vec_t bytes;
+	if (!tier_compile(engine, tier, kind, wasm, &code, err)) {
 		return false;
 	}
-	wasmtime_error_t *error = wasmtime_module_serialize(module, &code);
+	wasmtime_error_t *error =
+			code.module != NULL ? wasmtime_module_serialize(code.module, &bytes)
+					    : wasmtime_component_serialize(code.component, &bytes);
 	if (error != NULL) {
 		return module_set_error(error, err, "the code cannot be written down");
 	}
-	digest_hex((const uint8_t *)code.data, code.size, digest);
-	return write_code(&code, err);
+	digest_hex((const uint8_t *)bytes.data, bytes.size, digest);
+	return write_code(&bytes, err);
 }
 
 static bool compile(const char *kind_name, bool metered, char digest[DIGEST_HEX_SIZE],
@@ -185,30 +187,30 @@ static bool check_code(int fd, const char *digest, struct error *err) {
 	       error_set(err, ERROR_INTEGRITY, "the code is not what the compiler made");
 }
 
-static wasmtime_module_t *load_code(const struct tier *tier, int fd, struct error *err) {
+static bool load_code(const struct tier *tier, int fd, bool component, struct code *code,
+		struct error *err) {
 	CLEANUP(mem_freep) char *path = str_format("/proc/self/fd/%d", fd);
-	wasmtime_module_t *module;
-	wasmtime_error_t *error = wasmtime_module_deserialize_file(tier->wasm, path, &module);
-	if (error != NULL) {
-		(void)module_set_error(error, err, "the code cannot be loaded");
-		return NULL;
-	}
-	return module;
+	*code = (struct code){ 0 };
+	wasmtime_error_t *error = component ? wasmtime_component_deserialize_file(
+							      tier->wasm, path, &code->component)
+					    : wasmtime_module_deserialize_file(
+							      tier->wasm, path, &code->module);
+	return error == NULL || module_set_error(error, err, "the code cannot be loaded");
 }
 
-static wasmtime_module_t *take_code(const struct engine *engine, const struct tier *tier,
-		struct process_outcome *outcome, int fd, struct error *err) {
+/* True if the child says that the code is in the file; then *digest is in what it said. */
+static bool took_place(const struct engine *engine, struct process_outcome *outcome,
+		const char **digest, struct error *err) {
 	const char *said = buf_text(&outcome->out);
 	if (outcome->end != PROCESS_ENDED || !WIFEXITED(outcome->status) ||
 			WEXITSTATUS(outcome->status) != 0) {
-		(void)died(engine, outcome, err);
-		return NULL;
+		return died(engine, outcome, err);
 	}
 	if (!str_starts(said, said_ok)) {
-		(void)take_refusal(engine, said, err);
-		return NULL;
+		return take_refusal(engine, said, err);
 	}
-	return check_code(fd, said + strlen(said_ok), err) ? load_code(tier, fd, err) : NULL;
+	*digest = said + strlen(said_ok);
+	return true;
 }
 
 static void command_line(const struct engine *engine, const struct module_kind *kind,
@@ -224,13 +226,11 @@ static void command_line(const struct engine *engine, const struct module_kind *
 	strings_add(words, cpu);
 }
 
-wasmtime_module_t *compiler_run(struct engine *engine, const struct tier *tier,
-		const struct module_kind *kind, struct bytes wasm, struct run_stop *stop,
-		struct error *err) {
+bool compiler_run(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
+		struct bytes wasm, struct run_stop *stop, struct code *code, struct error *err) {
 	CLEANUP(file_closep) int fd = memfd_create("code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0) {
-		error_errno(err, errno, "making a memory file");
-		return NULL;
+		return error_errno(err, errno, "making a memory file");
 	}
 	CLEANUP(strings_finish) struct strings words = { 0 };
 	command_line(engine, kind, &words);
@@ -239,10 +239,11 @@ wasmtime_module_t *compiler_run(struct engine *engine, const struct tier *tier,
 		.argv = argv, .input = wasm, .stop = stop, .extra_fd = fd
 	};
 	struct process_outcome outcome = { .out = BUF_INIT(SAID_MAX), .err = BUF_INIT(SAID_MAX) };
-	wasmtime_module_t *module = process_run(&request, &outcome, err)
-						    ? take_code(engine, tier, &outcome, fd, err)
-						    : NULL;
+	const char *digest = "";
+	bool ok = process_run(&request, &outcome, err) &&
+		  took_place(engine, &outcome, &digest, err) && check_code(fd, digest, err) &&
+		  load_code(tier, fd, component_is(wasm), code, err);
 	buf_finish(&outcome.out);
 	buf_finish(&outcome.err);
-	return module;
+	return ok;
 }

@@ -11,12 +11,12 @@
 #include "engine/inside.h"
 
 /*
- * The code of a module, loaded; NULL with err: what the compiler says of the module
+ * The code of a module or a component, loaded. False: what the compiler says of it
  * (ERROR_MODULE), ERROR_INTERRUPTED (stop), ERROR_NO_MEMORY or ERROR_TIMEOUT (a limit, by its
  * setting's meaning), ERROR_INTERNAL (the child died otherwise).
  */
-wasmtime_module_t *compiler_run(struct engine *engine, const struct tier *tier,
-		const struct module_kind *kind, struct bytes wasm, struct run_stop *stop,
+bool compiler_run(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
+		struct bytes wasm, struct run_stop *stop, struct code *code,
 		struct error *err) MUST_CHECK;
 /* The child's side: KIND METERED MEMORY CPU_SECONDS, the module on descriptor 0, the code to 3. */
 int compiler_child(int argc, char **argv);

@@ -32,12 +32,13 @@ static struct engine *make(uint64_t memory, uint64_t cpu) {
 	return made;
 }
 
-/* A module larger than ENGINE_CHILD_BYTES: `functions` long functions that do sums. */
-static struct buf large_module(unsigned functions, unsigned length) {
+/* More than ENGINE_CHILD_BYTES: `functions` long functions that do sums, between two texts. */
+static struct buf large(
+		const char *before, unsigned functions, unsigned length, const char *behind) {
 	struct buf text = BUF_INIT(256 * 1024 * 1024), wasm = BUF_INIT(256 * 1024 * 1024);
 	struct error err;
 	assert_true(buf_printf(
-			&text, &err, "(module (func (export \"two\") (result i32) i32.const 2)"));
+			&text, &err, "%s(func (export \"two\") (result i32) i32.const 2)", before));
 	for (unsigned i = 0; i < functions; i++) {
 		assert_true(buf_printf(&text, &err,
 				"(func (param i32) (result i32) (local i32 i32 i64) local.get 0"));
@@ -49,13 +50,24 @@ static struct buf large_module(unsigned functions, unsigned length) {
 		}
 		assert_true(buf_printf(&text, &err, ")"));
 	}
-	assert_true(buf_printf(&text, &err, ")"));
+	assert_true(buf_printf(&text, &err, "%s", behind));
 	wasm_byte_vec_t bytes = wasm_of(buf_text(&text));
 	assert_true(buf_append(&wasm, bytes.data, bytes.size, &err));
 	wasm_byte_vec_delete(&bytes);
 	buf_finish(&text);
 	assert_true(wasm.size > ENGINE_CHILD_BYTES);
 	return wasm;
+}
+
+static struct buf large_module(unsigned functions, unsigned length) {
+	return large("(module ", functions, length, ")");
+}
+
+static struct buf large_component(unsigned functions, unsigned length) {
+	return large("(component (core module $m ", functions, length,
+			") (core instance $i (instantiate $m))"
+			" (func (export \"two\") (result u32) (canon lift (core func $i "
+			"\"two\"))))");
 }
 
 static size_t descriptors(void) {
@@ -105,10 +117,8 @@ static void expect_two(struct module *module) {
 }
 
 /* In every kind, and a second time nothing is left open. */
-static void what_is_compiled_runs(void **state) {
-	(void)state;
+static void compiled_runs(struct buf wasm) {
 	engine = make(0, 0);
-	struct buf wasm = large_module(200, 200);
 	size_t before = 0;
 	for (int i = 0; i < 2 * KINDS; i++) {
 		struct error err;
@@ -130,12 +140,15 @@ static void what_is_compiled_runs(void **state) {
 	engine_destroy(engine);
 }
 
-/* The same words as from a compilation here. */
-static void refusals_are_the_same(void **state) {
+static void what_is_compiled_runs(void **state) {
 	(void)state;
-	struct buf wasm = large_module(200, 200);
+	compiled_runs(large_module(200, 200));
+	compiled_runs(large_component(200, 200));
+}
+
+/* The same words as from a compilation here. */
+static void refused_alike(struct buf wasm) {
 	engine = make(0, 0);
-	wasm.data[wasm.size - 1] = 0x05; /* the last `end` is an `else` */
 	for (int i = 0; i < KINDS; i++) {
 		struct error there, here;
 		struct run_stop *stop = run_stop_create(engine);
@@ -149,6 +162,15 @@ static void refusals_are_the_same(void **state) {
 	}
 	buf_finish(&wasm);
 	engine_destroy(engine);
+}
+
+static void refusals_are_the_same(void **state) {
+	(void)state;
+	struct buf module = large_module(200, 200), component = large_component(200, 200);
+	module.data[module.size - 1] = 0x05; /* the last `end` is an `else` */
+	component.data[8] = 0x54;            /* the id of its first section */
+	refused_alike(module);
+	refused_alike(component);
 }
 
 struct stopping {

@@ -13,10 +13,13 @@
  *
  * Guests get WASI preview 1 (args, env, stdin, stdout, stderr, clocks, random, exit code, the
  * directories that their run asked for and may have) and nothing else: no sockets, no shared
- * memories. It is our own (wasi.h says why).
+ * memories. It is our own (wasi.h says why). Components get WASI 0.2 with the same in it, but no
+ * directories (component_host.h); their functions take and give values as WAVE text (wave.h),
+ * where a string may come without its quotes.
  *
- * Text of values: integers in decimal or 0x hexadecimal, an i32 from -2147483648 to 4294967295;
- * results are the shortest decimal that reads back the same, "3" and "1e+21" as ECMAScript, with
+ * Text of a core module's values: integers in decimal or 0x hexadecimal, an i32 from -2147483648 to
+ * 4294967295; results are the shortest decimal that reads back the same, "3" and "1e+21" as
+ * ECMAScript, with
  * "-0", "inf", "-inf" and "nan". Fuel is counted at loops and calls only, and a trap or a bulk
  * operation may count differently in another kind.
  */
@@ -124,7 +127,8 @@ void engine_stir(struct engine *engine);
 /* Everything is borrowed for the length of the run. */
 struct run_request {
 	const char *name;   /* argv[0] and the first choice of export */
-	const char *invoke; /* an export that must exist; NULL: name, main, run, _start in turn */
+	const char *invoke; /* an export that must exist; NULL: name, main, run, _start in turn, in
+			     * a component name, wasi:cli/run, main, run; there "iface#name" too */
 	const struct strings *args;   /* argv[1..]; without the --invoke of Propeller's cli_args */
 	const struct strings *inputs; /* the export's arguments as text; for _start more argv */
 	const struct strings *env;    /* "NAME=value" */
@@ -141,7 +145,8 @@ struct run_request {
 /* What came of a run that took place. All of it belongs to the caller: run_result_finish(). */
 struct run_result {
 	bool has_values;
-	char *values; /* the export's results joined by ","; "" if none, NULL if it failed */
+	char *values; /* the export's results joined by ","; "" if none, NULL if it failed; of a
+		       * component the one result */
 	struct buf stdout_bytes, stderr_bytes;
 	bool truncated; /* some output was cut */
 	bool exited;    /* it ended by itself with... */

@@ -52,6 +52,7 @@ struct guest {
 	struct wasi_files *files;           /* NULL: it has no directories */
 	bool command;                       /* the inputs are arguments too */
 	enum guest_end end;
+	struct pollables *pollables; /* a component's; else NULL */
 };
 
 /*
@@ -74,7 +75,7 @@ const struct export_function *exports_find(const struct wasm_module *module, con
 bool exports_entry(const struct wasm_module *module, const struct run_request *request,
 		const struct export_function **entry, struct error *err) MUST_CHECK;
 
-/* wasi.c: the host functions, and what others share with them. */
+/* wasi.c: the host functions, and what those of components share with them. */
 /* The arguments (name, args and, for a command, the inputs) and the environment; NULL: no more. */
 const char *guest_argument(const struct guest *guest, size_t index);
 const char *guest_variable(const struct guest *guest, size_t index);

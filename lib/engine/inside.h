@@ -50,9 +50,16 @@ struct module_kind {
 	bool metered;
 };
 
+/* Compiled code: one of the two. */
+struct code {
+	wasmtime_module_t *module;
+	wasmtime_component_t *component;
+};
+
 /* wasmtime.c */
+bool component_is(struct bytes wasm); /* by its header, which must be checked before */
 bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_kind kind,
-		struct bytes wasm, wasmtime_module_t **code, struct error *err) MUST_CHECK;
+		struct bytes wasm, struct code *code, struct error *err) MUST_CHECK;
 bool tier_get(struct engine *engine, enum engine_kind kind, bool metered, struct tier *tier,
 		struct error *err) MUST_CHECK;
 void tier_finish(struct tier *tier);

@@ -8,6 +8,7 @@
 #include "engine/fixture.h"
 
 #include "base/clock.h"
+#include "engine/component_fixture.h"
 #include "engine/stop.h"
 
 /* What the header promises; the least of some tries is looked at, since the machine may be busy. */
@@ -35,7 +36,19 @@ static const char dice[] =
 		" (br 0))))";
 static const char starts[] =
 		"(module (func $begin (loop (br 0))) (start $begin) (func (export \"run\")))";
-static const char *const endless[] = { busy, calls, asleep, naps, dice, starts };
+static const char component_asleep[] =
+		COMPONENT_WAITS("(call $block (call $subscribe (i64.const 3600000000000)))");
+static const char component_polls[] = COMPONENT_WAITS(
+		"(i32.store (i32.const 0) (call $subscribe (i64.const -1)))"
+		" (i32.store (i32.const 4) (call $subscribe (i64.const 3600000000000)))"
+		" (call $poll (i32.const 0) (i32.const 2) (i32.const 16))");
+static const char component_naps[] =
+		COMPONENT_WAITS("(loop (local.set $a (call $subscribe (i64.const 100000))) (call "
+				"$block (local.get $a))"
+				" (call $drop (local.get $a)) (br 0))");
+static const char component_busy[] = COMPONENT_WAITS("(loop (br 0))");
+static const char *const endless[] = { busy, calls, asleep, naps, dice, starts, component_asleep,
+	component_polls, component_naps, component_busy };
 enum { ENDLESS = sizeof(endless) / sizeof(endless[0]) };
 
 /* A run in a thread of its own, which says when its guest begins. */

@@ -172,6 +172,45 @@ static bool tell(const struct guest *guest, const char *words, const char *chain
 			memory);
 }
 
+/* Where a trap comes without its code, as from calls of components, wasmtime's words tell it. */
+static bool code_of(const char *reason, wasmtime_trap_code_t *code) {
+	static const char *const words[] = {
+		[WASMTIME_TRAP_CODE_STACK_OVERFLOW] = "call stack exhausted",
+		[WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS] = "out of bounds memory access",
+		[WASMTIME_TRAP_CODE_HEAP_MISALIGNED] = "unaligned atomic",
+		[WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS] =
+				"undefined element: out of bounds table access",
+		[WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL] = "uninitialized element",
+		[WASMTIME_TRAP_CODE_BAD_SIGNATURE] = "indirect call type mismatch",
+		[WASMTIME_TRAP_CODE_INTEGER_OVERFLOW] = "integer overflow",
+		[WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO] = "integer divide by zero",
+		[WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER] = "invalid conversion to integer",
+		[WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED] =
+				"wasm `unreachable` instruction executed",
+		[WASMTIME_TRAP_CODE_OUT_OF_FUEL] = "all fuel consumed by WebAssembly",
+		[WASMTIME_TRAP_CODE_NULL_REFERENCE] = "null reference",
+		[WASMTIME_TRAP_CODE_ARRAY_OUT_OF_BOUNDS] = "out of bounds array access",
+		[WASMTIME_TRAP_CODE_ALLOCATION_TOO_LARGE] = "allocation size too large",
+		[WASMTIME_TRAP_CODE_CAST_FAILURE] = "cast failure",
+	};
+	static const char prefix[] = "wasm trap: ";
+	if (!str_starts(reason, prefix)) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i] != NULL && strcmp(reason + sizeof(prefix) - 1, words[i]) == 0) {
+			*code = (wasmtime_trap_code_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool out_of_fuel(const struct guest *guest, struct error *err) {
+	return error_set(err, ERROR_FAILED, "out of fuel: all %llu units were used",
+			(unsigned long long)guest->request->limits.fuel);
+}
+
 bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err) {
 	wasmtime_trap_code_t code;
 	bool known = wasmtime_trap_code(trap, &code);
@@ -180,8 +219,7 @@ bool trap_set(const struct guest *guest, wasm_trap_t *trap, struct error *err) {
 	wasm_trap_delete(trap);
 	CLEANUP(mem_freep) char *chain = take_message(&message);
 	if (known && code == WASMTIME_TRAP_CODE_OUT_OF_FUEL) {
-		return error_set(err, ERROR_FAILED, "out of fuel: all %llu units were used",
-				(unsigned long long)guest->request->limits.fuel);
+		return out_of_fuel(guest, err);
 	}
 	char reason[200];
 	last_reason(chain, reason, sizeof(reason));
@@ -216,8 +254,13 @@ bool trap_set_error(const struct guest *guest, wasmtime_error_t *error, struct e
 				"without threads");
 	}
 	char reason[200];
+	wasmtime_trap_code_t code;
 	last_reason(chain, reason, sizeof(reason));
-	return tell(guest, reason, chain, err);
+	if (!code_of(reason, &code)) {
+		return tell(guest, reason, chain, err);
+	}
+	return code == WASMTIME_TRAP_CODE_OUT_OF_FUEL ? out_of_fuel(guest, err)
+						      : tell(guest, trap_words(code), chain, err);
 }
 
 bool module_set_error(wasmtime_error_t *error, struct error *err, const char *what) {

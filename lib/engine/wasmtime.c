@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/compiler.h"
-#include "engine/guest.h"
+#include "engine/component.h"
 
 /* Half of what a running thread has to have; the rest is for the host functions. */
 enum { GUEST_STACK_BYTES = ENGINE_STACK_BYTES / 2 };
@@ -138,16 +138,6 @@ static void explain_singlepass(struct engine *engine, struct bytes wasm, struct 
 			feature != NULL ? feature : "a feature", told);
 }
 
-static bool core_check(struct bytes wasm, struct error *err) {
-	if (wasm.data[4] == 0x0d) {
-		return error_set(err, ERROR_MODULE,
-				"this is a WebAssembly component; what runs here is core modules "
-				"(build it for "
-				"wasm32-wasip1)");
-	}
-	return true;
-}
-
 static void link_imports(struct wasm_module *module) {
 	wasmtime_error_t *error = wasmtime_linker_instantiate_pre(
 			module->tier.linker, module->code, &module->linked);
@@ -177,38 +167,63 @@ static struct wasm_module *module_make(
 	return module;
 }
 
+bool component_is(struct bytes wasm) {
+	return wasm.data[4] == 0x0d &&
+	       wasm.data[6] == 1; /* the version, and the layer of components */
+}
+
+static void explain(struct engine *engine, enum engine_kind kind, struct bytes wasm,
+		struct error *err) {
+	if (kind != ENGINE_SINGLEPASS) {
+		return;
+	}
+	if (!component_is(wasm)) {
+		explain_singlepass(engine, wasm, err);
+		return;
+	}
+	/* wasmtime validates components only by compiling them. */
+	(void)error_wrap(err, "engine singlepass (engine multipass may take it)");
+}
+
 bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_kind kind,
-		struct bytes wasm, wasmtime_module_t **code, struct error *err) {
-	wasmtime_error_t *error = wasmtime_module_new(tier->wasm, wasm.data, wasm.size, code);
+		struct bytes wasm, struct code *code, struct error *err) {
+	bool component = component_is(wasm);
+	*code = (struct code){ 0 };
+	wasmtime_error_t *error = component ? wasmtime_component_new(tier->wasm, wasm.data,
+							      wasm.size, &code->component)
+					    : wasmtime_module_new(tier->wasm, wasm.data, wasm.size,
+							      &code->module);
 	if (error == NULL) {
 		return true;
 	}
-	(void)module_set_error(error, err, "the module cannot be compiled");
-	if (kind == ENGINE_SINGLEPASS) {
-		explain_singlepass(engine, wasm, err);
-	}
+	(void)module_set_error(error, err,
+			component ? "the component cannot be compiled"
+				  : "the module cannot be compiled");
+	explain(engine, kind, wasm, err);
 	return false;
 }
 
 static bool make_code(struct engine *engine, const struct tier *tier,
 		const struct module_kind *kind, struct bytes wasm, struct run_stop *stop,
-		wasmtime_module_t **code, struct error *err) {
+		struct code *code, struct error *err) {
 	if (stop == NULL || !engine_uses_child(engine, kind->kind, wasm.size)) {
 		return tier_compile(engine, tier, kind->kind, wasm, code, err);
 	}
-	*code = compiler_run(engine, tier, kind, wasm, stop, err);
-	return *code != NULL;
+	return compiler_run(engine, tier, kind, wasm, stop, code, err);
 }
 
 struct module *wasmtime_compile(struct engine *engine, const struct module_kind *kind,
 		struct bytes wasm, struct run_stop *stop, struct error *err) {
 	struct tier tier;
-	wasmtime_module_t *code;
-	if (!core_check(wasm, err) || !tier_get(engine, kind->kind, kind->metered, &tier, err) ||
+	struct code code;
+	if (!tier_get(engine, kind->kind, kind->metered, &tier, err) ||
 			!make_code(engine, &tier, kind, wasm, stop, &code, err)) {
 		return NULL;
 	}
-	struct wasm_module *module = module_make(engine, &tier, code);
+	struct wasm_module *module =
+			code.module != NULL
+					? module_make(engine, &tier, code.module)
+					: component_make(engine, &tier, code.component, wasm.size);
 	module->module.kind = kind->kind;
 	module->metered = kind->metered;
 	return &module->module;
