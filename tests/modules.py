@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modules for the tests: the sources in tests/guests and examples, compiled when first asked for."""
 import functools
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
 import wasmtime
 
 TOP = Path(__file__).resolve().parent.parent
@@ -22,6 +24,35 @@ def guest(name):
         subprocess.run(["clang", "--target=wasm32-wasi", "-O1", "-Wall", "-Wl,--strip-debug",
                         FOLDER / f"{name}.c", "-o", out], check=True)
         return out.read_bytes()
+
+
+def has_component_target():
+    """Whether the Rust on PATH can build components: `rustup target add wasm32-wasip2`."""
+    if shutil.which("rustc") is None or shutil.which("cargo") is None:
+        return False
+    asked = subprocess.run(["rustc", "--print", "target-libdir", "--target", "wasm32-wasip2"],
+                           capture_output=True, text=True)
+    return asked.returncode == 0 and Path(asked.stdout.strip()).exists()
+
+
+@functools.lru_cache
+def component(name):
+    """The bytes of tests/guests/NAME.rs, or of the crate tests/guests/NAME, as a component."""
+    if not has_component_target():
+        pytest.skip("no Rust for components here: rustup target add wasm32-wasip2")
+    source = FOLDER / f"{name}.rs"
+    if source.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "out.wasm"
+            subprocess.run(["rustc", "--target=wasm32-wasip2", "-O", source, "-o", out], check=True)
+            return out.read_bytes()
+    manifest = ["--locked", "--manifest-path", FOLDER / name / "Cargo.toml"]
+    if subprocess.run(["cargo", "fetch", *manifest]).returncode != 0:
+        pytest.skip("the crates registry is out of reach")
+    target = TOP / "build" / "guests"
+    subprocess.run(["cargo", "build", "--release", "--target=wasm32-wasip2", "--target-dir", target,
+                    *manifest], check=True)
+    return (target / "wasm32-wasip2" / "release" / f"{name}.wasm").read_bytes()
 
 
 def example(name):
