@@ -8,7 +8,9 @@
 #include "base/mem.h"
 
 /* A large program in Python has some tens of core instances. */
-enum { COMPONENT_INSTANCES = 1000, FUNCTIONS_MAX = 10000 };
+enum { COMPONENT_INSTANCES = 1000 };
+/* For lists of imports and exports: wasmtime finds the n-th by counting. */
+enum { LISTS_WORK_MAX = 1 << 22 };
 /* wasmtime does not say how large a component's code is; for caches this is near enough. */
 enum { CODE_PER_BYTE = 3 };
 
@@ -43,7 +45,7 @@ static void take_function(struct component *component, const struct place *place
 		size_t size, const wasmtime_component_func_type_t *type) {
 	wasmtime_component_export_index_t *index = wasmtime_component_get_export_index(
 			component->code, place->index, name, size);
-	if (index == NULL || component->function_count == FUNCTIONS_MAX) {
+	if (index == NULL) {
 		return;
 	}
 	component->functions = mem_resize(component->functions, component->function_count + 1,
@@ -55,6 +57,12 @@ static void take_function(struct component *component, const struct place *place
 		.index = index,
 		.type = wasmtime_component_func_type_clone(type),
 	};
+}
+
+/* False if that list is too much with those before. */
+static bool afford(struct component *component, size_t count) {
+	component->work += count * (count + 1) / 2;
+	return component->work <= LISTS_WORK_MAX;
 }
 
 static void take_interface(struct component *component, const char *name, size_t size,
@@ -69,8 +77,9 @@ static void take_interface(struct component *component, const char *name, size_t
 	wasmtime_component_item_t item;
 	const char *inner;
 	size_t length;
-	for (size_t i = 0; wasmtime_component_instance_type_export_nth(
-			     type, wasm, i, &inner, &length, &item);
+	bool ok = afford(component, wasmtime_component_instance_type_export_count(type, wasm));
+	for (size_t i = 0; ok && wasmtime_component_instance_type_export_nth(
+						 type, wasm, i, &inner, &length, &item);
 			i++) {
 		if (item.kind == WASMTIME_COMPONENT_ITEM_COMPONENT_FUNC) {
 			take_function(component, &place, inner, length, item.of.component_func);
@@ -85,8 +94,11 @@ static void list_exports(struct component *component, const wasmtime_component_t
 	const char *name;
 	size_t size;
 	wasmtime_component_item_t item;
-	for (size_t i = 0; wasmtime_component_type_export_nth(
-			     type, component->module.tier.wasm, i, &name, &size, &item);
+	bool ok = afford(component,
+			wasmtime_component_type_export_count(type, component->module.tier.wasm));
+	for (size_t i = 0;
+			ok && wasmtime_component_type_export_nth(type, component->module.tier.wasm,
+					      i, &name, &size, &item);
 			i++) {
 		if (item.kind == WASMTIME_COMPONENT_ITEM_COMPONENT_FUNC) {
 			take_function(component, &top, name, size, item.of.component_func);
@@ -132,8 +144,11 @@ static void offer_items(struct component *component, linker_instance_t *to, cons
 	wasmtime_component_item_t item;
 	const char *name;
 	size_t size;
-	for (size_t i = 0; wasmtime_component_instance_type_export_nth(
-			     type, component->module.tier.wasm, i, &name, &size, &item);
+	bool ok = afford(component, wasmtime_component_instance_type_export_count(
+						    type, component->module.tier.wasm));
+	for (size_t i = 0;
+			ok && wasmtime_component_instance_type_export_nth(type,
+					      component->module.tier.wasm, i, &name, &size, &item);
 			i++) {
 		if (!offer_item(to, interface, interface_size, name, size, &item)) {
 			miss(missing, interface, interface_size, name, size);
@@ -163,8 +178,11 @@ static void link_imports(struct component *component, const wasmtime_component_t
 	size_t size;
 	wasmtime_component_item_t item;
 	component->linker = wasmtime_component_linker_new(component->module.tier.wasm);
-	for (size_t i = 0; wasmtime_component_type_import_nth(
-			     type, component->module.tier.wasm, i, &name, &size, &item);
+	bool ok = afford(component,
+			wasmtime_component_type_import_count(type, component->module.tier.wasm));
+	for (size_t i = 0;
+			ok && wasmtime_component_type_import_nth(type, component->module.tier.wasm,
+					      i, &name, &size, &item);
 			i++) {
 		bool interface = item.kind == WASMTIME_COMPONENT_ITEM_COMPONENT_INSTANCE;
 		if (interface && host_offers(name, size)) {
@@ -184,7 +202,7 @@ static void link_imports(struct component *component, const wasmtime_component_t
 }
 
 struct wasm_module *component_make(struct engine *engine, const struct tier *tier,
-		wasmtime_component_t *code, size_t wasm_size) {
+		wasmtime_component_t *code, size_t wasm_size, struct error *err) {
 	struct component *component = MEM_NEW(struct component);
 	component->module = (struct wasm_module){
 		.module = { .engine = engine,
@@ -199,5 +217,10 @@ struct wasm_module *component_make(struct engine *engine, const struct tier *tie
 	list_exports(component, type);
 	link_imports(component, type);
 	wasmtime_component_type_delete(type);
+	if (component->work > LISTS_WORK_MAX) {
+		error_set(err, ERROR_MODULE, "the component has too many imports and exports");
+		destroy(&component->module.module);
+		return NULL;
+	}
 	return &component->module;
 }

@@ -22,11 +22,15 @@ struct component {
 	char *imports_error; /* names what nobody offers; NULL if nothing is missing */
 	struct component_function *functions;
 	size_t function_count;
+	size_t work; /* spent on reading the lists of what it imports and exports */
 };
 
-/* Takes the code; its kind and whether it is metered are for the caller to set. */
+/*
+ * Takes the code; its kind and whether it is metered are for the caller to set. NULL for one with
+ * thousands of imports or exports: ERROR_MODULE.
+ */
 struct wasm_module *component_make(struct engine *engine, const struct tier *tier,
-		wasmtime_component_t *code, size_t wasm_size) MUST_CHECK;
+		wasmtime_component_t *code, size_t wasm_size, struct error *err) MUST_CHECK;
 
 /* component_run.c: see module_run(). */
 bool component_run(struct module *module, const struct run_request *request, struct run_stop *stop,

@@ -364,6 +364,41 @@ static void broken_components_are_refused(void **state) {
 	wasm_byte_vec_delete(&wasm);
 }
 
+/* Lists whose reading would take long, and a type that would. */
+static void what_is_endless_to_read_is_refused(void **state) {
+	(void)state;
+	struct error err;
+	struct buf text = BUF_INIT(1 << 20);
+	assert_true(buf_printf(&text, &err,
+			"(component (core module $m (func (export \"f\")))"
+			" (core instance $i (instantiate $m))"
+			" (func $f (canon lift (core func $i \"f\")))"));
+	for (int i = 0; i < 3000; i++) {
+		assert_true(buf_printf(&text, &err, " (export \"f%d\" (func $f))", i));
+	}
+	assert_true(buf_printf(&text, &err, ")"));
+	assert_null(compile_metered(ENGINE_MULTIPASS, false, buf_text(&text), &err));
+	assert_says(&err, ERROR_MODULE, "the component has too many imports and exports");
+	buf_clear(&text);
+	assert_true(buf_printf(&text, &err, "(component (type $t0 (tuple u8 u8))"));
+	for (int i = 1; i < 18; i++) {
+		assert_true(buf_printf(
+				&text, &err, " (type $t%d (tuple $t%d $t%d))", i, i - 1, i - 1));
+	}
+	assert_true(buf_printf(&text, &err,
+			" (core module $m (func (export \"f\") (param i32)) (memory (export \"m\") "
+			"1)"
+			" (func (export \"r\") (param i32 i32 i32 i32) (result i32) i32.const 0))"
+			" (core instance $i (instantiate $m))"
+			" (func (export \"f\") (param \"p\" $t17) (canon lift (core func $i \"f\")"
+			" (memory (core memory $i \"m\")) (realloc (core func $i \"r\")))))"));
+	uint64_t began = clock_ms();
+	fails(buf_text(&text), "f", TEXTS("1"), ERROR_INVALID,
+			"expected tuple<tuple<tuple<tuple<tuple<");
+	assert_true(clock_ms() - began < 20000);
+	buf_finish(&text);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(functions_take_and_give_wave),
@@ -383,6 +418,7 @@ int main(void) {
 		cmocka_unit_test(a_guest_waits_as_long_as_it_says),
 		cmocka_unit_test(pollables_are_bounded),
 		cmocka_unit_test(broken_components_are_refused),
+		cmocka_unit_test(what_is_endless_to_read_is_refused),
 	};
 	return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
 }

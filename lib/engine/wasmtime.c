@@ -220,10 +220,13 @@ struct module *wasmtime_compile(struct engine *engine, const struct module_kind 
 			!make_code(engine, &tier, kind, wasm, stop, &code, err)) {
 		return NULL;
 	}
-	struct wasm_module *module =
-			code.module != NULL
-					? module_make(engine, &tier, code.module)
-					: component_make(engine, &tier, code.component, wasm.size);
+	struct wasm_module *module = code.module != NULL
+						     ? module_make(engine, &tier, code.module)
+						     : component_make(engine, &tier, code.component,
+								       wasm.size, err);
+	if (module == NULL) {
+		return NULL;
+	}
 	module->module.kind = kind->kind;
 	module->metered = kind->metered;
 	return &module->module;

@@ -5,7 +5,7 @@
 
 #include "engine/wave.h"
 
-enum { TYPE_DEPTH_MAX = 100 };
+enum { TYPE_DEPTH_MAX = 100, TYPE_WORK_MAX = 1 << 22 };
 
 typedef wasmtime_component_valtype_t type_t;
 
@@ -31,6 +31,7 @@ struct walk {
 	size_t size, used;
 	unsigned depth;
 	bool plain;
+	size_t work; /* wasmtime finds the n-th of a list by counting */
 };
 
 PRINTF(2, 3) static void say(struct walk *walk, const char *format, ...) {
@@ -42,6 +43,15 @@ PRINTF(2, 3) static void say(struct walk *walk, const char *format, ...) {
 	int count = vsnprintf(walk->text + walk->used, walk->size - walk->used, format, args);
 	va_end(args);
 	walk->used += count > 0 ? (size_t)count : 0;
+}
+
+/* False when all that there is room for has been said, or the type is too large to be looked at. */
+static bool more(struct walk *walk, size_t index) {
+	walk->work += index + 1;
+	if (walk->work > TYPE_WORK_MAX) {
+		walk->plain = false;
+	}
+	return walk->work <= TYPE_WORK_MAX && (walk->text == NULL || walk->used + 1 < walk->size);
 }
 
 static void visit(struct walk *walk, const type_t *type);
@@ -71,7 +81,9 @@ static void visit_option(struct walk *walk, const type_t *type) {
 static void visit_tuple(struct walk *walk, const type_t *type) {
 	type_t part;
 	say(walk, "tuple<");
-	for (size_t i = 0; wasmtime_component_tuple_type_types_nth(type->of.tuple, i, &part); i++) {
+	for (size_t i = 0; more(walk, i) &&
+			   wasmtime_component_tuple_type_types_nth(type->of.tuple, i, &part);
+			i++) {
 		say(walk, "%s", i == 0 ? "" : ", ");
 		visit_part(walk, &part);
 	}
@@ -83,8 +95,9 @@ static void visit_record(struct walk *walk, const type_t *type) {
 	const char *name;
 	size_t size;
 	say(walk, "record { ");
-	for (size_t i = 0; wasmtime_component_record_type_field_nth(
-			     type->of.record, i, &name, &size, &part);
+	for (size_t i = 0;
+			more(walk, i) && wasmtime_component_record_type_field_nth(
+							 type->of.record, i, &name, &size, &part);
 			i++) {
 		say(walk, "%s%.*s: ", i == 0 ? "" : ", ", (int)size, name);
 		visit_part(walk, &part);
@@ -98,8 +111,9 @@ static void visit_variant(struct walk *walk, const type_t *type) {
 	size_t size;
 	bool payload;
 	say(walk, "variant { ");
-	for (size_t i = 0; wasmtime_component_variant_type_case_nth(
-			     type->of.variant, i, &name, &size, &payload, &part);
+	for (size_t i = 0;
+			more(walk, i) && wasmtime_component_variant_type_case_nth(type->of.variant,
+							 i, &name, &size, &payload, &part);
 			i++) {
 		say(walk, "%s%.*s", i == 0 ? "" : ", ", (int)size, name);
 		if (payload) {
@@ -130,7 +144,8 @@ static void visit_enum(struct walk *walk, const type_t *type) {
 	const char *name;
 	size_t size;
 	say(walk, "enum { ");
-	for (size_t i = 0; wasmtime_component_enum_type_names_nth(type->of.enum_, i, &name, &size);
+	for (size_t i = 0; more(walk, i) &&
+			   wasmtime_component_enum_type_names_nth(type->of.enum_, i, &name, &size);
 			i++) {
 		say(walk, "%s%.*s", i == 0 ? "" : ", ", (int)size, name);
 	}
@@ -141,7 +156,8 @@ static void visit_flags(struct walk *walk, const type_t *type) {
 	const char *name;
 	size_t size;
 	say(walk, "flags { ");
-	for (size_t i = 0; wasmtime_component_flags_type_names_nth(type->of.flags, i, &name, &size);
+	for (size_t i = 0; more(walk, i) &&
+			   wasmtime_component_flags_type_names_nth(type->of.flags, i, &name, &size);
 			i++) {
 		say(walk, "%s%.*s", i == 0 ? "" : ", ", (int)size, name);
 	}
