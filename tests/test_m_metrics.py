@@ -196,7 +196,7 @@ def test_our_worker_tells_of_itself(ours):
         return samples if len(samples) >= 3 else None
     samples = wait_until(enough, 10, "three samples")
     cpu, memory = samples[-1]["cpu_metrics"], samples[-1]["memory_metrics"]
-    assert cpu["user_seconds"] > 0 and 0 <= cpu["percent"] < 1000
+    assert cpu["user_seconds"] + cpu["system_seconds"] > 0 and 0 <= cpu["percent"] < 1000
     assert memory["heap_sys_bytes"] >= memory["heap_inuse_bytes"] == memory["heap_alloc_bytes"] > 0
     rss = ours.proplet().rss_bytes()
     assert rss == 0 or rss / 3 < memory["rss_bytes"] < rss * 3
