@@ -22,12 +22,19 @@ class Peer:
         bus.handlers.append(self.hear)
 
     def announce(self):
-        self.bus.say("control/proplet/create", {
-            "proplet_id": self.id, "namespace": self.space, "metadata": self.metadata})
+        """Again and again: a manager that has just begun may not listen yet."""
+        def known():
+            self.bus.say("control/proplet/create", {
+                "proplet_id": self.id, "namespace": self.space, "metadata": self.metadata})
+            self.beat()
+            view = self.bus.stack.proplet_view(self.id)
+            return view.get("alive") and view["metadata"] == self.metadata
+        wait_until(known, 5, self.id)
+        return self
+
+    def beat(self):
         self.bus.say("control/proplet/alive", {
             "proplet_id": self.id, "status": "alive", "namespace": self.space})
-        wait_until(lambda: self.bus.stack.proplet_view(self.id).get("alive"), 5, self.id)
-        return self
 
     def hear(self, path, payload):
         if path == "control/manager/start":

@@ -72,6 +72,7 @@ struct command {
 	struct workload work;    /* start */
 	char *file;              /* start, old form: the module in base64, or NULL */
 	bool encrypted;
+	bool chip;                 /* to be encoded for a chip: see command_encode_old() */
 	struct attempt_refs acked; /* ack: results that are committed */
 };
 /* For control/manager/command/<id>. */
@@ -82,8 +83,13 @@ char *command_encode(const struct command *command) MUST_CHECK;
 bool command_decode_old(struct command *command, enum command_kind kind, struct bytes payload,
 		struct error *err) MUST_CHECK;
 /* The old form, for workers that are not ours: every member that any generation needs. `state` is
- * the task's number before the dispatch. */
+ * the task's number before the dispatch. A start for a chip has numbers for inputs, and nothing
+ * that chips do not read: their buffers are small. */
 char *command_encode_old(const struct command *command, int state) MUST_CHECK;
+/* ERROR_UNSUPPORTED if a chip could not take this start, with its module inline unless it has an
+ * image_url: the inputs are up to 16 numbers, the message has up to CHIP_MESSAGE_MAX bytes. */
+enum { CHIP_MESSAGE_MAX = 1023 };
+bool command_check_chip(const struct command *command, struct error *err) MUST_CHECK;
 void command_finish(struct command *command);
 
 /* control/proplet/results. */

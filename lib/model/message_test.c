@@ -172,6 +172,100 @@ static void the_old_form_has_what_every_generation_needs(void **state) {
 	command_finish(&out);
 }
 
+/* A start for a chip: numbers, and little else. */
+static void chips_get_numbers(void **state) {
+	(void)state;
+	struct command out = { .kind = COMMAND_START, .task_id = TASK_ID, .chip = true };
+	struct error err;
+	workload_init(&out.work);
+	out.work.name = str_copy("add");
+	out.proplet_id = str_copy("chip-1");
+	out.file = str_copy("AAAA");
+	static const char *const inputs[] = { "1", "-2", "2.5", "1e3", "4294967295" };
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+		strings_add(&out.work.inputs, inputs[i]);
+	}
+	assert_true(command_check_chip(&out, &err));
+	CLEANUP(mem_freep) char *json = command_encode_old(&out, 0);
+	assert_string_equal(json, "{\"id\":\"" TASK_ID "\",\"name\":\"add\",\"proplet_id\":"
+				  "\"chip-1\",\"inputs\":[1,-2,2.5,1000.0,4294967295],\"file\":"
+				  "\"AAAA\"}");
+	command_finish(&out);
+}
+
+static void what_chips_cannot_take(void **state) {
+	(void)state;
+	static const struct {
+		const char *input, *says;
+		uint64_t size;
+		size_t count;
+	} rows[] = {
+		{ "7", NULL, 100, 16 },
+		{ "7", "up to 16", 100, 17 },
+		{ "x", "\"x\"", 100, 1 },
+		{ "", "\"\"", 100, 1 },
+		{ "[1]", "[1]", 100, 1 },
+		{ "0x10", "0x10", 100, 1 },
+		{ "7", NULL, 690, 1 },
+		{ "7", "up to 1023 bytes", 760, 1 },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct command out = { .kind = COMMAND_START, .task_id = TASK_ID };
+		struct error err;
+		workload_init(&out.work);
+		out.work.name = str_copy("add");
+		out.work.module_size = rows[i].size;
+		for (size_t k = 0; k < rows[i].count; k++) {
+			strings_add(&out.work.inputs, rows[i].input);
+		}
+		bool ok = command_check_chip(&out, &err);
+		assert_true(ok == (rows[i].says == NULL));
+		if (!ok) {
+			assert_int_equal(err.code, ERROR_UNSUPPORTED);
+			assert_non_null(strstr(err.message, rows[i].says));
+		}
+		str_set(&out.work.image_url, "registry/x"); /* it gets the module itself */
+		ok = command_check_chip(&out, &err);
+		assert_true(ok == (rows[i].says == NULL || rows[i].size > 600));
+		command_finish(&out);
+	}
+}
+
+/* The message is exactly as large as was computed. */
+static void the_largest_module_for_a_chip(void **state) {
+	(void)state;
+	struct command out = { .kind = COMMAND_START, .task_id = TASK_ID, .chip = true };
+	struct error err;
+	workload_init(&out.work);
+	out.work.name = str_copy("add");
+	while (command_check_chip(&out, &err)) {
+		out.work.module_size++;
+	}
+	size_t size = (out.work.module_size + 2) / 3 * 4;
+	char *file = mem_zero(size + 1, 1);
+	memset(file, 'A', size);
+	out.file = file;
+	CLEANUP(mem_freep) char *json = command_encode_old(&out, 0);
+	assert_true(strlen(json) > CHIP_MESSAGE_MAX && strlen(json) <= CHIP_MESSAGE_MAX + 4);
+	command_finish(&out);
+}
+
+static void a_stop_has_a_name_and_a_state(void **state) {
+	(void)state;
+	struct command out = { .kind = COMMAND_STOP, .task_id = TASK_ID };
+	workload_init(&out.work);
+	out.work.name = str_copy("add");
+	out.proplet_id = str_copy("p");
+	for (int chip = 0; chip < 2; chip++) {
+		out.chip = chip;
+		CLEANUP(mem_freep) char *json = command_encode_old(&out, 2);
+		assert_string_equal(json, "{\"id\":\"" TASK_ID "\",\"name\":\"add\","
+					  "\"proplet_id\":\"p\",\"broadcast\":false,"
+					  "\"state\":\"stopped\"}");
+	}
+	command_finish(&out);
+}
+
 static void results_of_every_worker(void **state) {
 	(void)state;
 	struct report in;
@@ -278,6 +372,10 @@ int main(void) {
 		cmocka_unit_test(a_start_comes_back),
 		cmocka_unit_test(commands_need_their_members),
 		cmocka_unit_test(the_old_form_has_what_every_generation_needs),
+		cmocka_unit_test(chips_get_numbers),
+		cmocka_unit_test(what_chips_cannot_take),
+		cmocka_unit_test(the_largest_module_for_a_chip),
+		cmocka_unit_test(a_stop_has_a_name_and_a_state),
 		cmocka_unit_test(results_of_every_worker),
 		cmocka_unit_test(output_that_is_no_text_comes_whole),
 		cmocka_unit_test(chunks),

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -139,6 +140,20 @@ bool proplet_has_engine(const struct proplet *proplet, const char *engine) {
 	}
 	return proplet->engines.count != 0 ? strings_has(&proplet->engines, engine)
 					   : str_equal(engine, "multipass");
+}
+
+static bool says(const struct proplet *proplet, const char *name, const char *word) {
+	const char *text = json_string_value(json_object_get(proplet->metadata, name));
+	return text != NULL && strcasecmp(text, word) == 0;
+}
+
+/* Its announcement may have been missed, and it makes only one: then its namespace, which is always
+ * the same, is all that is known. */
+bool proplet_is_chip(const struct proplet *proplet) {
+	if (proplet->ours || proplet->metadata == NULL) {
+		return !proplet->ours && str_equal(proplet->space, "embedded");
+	}
+	return says(proplet, "os", "zephyr") || says(proplet, "wasm_runtime", "wamr");
 }
 
 static int64_t last_beat(const struct proplet *proplet) {

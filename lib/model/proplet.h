@@ -46,6 +46,9 @@ bool proplet_alive(const struct proplet *proplet, uint64_t now_ms);
 /* clock_ms() at which it counts as dead: three intervals after it was heard. */
 uint64_t proplet_deadline(const struct proplet *proplet);
 bool proplet_has_engine(const struct proplet *proplet, const char *engine); /* NULL: any */
+/* Propeller's worker for microcontrollers (Zephyr, WAMR), by its metadata: see command_encode_old.
+ */
+bool proplet_is_chip(const struct proplet *proplet);
 /* Propeller's PropletView. */
 json_t *proplet_view(const struct proplet *proplet, uint64_t now_ms);
 /* A page of the times at which it was heard, oldest first, at most PROPLET_BEATS; *total of them.

@@ -176,6 +176,34 @@ static void history_keeps_the_last_ten(void **state) {
 	proplet_destroy(proplet);
 }
 
+static void chips_are_known_by_their_metadata(void **state) {
+	(void)state;
+	static const struct {
+		const char *json;
+		bool chip;
+	} rows[] = {
+		{ "\"metadata\":{\"os\":\"zephyr\"}", true },
+		{ "\"metadata\":{\"os\":\"Zephyr\",\"wasm_runtime\":\"x\"}", true },
+		{ "\"metadata\":{\"wasm_runtime\":\"WAMR\"}", true },
+		{ "\"metadata\":{\"os\":\"linux\",\"wasm_runtime\":\"wasmtime-internal\"}", false },
+		{ "\"metadata\":{\"os\":7,\"tags\":[\"zephyr\"]}", false },
+		{ "\"metadata\":null", false }, { "\"status\":\"alive\"", false },
+		{ "\"status\":\"alive\",\"namespace\":\"embedded\"", true },
+		{ "\"namespace\":\"embedded\",\"metadata\":{\"os\":\"linux\"}", false },
+		{ "\"metadata\":{\"os\":\"zephyr\"},\"boot\":\"" BOOT_1
+		  "\",\"features\":[\"commands\"]",
+				false }, /* ours, wherever it runs */
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct proplet *proplet = proplet_create("c");
+		CLEANUP(mem_freep)
+		char *text = str_format("{\"proplet_id\":\"c\",%s}", rows[i].json);
+		(void)hear(proplet, text, 1000);
+		assert_true(proplet_is_chip(proplet) == rows[i].chip);
+		proplet_destroy(proplet);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_and_death),
@@ -186,6 +214,7 @@ int main(void) {
 		cmocka_unit_test(history_keeps_the_last_ten),
 		cmocka_unit_test(engines),
 		cmocka_unit_test(damaged_records_are_refused),
+		cmocka_unit_test(chips_are_known_by_their_metadata),
 	};
 	return cmocka_run_group_tests_name("model/proplet", tests, NULL, NULL);
 }

@@ -72,6 +72,7 @@ static void start_old(struct manager *m, struct live *live) {
 	struct error err;
 	struct task *task = live->task;
 	fill(&command, COMMAND_START, task);
+	command.chip = proplet_is_chip(live->worker->proplet);
 	char *text = encode_old(m, &command, task, &err);
 	if (text != NULL) {
 		manager_post(m, str_copy(m->topics.start), text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who runs it: a row of checks that a worker has to pass, then score (running, free memory). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -120,6 +121,24 @@ static char *too_large(const struct candidate *c) {
 			DISPATCH_INLINE_MAX, (unsigned long long)c->task->work.module_size);
 }
 
+/* The message that it would get; all is borrowed. */
+static bool check_chip(const struct candidate *c, struct error *err) {
+	struct command start = { .proplet_id = c->proplet->id, .work = c->task->work };
+	memcpy(start.task_id, c->task->id, sizeof(start.task_id));
+	return command_check_chip(&start, err);
+}
+
+static bool fits_chip(const struct candidate *c) {
+	struct error ignored;
+	return !proplet_is_chip(c->proplet) || check_chip(c, &ignored);
+}
+
+static char *not_for_chips(const struct candidate *c) {
+	struct error err;
+	(void)!check_chip(c, &err);
+	return str_format("is a chip: it %s", err.message);
+}
+
 static bool has_slot(const struct candidate *c) {
 	return c->proplet->running < slots_of(c->proplet);
 }
@@ -141,6 +160,7 @@ static const struct check {
 	{ memory_exists, no_such_memory, ERROR_UNAVAILABLE },
 	{ has_memory, no_memory, ERROR_UNAVAILABLE },
 	{ can_be_sent, too_large, ERROR_TOO_LARGE },
+	{ fits_chip, not_for_chips, ERROR_UNSUPPORTED },
 	{ has_slot, is_busy, ERROR_BUSY },
 };
 

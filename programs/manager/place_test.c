@@ -122,6 +122,22 @@ static void old_workers(void **state) {
 	expect_worker(m, task, "new");
 }
 
+static void chips(void **state) {
+	struct manager *m = *state;
+	struct task *task = make_task(m);
+	hear(m, "{\"proplet_id\":\"chip\",\"metadata\":{\"os\":\"zephyr\"}}");
+	task->work.module_size = 600;
+	strings_add(&task->work.inputs, "20");
+	expect_worker(m, task, "chip");
+	task->work.module_size = 60000;
+	expect_nobody(m, task, ERROR_UNSUPPORTED, "is a chip: it takes messages of up to");
+	task->work.module_size = 60;
+	strings_add(&task->work.inputs, "many");
+	expect_nobody(m, task, ERROR_UNSUPPORTED, "only numbers as inputs, and \"many\" is none");
+	announce(m, "new");
+	expect_worker(m, task, "new");
+}
+
 static void the_choice_in_words(void **state) {
 	struct manager *m = *state;
 	struct task *task = make_task(m);
@@ -149,6 +165,7 @@ int main(void) {
 		WITH_MANAGER(busy_is_not_impossible),
 		WITH_MANAGER(pinned_tasks),
 		WITH_MANAGER(old_workers),
+		WITH_MANAGER(chips),
 		WITH_MANAGER(the_choice_in_words),
 	};
 	return cmocka_run_group_tests_name("manager/place", tests, NULL, NULL);
