@@ -8,16 +8,24 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+/* Propeller's clients find their cause in the second of two lines where the request is at fault. */
+static char *old_text(const struct error *err, const char *detail) {
+	bool at_fault = error_http_status(err->code) == 400;
+	return str_format(
+			"%s%s", at_fault ? "something went wrong with the request\n" : "", detail);
+}
+
 char *problem_text(const struct error *err, const char *field) {
 	size_t size;
 	CLEANUP(mem_freep) char *detail = str_utf8(err->message, strlen(err->message), &size);
+	CLEANUP(mem_freep) char *old = old_text(err, detail);
 	CLEANUP(mem_freep) char *type = str_format("/problems/%s", error_slug(err->code));
 	json_t *object = json_object();
 	json_object_set_new(object, "type", json_string(type));
 	json_object_set_new(object, "title", json_string(error_title(err->code)));
 	json_object_set_new(object, "status", json_integer(error_http_status(err->code)));
 	json_object_set_new(object, "detail", json_string(detail));
-	json_object_set_new(object, "error", json_string(detail));
+	json_object_set_new(object, "error", json_string(old));
 	if (field != NULL) {
 		json_object_set_new(object, "field", json_string(field));
 	}
