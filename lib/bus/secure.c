@@ -38,31 +38,70 @@ static void tell(struct secure *secure, const char *what, const char *words) {
 	}
 }
 
+/* What to do about it; "": nothing that could be done here. */
+static const char *advice(int code) {
+	switch (code) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return "; MQTT_TLS_CA_CERT names the authorities that are trusted";
+	default: return "";
+	}
+}
+
 /* Keeps what OpenSSL decided, and why. */
 static int on_verified(int good, X509_STORE_CTX *store) {
+	static const char subject[] = "the broker's certificate";
 	const SSL *connection =
 			X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct secure *secure = secure_of(connection);
 	int code = X509_STORE_CTX_get_error(store);
+	char words[160];
 	if (good) {
 		return good;
 	}
 	if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-		CLEANUP(mem_freep)
-		char *words = str_format("host name does not match: it is not made for %.100s",
+		(void)snprintf(words, sizeof(words),
+				"host name does not match: it is not made for %.100s",
 				secure->host);
-		tell(secure, "the broker's certificate", words);
 	} else {
-		tell(secure, "the broker's certificate", X509_verify_cert_error_string(code));
+		(void)snprintf(words, sizeof(words), "%s%s", X509_verify_cert_error_string(code),
+				advice(code));
 	}
+	tell(secure, subject, words);
 	return good;
 }
 
-/* The alert is younger than OpenSSL's list of words. */
+/* What OpenSSL has no words for, or too few. */
 static const char *words_for(int alert) {
-	return (alert & 0xff) == SSL_AD_CERTIFICATE_REQUIRED
-			       ? "certificate required; give us one (MQTT_TLS_CLIENT_CERT and _KEY)"
-			       : SSL_alert_desc_string_long(alert);
+	switch (alert & 0xff) {
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return "certificate required; set MQTT_TLS_CLIENT_CERT and MQTT_TLS_CLIENT_KEY";
+	case SSL_AD_UNKNOWN_CA:
+		return "unknown CA: it does not know the authority of our certificate";
+	default: return SSL_alert_desc_string_long(alert);
+	}
+}
+
+/* OpenSSL is asked for our certificate, because the broker asks for it. */
+static int on_asked(SSL *connection, void *context) {
+	(void)context;
+	secure_of(connection)->asked = true;
+	return 1;
+}
+
+const char *secure_hung_up(const struct secure *secure) {
+	if (!secure->asked) {
+		return "the broker hung up after the TLS handshake";
+	}
+	return SSL_CTX_get0_certificate(secure->context) == NULL
+			       ? "the broker hung up: it asks for a certificate; set "
+				 "MQTT_TLS_CLIENT_CERT and MQTT_TLS_CLIENT_KEY"
+			       : "the broker hung up: it asked for our certificate and may not "
+				 "take it; "
+				 "its log says why";
 }
 
 /*
@@ -77,6 +116,7 @@ static void begin(struct secure *secure, SSL *connection) {
 			number != 0) {
 		(void)snprintf(secure->reason, sizeof(secure->reason), "%s", strerror(number));
 	}
+	secure->asked = false;
 	(void)SSL_set_tlsext_host_name(connection, secure->number ? NULL : secure->host);
 }
 
@@ -108,12 +148,18 @@ void secure_hear(struct secure *secure, const char *line) {
 
 static void tell_failure(struct secure *secure, int kind, int number) {
 	const char *words = ERR_reason_error_string(ERR_peek_error());
-	char line[128];
-	if (kind == SSL_ERROR_SYSCALL) {
-		words = number != 0 ? strerror(number) : "the broker hung up";
+	bool gone = kind == SSL_ERROR_SYSCALL && (number == 0 || number == ECONNRESET);
+	if (gone || (words != NULL && strstr(words, "unexpected eof") != NULL)) {
+		tell(secure, "TLS",
+				"the broker hung up in the handshake; is this its port for TLS?");
+	} else if (kind == SSL_ERROR_SYSCALL) {
+		tell(secure, "TLS", strerror(number));
+	} else {
+		char line[128];
+		(void)snprintf(line, sizeof(line), "OpenSSL Error:%s",
+				words != NULL ? words : "unknown");
+		secure_hear(secure, line);
 	}
-	(void)snprintf(line, sizeof(line), "OpenSSL Error:%s", words != NULL ? words : "unknown");
-	secure_hear(secure, line);
 	ERR_clear_error();
 }
 
@@ -129,10 +175,15 @@ bool secure_shake(struct secure *secure, SSL *connection) {
 	return false;
 }
 
-/* With nothing to read from, there is no way for the handshake to go on. */
+/*
+ * libmosquitto takes an error that OpenSSL does not explain for a socket that is not connected yet,
+ * and a handshake that has failed is not explained again. So it begins anew, with nothing to read
+ * from: that is explained.
+ */
 void secure_break(SSL *connection) {
 	if (connection != NULL && !SSL_is_init_finished(connection)) {
 		BIO *nothing = BIO_new(BIO_s_null());
+		(void)SSL_clear(connection);
 		SSL_set_bio(connection, nothing, nothing);
 	}
 }
@@ -196,6 +247,7 @@ static bool configure(
 							SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 							SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, on_verified);
+	SSL_CTX_set_cert_cb(context, on_asked, NULL);
 	SSL_CTX_set_info_callback(context, on_progress);
 	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
 	       expect(context, secure) && trust(context, parts != NULL ? parts->ca : NULL) &&

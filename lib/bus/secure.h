@@ -18,6 +18,7 @@ struct secure {
 	SSL_CTX *context;
 	char *host; /* a name or a number, as the broker's certificate has to have it */
 	bool number;
+	bool asked;       /* the broker wants a certificate of ours */
 	char reason[200]; /* the first thing that went wrong on this connection, or "" */
 };
 
@@ -25,6 +26,8 @@ struct secure {
 struct secure *secure_create(
 		const struct tls_parts *parts, const char *host, struct error *err) MUST_CHECK;
 void secure_destroy(struct secure *secure);
+/* Why a broker may have hung up before it answered, when it did not say. */
+const char *secure_hung_up(const struct secure *secure);
 /* A line that libmosquitto logs: OpenSSL's own words, when nothing better was known. */
 void secure_hear(struct secure *secure, const char *line);
 /*

@@ -132,6 +132,7 @@ static bool shake_hands(struct secure *secure, SSL *client, SSL *server) {
 struct attempt {
 	bool connected;
 	char reason[200];
+	const char *hung_up; /* what would be said if the broker had just hung up */
 };
 
 static struct attempt attempt(const struct tls_parts *parts, const char *host, struct side *side) {
@@ -148,6 +149,7 @@ static struct attempt attempt(const struct tls_parts *parts, const char *host, s
 	SSL_set_connect_state(client);
 	struct attempt result = { .connected = shake_hands(secure, client, server) };
 	(void)snprintf(result.reason, sizeof(result.reason), "%s", secure->reason);
+	result.hung_up = secure_hung_up(secure);
 	SSL_free(client);
 	SSL_free(server);
 	SSL_CTX_free(context);
@@ -211,6 +213,7 @@ static void the_name_is_asked_for(void **state) {
 	struct attempt got = attempt(&parts, "broker.test", &side);
 	assert_attempt(&got, NULL);
 	assert_string_equal(side.name, "broker.test");
+	assert_string_equal(got.hung_up, "the broker hung up after the TLS handshake");
 	got = attempt(&parts, "127.0.0.1", &side); /* a number is no name */
 	assert_attempt(&got, NULL);
 	assert_string_equal(side.name, "-");
@@ -226,20 +229,22 @@ static void the_broker_may_ask_who_we_are(void **state) {
 	CLEANUP(mem_freep) char *up = made_cert(&middle), *chain = str_format("%s%s", low, up);
 	const struct {
 		struct tls_parts parts;
-		const char *reason;
+		const char *reason, *hung_up;
 	} rows[] = {
-		{ { .ca = authority, .cert = cert, .key = key }, NULL },
-		{ { .ca = authority, .cert = chain, .key = low_key }, NULL },
-		{ { .ca = authority, .cert = low, .key = low_key }, "unknown CA" },
-		{ { .ca = authority }, "certificate required" },
+		{ { .ca = authority, .cert = cert, .key = key }, NULL, "may not take it" },
+		{ { .ca = authority, .cert = chain, .key = low_key }, NULL, "may not take it" },
+		{ { .ca = authority, .cert = low, .key = low_key },
+				"does not know the authority of our certificate", "may not take" },
+		{ { .ca = authority }, "certificate required", "set MQTT_TLS_CLIENT_CERT" },
 		{ { .ca = authority, .cert = wrong, .key = wrong_key },
-				"the broker refuses TLS with us: " },
-		{ { .ca = other, .cert = cert, .key = key }, "certificate signature failure" },
+				"the broker refuses TLS with us: ", "may not take it" },
+		{ { .ca = other, .cert = cert, .key = key }, "certificate signature failure", "" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct side side = { .cert = &broker, .asks = true };
 		struct attempt got = attempt(&rows[i].parts, "broker.test", &side);
 		assert_attempt(&got, rows[i].reason);
+		assert_non_null(strstr(got.hung_up, rows[i].hung_up));
 	}
 }
 

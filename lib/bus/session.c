@@ -38,6 +38,12 @@ static void swallow_wake(struct bus *bus) {
 	(void)!read(bus->wake, &count, sizeof(count));
 }
 
+/* As libmosquitto tells of it. EPROTO is its word for everything that happens below TLS. */
+static bool hung_up(int code, int number) {
+	return code == MOSQ_ERR_CONN_LOST ||
+	       (code == MOSQ_ERR_ERRNO && (number == EPROTO || number == ECONNRESET));
+}
+
 static void set_reason(struct bus *bus, int code) {
 	int number = errno;
 	const char *text = mosquitto_strerror(code);
@@ -45,6 +51,8 @@ static void set_reason(struct bus *bus, int code) {
 		text = bus->secure->reason;
 	} else if (code == MOSQ_ERR_CONN_REFUSED) {
 		text = mosquitto_connack_string(bus->connack);
+	} else if (bus->secure != NULL && !bus->granted && hung_up(code, number)) {
+		text = secure_hung_up(bus->secure);
 	} else if (code == MOSQ_ERR_ERRNO) {
 		text = strerror(number);
 	}
@@ -95,7 +103,7 @@ static bool reach(struct bus *bus, struct pollfd *fd) {
 	}
 	bus->reached = true;
 	if (bus->secure == NULL || getsockopt(fd->fd, SOL_SOCKET, SO_ERROR, &number, &size) != 0 ||
-			number == 0) {
+			number == 0 || number == ECONNRESET) { /* who resets was reached */
 		return true;
 	}
 	errno = number;
@@ -103,13 +111,24 @@ static bool reach(struct bus *bus, struct pollfd *fd) {
 	return false;
 }
 
-/* When it is done libmosquitto is told by a turn of its loop. */
+/*
+ * When it is done libmosquitto is told, by letting it read. A broker that does not take us has hung
+ * up by now, or does soon: what it says is read before a write finds that out, and loses it.
+ */
 static bool shake(struct bus *bus, SSL *connection) {
 	if (!secure_shake(bus->secure, connection)) {
 		set_reason(bus, MOSQ_ERR_TLS);
 		return false;
 	}
-	return !SSL_is_init_finished(connection) || turn(bus, POLLIN) == MOSQ_ERR_SUCCESS;
+	if (!SSL_is_init_finished(connection)) {
+		return true;
+	}
+	int code = mosquitto_loop_read(bus->client, 1);
+	if (code != MOSQ_ERR_SUCCESS) {
+		set_reason(bus, code);
+		return false;
+	}
+	return turn(bus, POLLIN) == MOSQ_ERR_SUCCESS;
 }
 
 /* Waits for the socket or a wake-up, at most until the deadline. False: the connection is over. */
