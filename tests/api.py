@@ -33,9 +33,10 @@ class Answer:
 
 
 class Rest:
-    def __init__(self, port, token=None):
+    def __init__(self, port, token=None, tls=None):
         self.port = port
         self.token = token
+        self.tls = tls  # an ssl.SSLContext: https
 
     def call(self, method, path, body=None, headers=None, timeout=60):
         """A dict or list goes out as JSON, bytes as they are, an iterator of bytes in chunks."""
@@ -45,7 +46,7 @@ class Rest:
             headers.setdefault("Content-Type", "application/json")
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout * PATIENCE)
+        connection = self.connect(timeout * PATIENCE)
         try:
             connection.request(method, path, body=body, headers=headers)
             answer = connection.getresponse()
@@ -53,6 +54,11 @@ class Rest:
                           answer.read())
         finally:
             connection.close()
+
+    def connect(self, timeout):
+        if self.tls is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
 
     def get(self, path, **more):
         return self.call("GET", path, **more)

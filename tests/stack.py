@@ -130,11 +130,12 @@ class Stack:
         self.http_port = free_port()
         self.mqtt_port = free_port()
         self.token = None
+        self.tls = None  # an ssl.SSLContext: the manager speaks https
         self.problems = []
 
     @property
     def rest(self):
-        return Rest(self.http_port, self.token)
+        return Rest(self.http_port, self.token, self.tls)
 
     @property
     def broker(self):
@@ -155,11 +156,12 @@ class Stack:
         self.processes[name] = Process(name, command, self.folder, environment)
         return self.processes[name]
 
-    def start_broker(self):
+    def start_broker(self, *lines):
+        """`lines` are for its listener."""
         config = self.folder / "mosquitto.conf"
         config.write_text(f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\n"
                           "persistence false\nset_tcp_nodelay true\nmax_queued_messages 0\n"
-                          "max_inflight_messages 0\n")
+                          "max_inflight_messages 0\n" + "".join(f"{line}\n" for line in lines))
         program = "/usr/sbin/mosquitto" if os.path.exists("/usr/sbin/mosquitto") else "mosquitto"
         self.spawn("broker", [program, "-c", config])
         wait_until(self.broker_answers, 10, "the broker", pause=0.005)
