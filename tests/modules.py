@@ -3,6 +3,7 @@
 import functools
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def component(name):
     subprocess.run(["cargo", "build", "--release", "--target=wasm32-wasip2", "--target-dir", target,
                     *manifest], check=True)
     return (target / "wasm32-wasip2" / "release" / f"{name}.wasm").read_bytes()
+
+
+@functools.lru_cache
+def python_component(name):
+    """The bytes of tests/guests/NAME/NAME.py with its interpreter: some 18 MB."""
+    folder = FOLDER / name
+    with tempfile.TemporaryDirectory() as out:
+        shutil.copy(folder / f"{name}.py", out)
+        subprocess.run([Path(sys.prefix) / "bin" / "componentize-py", "-d", folder / f"{name}.wit", "-w", name,
+                        "componentize", name, "-p", out, "-o", "out.wasm"], check=True, cwd=out)
+        return (Path(out) / "out.wasm").read_bytes()
 
 
 def example(name):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Components: programs and functions with typed arguments, by hand and as Rust's tools make them."""
+import json
 import subprocess
 import time
 
 import pytest
 
 from api import COMPLETED, FAILED, INTERRUPTED, RUNNING
-from modules import component, example, wat
+from modules import component, example, python_component, wat
 from stack import measure
 from wait import PATIENCE, wait_until
 
@@ -109,6 +110,23 @@ SQUARE = "[{x: 0, y: 0}, {x: 2, y: 0}, {x: 2, y: 2, label: \"far\"}, {x: 0, y: 2
 def test_functions(rest, engine, invoke, inputs, results):
     done = rest.run("shapes", component("shapes"), engine=engine, invoke=invoke, inputs=inputs)
     assert (done["state"], done.get("results")) == (COMPLETED, results), done
+
+
+def test_a_whole_python(rest):
+    """18 MB on its way, compiled in a child, with records, options and results."""
+    task = rest.create("describe", engine="singlepass", env={"GREETING": "good day"},
+                       inputs=["[{x: 3, y: 4}, {x: 1, y: 1}]", '"me"'])
+    rest.expect(200, "PUT", f"/tasks/{task['id']}/upload", python_component("describe"),
+                headers={"Content-Type": "application/wasm"})
+    rest.start(task["id"])
+    done = rest.wait(task["id"], 120)
+    assert done["state"] == COMPLETED and done["stdout"].startswith("in Python 3."), done
+    assert done["results"].startswith('ok("') and done["results"].endswith('")')
+    told = json.loads(json.loads(done["results"][3:-1]))
+    assert abs(told.pop("time") - time.time()) < 60 * PATIENCE
+    assert told == {"name": "me", "far": 5.0, "chance": True, "env": "good day"}
+    done = rest.run("describe", python_component("describe"), engine="singlepass", inputs=["[]", "none"])
+    assert (done["state"], done["results"]) == (COMPLETED, 'err("no points")')
 
 
 def test_a_name_is_the_first_choice(rest):
