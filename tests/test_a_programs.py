@@ -6,7 +6,10 @@ import subprocess
 
 import pytest
 
-from stack import BIN, clean_environment, free_port
+from api import RUNNING
+from bus import Bus
+from modules import guest
+from stack import BIN, clean_environment, free_port, measure
 from wait import wait_until
 
 PROGRAMS = ["propeller-manager", "proplet", "propeller-cli"]
@@ -97,6 +100,42 @@ def test_new_names_work_as_well(stack):
     stack.start_proplet("worker-1", PROPLET_DOMAIN_ID=None, PROPLET_TENANT_ID=stack.domain,
                         PROPLET_CLIENT_ID=None, PROPLET_ENTITY_ID="worker-1",
                         PROPLET_CLIENT_KEY=None, PROPLET_API_KEY="key")
+
+
+@pytest.mark.parametrize("setting,value,member,shown", [
+    ("PROPLET_INSTANCE_ID", "instance-7", ["metadata", "instance_id"], "instance-7"),
+    ("PROPLET_LIVELINESS_INTERVAL", "3", ["interval_ms"], 3000),
+    ("PROPLET_LIVELINESS_INTERVAL", "3s", ["interval_ms"], 3000),
+    ("PROPLET_MANAGER_K8S_NAMESPACE", "edge", ["namespace"], "edge"),
+    ("PROPLET_DESCRIPTION", "on the roof", ["metadata", "description"], "on the roof"),
+    ("PROPLET_LOCATION", "roof", ["metadata", "location"], "roof"),
+    ("PROPLET_TAGS", "gpu,arm", ["metadata", "tags"], ["gpu", "arm"]),
+    ("PROPLET_COLLECT_SYSTEM_INFO", "false", ["metadata", "hostname"], None),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_a_worker_announces_its_settings(stack, setting, value, member, shown):
+    stack.start_broker()
+    with Bus(stack) as bus:
+        stack.start_proplet(ready=False, **{setting: value})
+        said = bus.wait_for("control/proplet/create")
+        for name in member:
+            said = said.get(name)
+        assert said == shown
+        if setting == "PROPLET_MANAGER_K8S_NAMESPACE":
+            stack.proplet().stop()
+            will = bus.wait_for("control/proplet/alive", lambda m: m["status"] == "offline")
+            assert will["namespace"] == "edge"
+
+
+@pytest.mark.parametrize("value", ["1", "1s", "1000ms"])
+def test_how_long_a_clean_end_waits(stack, value):
+    """Nobody acknowledges: PROPLET_MQTT_TIMEOUT, with or without a unit."""
+    stack.start(PROPLET_MQTT_TIMEOUT=value, PROPLET_LIVELINESS_INTERVAL="10")
+    task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+    stack.rest.start(task["id"])
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    stack.manager.kill()
+    code, seconds = measure(stack.proplet().stop)
+    assert code == 0 and 0.9 < seconds < 6, seconds
 
 
 def test_health(stack):
