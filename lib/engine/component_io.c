@@ -168,6 +168,7 @@ wasmtime_error_t *host_ready(struct host_call *call) {
 static wasmtime_error_t *wait(struct guest *guest, uint64_t at_ns) {
 	uint64_t until = at_ns < guest->wall_ns ? at_ns : guest->wall_ns;
 	if (until > guest_now_ns()) {
+		guest_tell(guest);
 		(void)stop_wait(guest->stop, until);
 	}
 	return guest_over(guest) ? wasmtime_error_new("the run has to end") : NULL;

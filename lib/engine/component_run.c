@@ -242,6 +242,7 @@ static bool body(struct guest *guest, void *values, struct error *err) {
 	if (error != NULL) {
 		return trap_set_error(guest, error, err);
 	}
+	guest_tell(guest);
 	if (!wasmtime_component_instance_get_func(
 			    &instance, guest->context, call->entry->index, &function)) {
 		return error_set(err, ERROR_INTERNAL, "the export \"%.96s\" has gone",

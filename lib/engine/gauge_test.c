@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/child.h"
+#include "engine/component_fixture.h"
 #include "engine/gauge.h"
 
 enum { PATIENCE_MS = 20000, PAGE = 65536 };
@@ -132,6 +133,31 @@ static void a_guest_that_sleeps(void **state) {
 	runner_end(&runner);
 }
 
+static bool has_three_pages(const struct run_usage *usage) {
+	return usage->memory_bytes == 3 * PAGE;
+}
+
+static bool has_a_page_and_computes(const struct run_usage *usage) {
+	return usage->memory_bytes == PAGE && usage->cpu_ns > 50 * 1000000;
+}
+
+static void components(void **state) {
+	(void)state;
+	for (int i = 0; i < KINDS; i++) {
+		struct runner runner;
+		runner_start(&runner,
+				compile(kinds[i],
+						COMPONENT_WAITS("(drop (memory.grow (i32.const 2)))"
+								" (call $block (call $subscribe"
+								" (i64.const 3600000000000)))")));
+		(void)wait_for(&runner, has_three_pages);
+		runner_end(&runner);
+		runner_start(&runner, compile(kinds[i], COMPONENT_WAITS("(loop (br 0))")));
+		(void)wait_for(&runner, has_a_page_and_computes);
+		runner_end(&runner);
+	}
+}
+
 /* Two at once: each has its own time. */
 static void each_has_its_own(void **state) {
 	(void)state;
@@ -211,6 +237,7 @@ int main(int argc, char **argv) {
 		cmocka_unit_test(a_guest_that_computes),
 		cmocka_unit_test(fuel_where_it_is_metered),
 		cmocka_unit_test(a_guest_that_sleeps),
+		cmocka_unit_test(components),
 		cmocka_unit_test(each_has_its_own),
 		cmocka_unit_test(nobody_has_to_look),
 		cmocka_unit_test(processes_of_an_external_runtime),
