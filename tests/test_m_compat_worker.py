@@ -214,6 +214,30 @@ def test_a_stop_that_was_lost_is_said_again(ours):
     assert ours.rest.wait(task_id, 10)["state"] == INTERRUPTED
 
 
+def test_the_wall_limit_holds_there_too(ours):
+    """Old workers know none, and may have lost the start: the manager ends the attempt."""
+    worker = worker_of(ours)
+    late = running_task(ours, worker, limits={"wall_seconds": 1})
+    other = running_task(ours, worker, daemon=True)
+    done = ours.rest.wait(late, 10)
+    assert done["state"] == FAILED and "wall-clock limit of 1000 ms" in done["error"], done
+    wait_until(lambda: [stop["id"] for stop in worker.stopped] == [late], 5, "the stop")
+    say_result(ours, task_id=late, proplet_id="old-one", results="too late")
+    settled(ours)
+    assert ours.rest.task(late)["state"] == FAILED and not ours.rest.task(late).get("results")
+    assert ours.rest.task(other)["state"] == RUNNING
+    assert ours.proplet_view("old-one")["task_count"] == 1
+
+
+def test_the_wall_limit_outlives_the_manager(ours):
+    worker = worker_of(ours)
+    late = running_task(ours, worker, limits={"wall_seconds": 1})
+    ours.manager.kill()
+    ours.restart_manager()
+    worker.beat()
+    assert ours.rest.wait(late, 15)["state"] == FAILED
+
+
 def test_a_task_can_be_started_again(ours):
     answers = iter("abc")
     worker_of(ours, lambda command: {"results": next(answers), "error": None})

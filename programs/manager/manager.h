@@ -39,6 +39,7 @@ struct live {
 	uint64_t seen;            /* the heartbeat that listed it last */
 	bool answered;            /* the worker has shown that it knows the attempt */
 	uint64_t due_ms;          /* a restart in the queue: not before */
+	uint64_t late_ms;         /* at an old worker: when its time is over; 0: never */
 };
 
 struct live_list {

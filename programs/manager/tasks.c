@@ -161,6 +161,12 @@ bool tasks_go(struct manager *m, struct live *live, enum task_state to, const ch
 	return true;
 }
 
+/* Old workers know no limits: the manager looks at the clock for them. */
+static uint64_t late_of(const struct task *task, uint64_t now_ms) {
+	bool watched = task->at.boot[0] == 0 && task->work.limits.wall_ms != 0;
+	return watched ? now_ms + task->work.limits.wall_ms : 0;
+}
+
 /* Commits the attempt to one boot of one worker and one number. */
 static void assign(struct manager *m, struct live *live, struct worker *worker) {
 	struct task *task = live->task;
@@ -172,6 +178,7 @@ static void assign(struct manager *m, struct live *live, struct worker *worker) 
 	str_set(&task->at.proplet_id, proplet->id);
 	memcpy(task->at.boot, proplet->ours ? proplet->boot : "", proplet->ours ? UUID_SIZE : 1);
 	task->at.command = proplet->next_command++;
+	live->late_ms = late_of(task, m->now_ms);
 	worker->dirty = true;
 	workers_touch(m, worker);
 	task->queued = false;
@@ -316,6 +323,7 @@ void tasks_adopt(struct manager *m, struct task *task) {
 	live->worker = worker != NULL ? worker
 				      : workers_add(m, proplet_create(task->at.proplet_id));
 	live->answered = task->state == TASK_RUNNING;
+	live->late_ms = late_of(task, clock_ms());
 	live_list_add(&live->worker->attempts, live);
 	live->worker->proplet->running++;
 }

@@ -111,6 +111,22 @@ static void bury(struct manager *m, struct worker *worker) {
 	}
 }
 
+static void end_late(struct manager *m, struct worker *worker) {
+	for (struct live *live = worker->attempts.first, *next; live != NULL; live = next) {
+		next = live->next;
+		if (live->late_ms == 0 || m->now_ms < live->late_ms) {
+			continue;
+		}
+		CLEANUP(mem_freep)
+		char *cause = str_format("the run took longer than its wall-clock limit of "
+					 "%llu ms; its worker was told to stop it",
+				(unsigned long long)live->task->work.limits.wall_ms);
+		dispatch_stop(m, live);
+		str_set(&live->task->outcome.error, cause);
+		(void)tasks_go(m, live, TASK_FAILED, cause);
+	}
+}
+
 /* Silence says nothing while we cannot hear; and whom we have not heard since then gets the time to
  * find the broker again as well (the pauses between attempts grow to 5 s). */
 static bool is_dead(const struct manager *m, const struct proplet *proplet) {
@@ -139,6 +155,8 @@ void workers_tick(struct manager *m) {
 		struct worker *worker = value;
 		if (worker->attempts.first != NULL && is_dead(m, worker->proplet)) {
 			bury(m, worker);
+		} else if (!worker->proplet->ours && m->deaf_ms != m->now_ms) {
+			end_late(m, worker);
 		}
 	}
 }
