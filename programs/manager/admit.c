@@ -58,6 +58,16 @@ static bool check_file(const struct admission *admission, struct error *err) {
 	       error_set(err, ERROR_INVALID, "field \"file\": expected the module in base64");
 }
 
+/* A module is brought, or it is said where it is. */
+static bool check_one_module(
+		const struct admission *admission, const struct upload *upload, struct error *err) {
+	const json_t *url = json_object_get(admission->json, "image_url");
+	return json_string_length(url) == 0 || upload == NULL || !upload_has_module(upload) ||
+	       error_set(err, ERROR_INVALID,
+			       "field \"image_url\": the task brings its module in \"file\" "
+			       "already; give one of them");
+}
+
 /* In the HTTP thread: everything that needs no state. */
 static struct admission *read_body(struct manager *m, struct http_request *request, bool needs_json,
 		const char **field, struct error *err) {
@@ -78,6 +88,11 @@ static struct admission *read_body(struct manager *m, struct http_request *reque
 			discard(admission);
 			return NULL;
 		}
+	}
+	if (!check_one_module(admission, upload, err)) {
+		*field = "image_url";
+		discard(admission);
+		return NULL;
 	}
 	if (upload != NULL && upload_has_module(upload)) {
 		if (!upload_finish(upload, &admission->module, err)) {
@@ -128,14 +143,6 @@ void api_tasks_create(void *context, struct http_request *request) {
 		return;
 	}
 	random_uuid(admission->task->id);
-	if (admission->has_module && admission->task->work.image_url != NULL) {
-		error_set(&err, ERROR_INVALID,
-				"field \"image_url\": the task brings its module in \"file\" "
-				"already; give one of them");
-		http_reply_error(request, &err, "image_url");
-		discard(admission);
-		return;
-	}
 	if (admission->has_module) {
 		set_module(admission->task, &admission->module);
 	}
@@ -156,6 +163,8 @@ static struct task *changed(
 	}
 	if (admission->has_module) {
 		set_module(task, &admission->module);
+	} else if (task->work.image_url != NULL) {
+		str_set(&task->file_shown, NULL); /* of a module that it had before */
 	}
 	task->updated_at = m->wall_ns;
 	return task;

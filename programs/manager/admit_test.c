@@ -218,6 +218,31 @@ static void an_upload_replaces_the_module(void **state) {
 	assert_int_equal(stored(m, id)->work.module_size, OTHER_SIZE);
 }
 
+/* A task has a module of its own, or says where one is. */
+static void a_module_or_an_image(void **state) {
+	struct manager *m = *state;
+	char path[64];
+	(void)create(m, "{\"name\":\"n\",\"file\":\"" SMALL_TEXT "\"}", path);
+	const char *id = path + strlen("/tasks/");
+	assert_int_equal(ask(m, "PUT", path, "{\"image_url\":\"http://h/m.wasm\"}"), 200);
+	const struct task *task = stored(m, id);
+	assert_string_equal(task->work.image_url, "http://h/m.wasm");
+	assert_string_equal(task->work.digest, "");
+	assert_null(task->file_shown);
+	assert_int_equal(m->orphans.count, 1);
+	next_batch(m);
+	assert_int_equal(ask(m, "PUT", path, "{\"file\":\"" OTHER_TEXT "\"}"), 200);
+	task = stored(m, id);
+	assert_null(task->work.image_url);
+	assert_int_equal(task->work.module_size, OTHER_SIZE);
+	assert_non_null(task->file_shown);
+	refuse(m,
+			json_request("PUT", path,
+					"{\"image_url\":\"http://h/m\",\"file\":\"" SMALL_TEXT
+					"\"}"),
+			400, "image_url", "give one of them");
+}
+
 /* What does not fit into the queue is refused, with nothing left behind. */
 static void too_many_at_once(void **state) {
 	struct manager *m = *state;
@@ -248,6 +273,7 @@ int main(void) {
 		WITH_REQUESTS(a_change_changes_what_it_says),
 		WITH_REQUESTS(who_cannot_be_changed),
 		WITH_REQUESTS(an_upload_replaces_the_module),
+		WITH_REQUESTS(a_module_or_an_image),
 		WITH_REQUESTS(too_many_at_once),
 	};
 	return cmocka_run_group_tests_name("manager/admit", tests, NULL, NULL);
