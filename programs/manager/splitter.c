@@ -68,10 +68,10 @@ static bool take_file(struct splitter *s, const char *text, size_t size, size_t 
 	size_t run = strcspn(text, "\"\\");
 	run = run < size ? run : size;
 	*taken = run;
+	if (text[0] == 0 || (s->escaped && text[0] != '/')) {
+		return error_set(err, ERROR_INVALID, "field \"file\": not valid base64");
+	}
 	if (s->escaped) {
-		if (text[0] != '/') {
-			return error_set(err, ERROR_INVALID, "field \"file\": not valid base64");
-		}
 		s->escaped = false;
 		*taken = 1;
 		return s->file(s->context, (struct bytes){ (const uint8_t *)text, 1 }, err);

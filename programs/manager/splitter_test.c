@@ -61,10 +61,29 @@ static void what_stands_around_is_bounded(void **state) {
 	buf_finish(&inside);
 }
 
+/* A zero byte is no end of the text. */
+static void a_zero_byte_is_refused(void **state) {
+	(void)state;
+	static const char json[] = "{\"file\":\"AAAA\0}";
+	for (size_t cut = 0; cut < sizeof(json) - 1; cut++) {
+		struct buf around = BUF_INIT(100), inside = BUF_INIT(100);
+		struct splitter splitter = { .rest = &around, .file = collect, .context = &inside };
+		struct error err;
+		const struct bytes first = { (const uint8_t *)json, cut },
+				   second = { (const uint8_t *)json + cut, sizeof(json) - 1 - cut };
+		assert_false(splitter_feed(&splitter, first, &err) &&
+				splitter_feed(&splitter, second, &err));
+		assert_int_equal(err.code, ERROR_INVALID);
+		buf_finish(&around);
+		buf_finish(&inside);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_top_level_file_is_taken_out),
 		cmocka_unit_test(what_stands_around_is_bounded),
+		cmocka_unit_test(a_zero_byte_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
