@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS between the real programs, a broker that asks for certificates, and everybody else."""
+import http.server
 import json
 import re
 import socket
 import ssl
 import subprocess
+import threading
 
 import pytest
 
@@ -202,6 +204,12 @@ def test_bad_files_for_mqtt(program, prefix, papers, tmp_path):
         assert not [key for key in papers.keys() if key in done.stderr]
 
 
+@pytest.mark.parametrize("name", ["PROPLET_FETCH_CA", "PROPLET_HTTP_TLS_CA_CERT"])
+def test_bad_files_for_fetching(name, papers, tmp_path):
+    done = at_start("proplet", tmp_path, **{name: papers.words})
+    assert done.returncode == 2 and "does not hold certificates" in done.stderr, done
+
+
 def test_bad_files_for_http(papers, tmp_path):
     names = [f"MANAGER_HTTP_SERVER_{name}" for name in ("CERT", "KEY", "CA")]
     alone = ({names[2]: papers.ours.cert}, names[2], "client certificates need https")
@@ -211,13 +219,16 @@ def test_bad_files_for_http(papers, tmp_path):
         assert f"setting {named}: " in done.stderr and words in done.stderr, (settings, done)
 
 
-@pytest.mark.parametrize("program,prefix", [("propeller-manager", "MANAGER"), ("proplet", "PROPLET")])
+@pytest.mark.parametrize("program,name,instead", [
+    ("propeller-manager", "MANAGER_MQTT_TLS_INSECURE_SKIP_VERIFY", "MANAGER_MQTT_TLS_CA_CERT"),
+    ("proplet", "PROPLET_MQTT_TLS_INSECURE_SKIP_VERIFY", "PROPLET_MQTT_TLS_CA_CERT"),
+    ("proplet", "PROPLET_HTTP_TLS_INSECURE_SKIP_VERIFY", "PROPLET_FETCH_CA"),
+])
 @pytest.mark.parametrize("value", ["true", "1"])
-def test_nothing_is_taken_unverified(program, prefix, value, tmp_path):
-    name = f"{prefix}_MQTT_TLS_INSECURE_SKIP_VERIFY"
+def test_nothing_is_taken_unverified(program, name, instead, value, tmp_path):
     done = at_start(program, tmp_path, **{name: value})
     assert done.returncode == 2
-    assert name in done.stderr and f"{prefix}_MQTT_TLS_CA_CERT" in done.stderr, done
+    assert f"setting {name}: " in done.stderr and f"set {instead}" in done.stderr, done
 
 
 @pytest.mark.parametrize("value", ["false", ""])
@@ -338,6 +349,49 @@ def test_a_certificate_of_the_client(stack, papers):
         assert answer.status == 401 and answer.error, path
     stack.tls = trusting(papers, papers.person)
     assert stack.rest.get("/health").status == 200
+
+
+class Shelf(http.server.BaseHTTPRequestHandler):
+    """A web server that has one module."""
+
+    def do_GET(self):
+        module = example("add")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(module)))
+        self.end_headers()
+        self.wfile.write(module)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def shelf(papers):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(papers.server.cert, papers.server.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"localhost:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_modules_from_https(stack, papers, shelf):
+    stack.start_broker()
+    stack.start_manager()
+    stack.start_proplet("good", PROPLET_FETCH_HOSTS=shelf, PROPLET_HTTP_TLS_CA_CERT=papers.ours.cert)
+    stack.start_proplet("wrong", PROPLET_FETCH_HOSTS=shelf, PROPLET_FETCH_CA=papers.foreign.cert)
+    stack.start_proplet("usual", PROPLET_FETCH_HOSTS=shelf)
+
+    def run(proplet):
+        return stack.rest.run("add", None, inputs=[1, 2], image_url=f"https://{shelf}/add.wasm",
+                              proplet_id=proplet)
+    assert run("good")["results"] == "3"
+    for proplet in ["wrong", "usual"]:
+        assert "unable to get local issuer certificate" in run(proplet)["error"]
 
 
 def test_the_token_is_asked_for_all_the_same(stack, papers):

@@ -16,7 +16,7 @@ struct download {
 	CURL *curl;
 	CURLM *multi;
 	struct strings hosts;
-	char *url, *ca_file, *place; /* place: host and path of the URL, to be shown */
+	char *url, *ca, *place; /* place: host and path of the URL, to be shown */
 	uint64_t timeout_ms, until_ms;
 	atomic_bool cancelled;
 	struct buf *out;
@@ -171,8 +171,10 @@ static void set_up(struct download *it) {
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, it);
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, it->said);
 	(void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (it->ca_file != NULL) {
-		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, it->ca_file);
+	if (it->ca != NULL) {
+		struct curl_blob blob = { it->ca, strlen(it->ca), CURL_BLOB_NOCOPY };
+		(void)curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+		(void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* nor the system's */
 	}
 }
 
@@ -302,7 +304,7 @@ struct download *download_create(const struct download_options *options, struct 
 	it->curl = curl_easy_init();
 	it->multi = curl_multi_init();
 	it->url = str_copy(options->url);
-	it->ca_file = str_copy(options->ca_file);
+	it->ca = str_copy(options->ca);
 	it->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TIMEOUT_MS;
 	strings_copy(&it->hosts, options->hosts);
 	return it;
@@ -314,7 +316,7 @@ void download_destroy(struct download *download) {
 		(void)curl_multi_cleanup(download->multi);
 		strings_finish(&download->hosts);
 		free(download->url);
-		free(download->ca_file);
+		free(download->ca);
 		free(download->place);
 		free(download);
 	}

@@ -23,7 +23,7 @@ enum { DOWNLOAD_REDIRECTS = 5 };
 struct download_options {
 	const char *url;
 	const struct strings *hosts;
-	const char *ca_file; /* PEM; NULL: the system's */
+	const char *ca;      /* authorities, as PEM, and no others; NULL: the system's */
 	uint64_t timeout_ms; /* for all of it; 0: 300 s */
 };
 

@@ -24,9 +24,7 @@ static const struct setting rows[] = {
 	ROW("MANAGER_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
 			"the broker", .required = true),
 	ROW("MANAGER_MQTT_TLS_CA_CERT", "mqtt-tls-ca-cert", TEXT, mqtt_ca, NULL,
-			"PEM file with the authorities that the broker's certificate may come "
-			"from; "
-			"turns TLS on",
+			"PEM file with the authorities of the broker's certificate; turns TLS on",
 			.min = 0),
 	ROW("MANAGER_MQTT_TLS_CLIENT_CERT", "mqtt-tls-client-cert", TEXT, mqtt_cert, NULL,
 			"PEM file with a certificate for the broker; turns TLS on", .min = 0),

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proplet/settings.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -31,9 +29,7 @@ static const struct setting rows[] = {
 	ROW("PROPLET_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
 			"the broker", .required = true),
 	ROW("PROPLET_MQTT_TLS_CA_CERT", "mqtt-tls-ca-cert", TEXT, mqtt_ca, NULL,
-			"PEM file with the authorities that the broker's certificate may come "
-			"from; "
-			"turns TLS on",
+			"PEM file with the authorities of the broker's certificate; turns TLS on",
 			.min = 0),
 	ROW("PROPLET_MQTT_TLS_CLIENT_CERT", "mqtt-tls-client-cert", TEXT, mqtt_cert, NULL,
 			"PEM file with a certificate for the broker; turns TLS on", .min = 0),
@@ -96,7 +92,9 @@ static const struct setting rows[] = {
 	ROW("PROPLET_FETCH_CA", "fetch-ca", TEXT, fetch_ca, NULL,
 			"file with the certificates (PEM) that vouch for them; default: the "
 			"system's",
-			.min = 0),
+			.alias = { "PROPLET_HTTP_TLS_CA_CERT" }),
+	ROW("PROPLET_HTTP_TLS_INSECURE_SKIP_VERIFY", NULL, BOOL, fetch_insecure, NULL,
+			"refused: web servers are always verified", .min = 0),
 	ROW("PROPLET_FETCH_TIMEOUT", "fetch-timeout", DURATION, fetch_ms, "300",
 			"how long such a fetch may take", .min = 100, .max = 86400000),
 	ROW("PROPLET_STATE_DIR", "state-dir", TEXT, state_dir, NULL,
@@ -134,21 +132,32 @@ static bool check_list(const char *text, char separator, const char *name,
 	return ok;
 }
 
+/* `wrong`: somebody wants a server to be taken unverified. */
+static bool refuse_insecure(
+		bool wrong, const char *what, const char *name, const char *ca, struct error *err) {
+	return !wrong || error_set(err, ERROR_INVALID,
+					 "setting %s: the %s is always verified; set %s to the "
+					 "certificate of its authority (its own one, if it is "
+					 "self-signed), and remove this setting",
+					 name, what, ca);
+}
+
 static bool read_mqtt_tls(struct proplet_settings *settings, struct error *err) {
 	const struct tls_files files = {
 		.ca = { "PROPLET_MQTT_TLS_CA_CERT", settings->mqtt_ca },
 		.cert = { "PROPLET_MQTT_TLS_CLIENT_CERT", settings->mqtt_cert },
 		.key = { "PROPLET_MQTT_TLS_CLIENT_KEY", settings->mqtt_key },
 	};
-	if (settings->mqtt_insecure) {
-		return error_set(err, ERROR_INVALID,
-				"setting PROPLET_MQTT_TLS_INSECURE_SKIP_VERIFY: the broker is "
-				"always "
-				"verified; set PROPLET_MQTT_TLS_CA_CERT to the certificate of its "
-				"authority (its own one, if it is self-signed), and remove this "
-				"setting");
-	}
-	return tls_read(&files, &settings->mqtt_tls, err);
+	return refuse_insecure(settings->mqtt_insecure, "broker",
+			       "PROPLET_MQTT_TLS_INSECURE_SKIP_VERIFY", files.ca.setting, err) &&
+	       tls_read(&files, &settings->mqtt_tls, err);
+}
+
+static bool read_fetch_tls(struct proplet_settings *settings, struct error *err) {
+	const struct tls_files files = { .ca = { "PROPLET_FETCH_CA", settings->fetch_ca } };
+	return refuse_insecure(settings->fetch_insecure, "web server",
+			       "PROPLET_HTTP_TLS_INSECURE_SKIP_VERIFY", files.ca.setting, err) &&
+	       tls_read(&files, &settings->fetch_tls, err);
 }
 
 static bool check(struct proplet_settings *settings, struct error *err) {
@@ -161,10 +170,6 @@ static bool check(struct proplet_settings *settings, struct error *err) {
 				"setting PROPLET_CLIENT_ID: 1 to 128 characters, no spaces, '/', "
 				"'+' or '#'");
 	}
-	if (settings->fetch_ca != NULL && access(settings->fetch_ca, R_OK) != 0) {
-		return error_errno(err, errno, "setting PROPLET_FETCH_CA: reading %s",
-				settings->fetch_ca);
-	}
 	log_set_level(level);
 	if (settings->config != NULL) {
 		log_info("settings read file=%s section=%s", settings->config, settings->section);
@@ -172,7 +177,7 @@ static bool check(struct proplet_settings *settings, struct error *err) {
 	return check_list(settings->fetch_hosts, ',', "PROPLET_FETCH_HOSTS", download_check_hosts,
 			       err) &&
 	       check_list(settings->dirs, ':', "PROPLET_DIRS", dirs_check, err) &&
-	       read_mqtt_tls(settings, err);
+	       read_mqtt_tls(settings, err) && read_fetch_tls(settings, err);
 }
 
 enum settings_outcome proplet_settings_load(
@@ -187,5 +192,6 @@ enum settings_outcome proplet_settings_load(
 
 void proplet_settings_finish(struct proplet_settings *settings) {
 	tls_finish(&settings->mqtt_tls);
+	tls_finish(&settings->fetch_tls);
 	settings_finish(&table, settings);
 }

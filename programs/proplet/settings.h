@@ -16,8 +16,10 @@ struct proplet_settings {
 	char *mqtt_ca, *mqtt_cert, *mqtt_key; /* paths */
 	bool mqtt_insecure;                   /* refused */
 	struct tls_parts mqtt_tls;            /* what is in them */
-	char *space, *external, *dirs, *fetch_hosts, *fetch_ca, *state_dir, *description, *tags,
-			*location;
+	char *fetch_hosts, *fetch_ca;
+	bool fetch_insecure;        /* refused */
+	struct tls_parts fetch_tls; /* what is in fetch_ca */
+	char *space, *external, *dirs, *state_dir, *description, *tags, *location;
 	uint64_t interval_ms, fetch_ms, slots, cache_bytes, module_max, compile_ms;
 	uint64_t compile_memory, compile_cpu_ms;
 	uint64_t pulls, pull_ms, metrics_ms;

@@ -52,7 +52,7 @@ static bool bring(const struct worker *worker, const char *url, struct run_stop 
 	}
 	const struct download_options options = { .url = url,
 		.hosts = &hosts,
-		.ca_file = worker->settings->fetch_ca,
+		.ca = worker->settings->fetch_tls.ca,
 		.timeout_ms = worker->settings->fetch_ms };
 	struct download *download = download_create(&options, err);
 	bool ok = download != NULL && run_download(download, stop, wasm, err);
