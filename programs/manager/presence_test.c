@@ -243,6 +243,23 @@ static void a_stop_is_repeated_while_it_runs(void **state) {
 	expect(m, id, TASK_COMPLETED, NULL); /* it was faster */
 }
 
+/* A batch that fails takes memory back to what the store has; what was heard stays heard. */
+static void what_was_heard_stays_heard(void **state) {
+	struct manager *m = *state;
+	struct error err;
+	size_t total;
+	announce(m, "p1");
+	hear(m, "{\"proplet_id\":\"p1\",\"boot\":\"" BOOT "\",\"memory_free_bytes\":7}");
+	next_batch(m);
+	manager_forget(m);
+	assert_true(manager_recover(m, &err));
+	const struct proplet *proplet = workers_find(m, "p1")->proplet;
+	assert_true(proplet_alive(proplet, m->now_ms));
+	assert_int_equal(proplet->memory_free_bytes, 7);
+	json_decref(proplet_history(proplet, 0, 10, &total));
+	assert_int_equal(total, 2);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_MANAGER(running_is_said),
@@ -259,6 +276,7 @@ int main(void) {
 		WITH_MANAGER(silence_for_three_intervals),
 		WITH_MANAGER(strays_are_stopped_and_let_go),
 		WITH_MANAGER(a_stop_is_repeated_while_it_runs),
+		WITH_MANAGER(what_was_heard_stays_heard),
 	};
 	return cmocka_run_group_tests_name("manager/presence", tests, NULL, NULL);
 }

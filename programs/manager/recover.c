@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the store to memory: at the start, and after a commit that failed. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -30,6 +31,8 @@ static void remember(struct manager *m, struct map *before) {
 			worker->proplet->offline = old->offline;
 			worker->proplet->heard_ms = old->heard_ms;
 			worker->proplet->memory_free_bytes = old->memory_free_bytes;
+			worker->proplet->beat_count = old->beat_count;
+			memcpy(worker->proplet->beats, old->beats, sizeof(old->beats));
 		}
 	}
 }
