@@ -115,3 +115,19 @@ def test_what_a_chip_cannot_take_goes_elsewhere(stack, chip, fields, module, say
         stack.rest.start(task["id"])
         elsewhere.wait_start(task["id"])
     assert not [c for c in chip.started if c["proplet_id"] == "chip-1"]  # it hears everything
+
+
+def test_a_chip_runs_what_was_sent_to_another(stack, chip):
+    """It looks at no name, and says none: its result is not that worker's."""
+    with Bus(stack, "old-one") as bus:
+        peer = Peer(bus).announce()
+        task_id = start(stack, inputs=["20", "22"], proplet_id="old-one")
+        peer.wait_start(task_id)
+        chip.wait_start(task_id)
+        chip.answer(task_id, "0")
+        bus.say("control/proplet/alive", {"proplet_id": "marker"})  # read after that
+        wait_until(lambda: stack.proplet_view("marker"), 5, "the marker")
+        assert stack.rest.task(task_id)["state"] == RUNNING
+        bus.say("control/proplet/results", {"task_id": task_id, "proplet_id": "old-one",
+                                            "results": "42", "error": None})
+        assert stack.rest.wait(task_id)["results"] == "42"

@@ -407,13 +407,21 @@ void command_finish(struct command *command) {
 /* --- results -----------------------------------------------------------------------------------
  */
 
+/* Federated learning: the name is in the result. */
+static bool read_inner_name(struct report *r, struct error *err) {
+	if (r->proplet_id != NULL || !json_is_object(r->outcome.results)) {
+		return true;
+	}
+	return member_text(r->outcome.results, "proplet_id", MESSAGE_ID_MAX, &r->proplet_id, err);
+}
+
 static bool read_report(const json_t *object, struct report *r, struct error *err) {
 	return member_short(object, "task_id", r->task_id, sizeof(r->task_id), err) &&
 	       need("task_id", r->task_id[0] != 0, err) &&
 	       member_u64(object, "attempt", 0, INT64_MAX, &r->attempt, err) &&
 	       member_text(object, "proplet_id", MESSAGE_ID_MAX, &r->proplet_id, err) &&
 	       member_short(object, "boot", r->boot, sizeof(r->boot), err) &&
-	       outcome_read(&r->outcome, object, err);
+	       outcome_read(&r->outcome, object, err) && read_inner_name(r, err);
 }
 
 bool report_decode(struct report *report, struct bytes payload, struct error *err) {

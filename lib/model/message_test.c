@@ -281,8 +281,30 @@ static void results_of_every_worker(void **state) {
 			     "\"started_at\":{\"secs_since_epoch\":5,\"nanos_since_epoch\":6}}"),
 			&err));
 	assert_true(json_is_object(in.outcome.results));
+	assert_null(in.proplet_id);
 	assert_int_equal(in.outcome.started_at, 5000000006);
 	report_finish(&in);
+}
+
+/* Federated learning: what a worker learnt names it, the message does not. */
+static void a_name_inside_the_result(void **state) {
+	(void)state;
+	static const struct {
+		const char *json, *name;
+	} rows[] = {
+		{ "{\"task_id\":\"t\",\"results\":{\"proplet_id\":\"p\"}}", "p" },
+		{ "{\"task_id\":\"t\",\"proplet_id\":\"q\",\"results\":{\"proplet_id\":\"p\"}}",
+				"q" },
+		{ "{\"task_id\":\"t\",\"results\":{\"proplet_id\":null}}", NULL },
+		{ "{\"task_id\":\"t\",\"results\":\"{}\"}", NULL },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct report in;
+		struct error err;
+		assert_true(report_decode(&in, text(rows[i].json), &err));
+		assert_true(str_equal(in.proplet_id, rows[i].name));
+		report_finish(&in);
+	}
 }
 
 static void output_that_is_no_text_comes_whole(void **state) {
@@ -377,6 +399,7 @@ int main(void) {
 		cmocka_unit_test(the_largest_module_for_a_chip),
 		cmocka_unit_test(a_stop_has_a_name_and_a_state),
 		cmocka_unit_test(results_of_every_worker),
+		cmocka_unit_test(a_name_inside_the_result),
 		cmocka_unit_test(output_that_is_no_text_comes_whole),
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(image_chunks),

@@ -24,8 +24,8 @@ static const struct task *task_of(struct manager *m, const struct metrics *metri
 	if (live == NULL || live->task->queued || live->task->at.proplet_id == NULL) {
 		return NULL;
 	}
-	bool old = live->task->at.boot[0] == 0;
-	bool its = from != NULL ? str_equal(from, live->task->at.proplet_id) : old;
+	bool its = from != NULL ? str_equal(from, live->task->at.proplet_id)
+				: live->worker != NULL && proplet_is_chip(live->worker->proplet);
 	return its ? live->task : NULL;
 }
 

@@ -243,6 +243,42 @@ static void a_stop_is_repeated_while_it_runs(void **state) {
 	expect(m, id, TASK_COMPLETED, NULL); /* it was faster */
 }
 
+/* To a worker of the old form that gets the module itself. */
+static struct live *start_image(struct manager *m, const char *pinned) {
+	struct error err;
+	struct task *task = make_task(m);
+	str_set(&task->work.image_url, "registry/x");
+	str_set(&task->pinned, pinned);
+	if (!tasks_start(m, task, "test", &err)) {
+		fail_msg("%s", err.message);
+	}
+	return tasks_live(m, task->id);
+}
+
+/* Chips run what was sent to others, and do not say who they are. */
+static void results_without_a_name(void **state) {
+	struct manager *m = *state;
+	hear(m, "{\"proplet_id\":\"old\",\"metadata\":{\"os\":\"linux\"}}");
+	hear(m, "{\"proplet_id\":\"old\",\"status\":\"alive\"}");
+	struct live *live = start_image(m, "old");
+	report(m, live->task->id, "\"results\":\"1\"");
+	assert_int_equal(m->finished.count, 1); /* nobody else could have said it */
+	hear(m, "{\"proplet_id\":\"chip\",\"metadata\":{\"os\":\"zephyr\"}}");
+	hear(m, "{\"proplet_id\":\"chip\",\"status\":\"alive\"}");
+	live = start_image(m, "old");
+	report(m, live->task->id, "\"results\":\"2\"");
+	assert_int_equal(m->finished.count, 1);
+	report(m, live->task->id, "\"proplet_id\":\"old\",\"results\":\"3\"");
+	assert_int_equal(m->finished.count, 2);
+	live = start_image(m, "chip");
+	report(m, live->task->id, "\"results\":\"4\"");
+	assert_int_equal(m->finished.count, 3);
+	live = start_image(m, "old");
+	hear(m, "{\"proplet_id\":\"chip\",\"status\":\"offline\"}");
+	report(m, live->task->id, "\"results\":\"5\"");
+	assert_int_equal(m->finished.count, 4);
+}
+
 /* A batch that fails takes memory back to what the store has; what was heard stays heard. */
 static void what_was_heard_stays_heard(void **state) {
 	struct manager *m = *state;
@@ -277,6 +313,7 @@ int main(void) {
 		WITH_MANAGER(strays_are_stopped_and_let_go),
 		WITH_MANAGER(a_stop_is_repeated_while_it_runs),
 		WITH_MANAGER(what_was_heard_stays_heard),
+		WITH_MANAGER(results_without_a_name),
 	};
 	return cmocka_run_group_tests_name("manager/presence", tests, NULL, NULL);
 }

@@ -9,12 +9,31 @@
 #include "manager/tasks.h"
 #include "manager/workers.h"
 
+static bool chip_is_near(const struct manager *m) {
+	const char *id;
+	void *value;
+	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
+		const struct proplet *proplet = ((const struct worker *)value)->proplet;
+		if (proplet_is_chip(proplet) && proplet_alive(proplet, m->now_ms)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Some old workers do not say who they are. Chips never do, and run whatever they hear, also what
+ * was sent to another worker: so while there is one, such words are taken only for its attempts. */
+static bool may_be_nameless(const struct manager *m, const struct live *live) {
+	return live->task->at.boot[0] == 0 && live->worker != NULL &&
+	       (proplet_is_chip(live->worker->proplet) || !chip_is_near(m));
+}
+
 /* True if who says it is who the attempt was sent to. Old workers say neither boot nor attempt. */
-static bool from_its_worker(const struct live *live, const char *proplet_id, const char *boot,
-		uint64_t attempt) {
+static bool from_its_worker(const struct manager *m, const struct live *live,
+		const char *proplet_id, const char *boot, uint64_t attempt) {
 	const struct task *task = live->task;
 	bool old = task->at.boot[0] == 0;
-	if (task->at.proplet_id == NULL || (proplet_id == NULL && !old) ||
+	if (task->at.proplet_id == NULL || (proplet_id == NULL && !may_be_nameless(m, live)) ||
 			(proplet_id != NULL && strcmp(proplet_id, task->at.proplet_id) != 0)) {
 		return false;
 	}
@@ -80,7 +99,7 @@ void workers_report(struct manager *m, struct report *report) {
 		release(m, report);
 		return;
 	}
-	if (!from_its_worker(live, report->proplet_id, report->boot, report->attempt)) {
+	if (!from_its_worker(m, live, report->proplet_id, report->boot, report->attempt)) {
 		log_warn("a result from somebody who does not own the attempt, refused id=%s "
 			 "proplet=%s",
 				report->task_id,
@@ -113,8 +132,8 @@ static void end_unrun(struct manager *m, struct live *live, const struct notice 
 
 void workers_notice(struct manager *m, const struct notice *notice) {
 	struct live *live = tasks_live(m, notice->task_id);
-	if (live == NULL ||
-			!from_its_worker(live, notice->proplet_id, notice->boot, notice->attempt)) {
+	if (live == NULL || !from_its_worker(m, live, notice->proplet_id, notice->boot,
+					    notice->attempt)) {
 		log_debug("a notice about what is not current id=%s", notice->task_id);
 		return;
 	}
