@@ -34,7 +34,7 @@ struct deed {
 void deed_submit(struct manager *m, struct http_request *request,
 		void (*apply)(struct manager *m, struct deed *deed),
 		void (*finish)(struct deed *deed), void *data, bool reads);
-/* Puts a deed that nobody waits for; a full queue drops it (its sender repeats it). */
+/* Puts a deed that nobody waits for, however full the queue is. */
 void deed_note(struct manager *m, void (*apply)(struct manager *m, struct deed *deed),
 		void (*finish)(struct deed *deed), void *data);
 /* The answer, in apply(): takes the body over. */
