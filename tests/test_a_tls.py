@@ -420,7 +420,7 @@ def test_plain_http_to_the_tls_port(stack, papers):
 def test_https_to_a_plain_port(stack):
     stack.start_manager(ready=True)
     done = cli(stack, "health", code=6)
-    assert "begin with http://" in done.stderr, done.stderr
+    assert "begins with http://" in done.stderr, done.stderr
 
 
 def test_flags_for_tls_want_tls(stack, papers):

@@ -195,11 +195,9 @@ static void set_tls(struct http_client *client) {
 /* One of the two speaks TLS and the other one does not: it looks like anything but that. */
 static const char *advice(const struct http_client *client, CURLcode code) {
 	if (str_starts(client->base_url, "https://")) {
-		return code == CURLE_SSL_CONNECT_ERROR &&
-						       strstr(client->words, "wrong version number")
-				       ? "; it does not speak TLS there: its address may begin "
-					 "with http://"
-				       : "";
+		return code == CURLE_SSL_CONNECT_ERROR ? "; if it does not speak TLS its address "
+							 "begins with http://"
+						       : "";
 	}
 	bool silent = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
 		      code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL;

@@ -13,8 +13,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -188,19 +190,47 @@ static void plain_and_tls_do_not_mix(void **state) {
 	http_server_destroy(server);
 	server = serve(NULL);
 	status = ask("https", http_server_port(server), &trusted, text);
-	assert_asked(1, status, text, 0, "may begin with http://");
+	assert_asked(1, status, text, 0, "its address begins with http://");
 	http_server_destroy(server);
 	tls_finish(&own);
 	tls_finish(&trusted);
 }
 
-/* A handshake of one version; true if it came to an end. */
-static bool shake(uint16_t port, int version) {
+static int dial(uint16_t port) {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* Who stops in the middle of a handshake keeps nobody busy, and is dropped in the end. */
+static void half_a_handshake_costs_nothing(void **state) {
+	(void)state;
+	struct tls_parts own = parts_of(NULL, &good);
+	struct http_server *server = serve(&own);
+	int fd = dial(http_server_port(server));
+	struct timespec begin, end;
+	char byte;
+	assert_int_equal(send(fd, "\x16\x03\x01\x00\xff\x01", 6, 0), 6);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+	struct pollfd gone = { .fd = fd, .events = POLLIN };
+	assert_int_equal(poll(&gone, 1, 300), 0);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+	assert_true((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 <
+			100);
+	do { /* an alert may come before the end */
+		assert_int_equal(poll(&gone, 1, PATIENCE_MS), 1);
+	} while (recv(fd, &byte, 1, 0) > 0);
+	(void)close(fd);
+	http_server_destroy(server);
+	tls_finish(&own);
+}
+
+/* A handshake of one version; true if it came to an end. */
+static bool shake(uint16_t port, int version) {
+	int fd = dial(port);
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_security_level(context, 0); /* else this end refuses already */
 	assert_int_equal(SSL_CTX_set_min_proto_version(context, version), 1);
@@ -231,6 +261,7 @@ int main(void) {
 		cmocka_unit_test(the_client_verifies_the_server),
 		cmocka_unit_test(the_server_may_verify_its_clients),
 		cmocka_unit_test(plain_and_tls_do_not_mix),
+		cmocka_unit_test(half_a_handshake_costs_nothing),
 		cmocka_unit_test(old_versions_are_refused),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);

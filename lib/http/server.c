@@ -407,8 +407,10 @@ static unsigned thread_count(const struct http_server_options *options) {
 static struct MHD_Daemon *open_daemon(struct http_server *server, int fd) {
 	const struct http_server_options *o = &server->options;
 	struct MHD_OptionItem more[PEER_OPTIONS];
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-	flags |= peer_options(o->tls, more) ? MHD_USE_TLS : 0u;
+	unsigned flags = MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+	/* Its epoll loop turns in circles while a handshake waits for its other half. */
+	flags |= peer_options(o->tls, more) ? MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS
+					    : MHD_USE_EPOLL_INTERNAL_THREAD;
 	server->mutual = o->tls != NULL && o->tls->cert != NULL && o->tls->ca != NULL;
 	return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, fd,
 			MHD_OPTION_THREAD_POOL_SIZE, thread_count(o), MHD_OPTION_CONNECTION_LIMIT,

@@ -290,10 +290,9 @@ static void raw(const char *bytes, size_t size, char *answer, size_t room) {
 	size_t used = 0;
 	dial(&line);
 	say(&line, bytes, size);
-	if (line.tls != NULL) {
-		(void)SSL_shutdown(line.tls);
+	if (line.tls == NULL) { /* a TLS connection is closed as a whole */
+		(void)shutdown(line.fd, SHUT_WR);
 	}
-	(void)shutdown(line.fd, SHUT_WR);
 	for (ssize_t n; used < room - 1 && (n = hear(&line, answer + used, room - 1 - used)) > 0;) {
 		used += (size_t)n;
 	}
