@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Components: programs and functions with typed arguments, by hand and as Rust's tools make them."""
 import json
+import os
+import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +97,61 @@ def test_a_stop(rest, engine, word):
 def test_the_wall_limit_ends_a_sleep(rest):
     done = rest.run("probe", component("probe"), inputs=["sleep"], limits={"wall_seconds": 1})
     assert done["state"] == FAILED and "limit of 1" in done["error"], done
+
+
+@pytest.fixture(name="shelf")
+def shelf_fixture(stack):
+    """A worker that offers in, out and nothing else; beside them lies a secret."""
+    for name in ("in", "out", "hidden"):
+        (stack.folder / name).mkdir()
+    (stack.folder / "in" / "data").write_text("x" * 100000)
+    (stack.folder / "hidden" / "secret").write_text("secret")
+    (stack.folder / "out" / "way").symlink_to("../hidden")
+    stack.start(PROPLET_DIRS=f"{stack.folder}/in=ro:{stack.folder}/out")
+    return stack
+
+
+def dirs(stack):
+    return [{"host": f"{stack.folder}/in", "guest": "/in"},
+            {"host": f"{stack.folder}/out", "guest": "/out", "write": True}]
+
+
+def held(stack):
+    """What the worker has open below its directories."""
+    links = [os.path.realpath(link) for link in Path(f"/proc/{stack.proplet().pid}/fd").iterdir()]
+    return [link for link in links if link.startswith((f"{stack.folder}/in", f"{stack.folder}/out"))]
+
+
+def test_files(shelf):
+    """Everything that a library does with files, and what it must not; nothing is left open."""
+    out = shelf.folder / "out"
+    for engine in ENGINES:
+        done = shelf.rest.run("shelf", component("shelf"), engine=engine, dirs=dirs(shelf))
+        assert done["state"] == COMPLETED, done
+        assert lines(done["stdout"]) == {
+            "data": "100000 100000", "same": "true", "copy": "100000", "log": "first second third!",
+            "both": "6789 012abc67", "time": "true",
+            "list": '["a/", "log", "way"] ["b/", "moved", "two"]', "hundred": "100",
+            "way": "PermissionDenied", "up": "PermissionDenied", "link": "../hidden",
+            "etc": "NotFound", "gone": "NotFound", "again": "AlreadyExists", "new": "AlreadyExists",
+            "full": "Some(55)", "file": "NotADirectory", "folder": "IsADirectory",
+            "readonly": "ReadOnlyFilesystem", "make": "ReadOnlyFilesystem",
+            "remove": "ReadOnlyFilesystem", "hard": "Unsupported", "held": "true", "after": "19",
+            "left": '["a/", "log", "way"] ["b/", "two"]'}, done["stdout"]
+        assert (out / "a" / "b" / "one").read_text() == "x" * 100000
+        assert (out / "log").read_text() == "first second third!"
+        shutil.rmtree(out / "a")
+        (out / "log").unlink()
+        assert held(shelf) == []
+    assert (shelf.folder / "in" / "data").read_text() == "x" * 100000
+    assert (shelf.folder / "hidden" / "secret").read_text() == "secret"
+
+
+def test_no_directory_without_asking(shelf):
+    done = shelf.rest.run("shelf", component("shelf"))
+    assert done["state"] == FAILED and "NotFound" in done["stderr"], done
+    done = shelf.rest.run("shelf", component("shelf"), dirs=[{"host": f"{shelf.folder}/hidden"}])
+    assert done["state"] == FAILED and "not on this worker's list" in done["error"], done
 
 
 SQUARE = "[{x: 0, y: 0}, {x: 2, y: 0}, {x: 2, y: 2, label: \"far\"}, {x: 0, y: 2}]"

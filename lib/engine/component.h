@@ -45,10 +45,3 @@ bool host_offers(const char *interface, size_t size); /* "wasi:cli/exit@0.2.3" *
 bool host_function(wasmtime_component_linker_instance_t *to, const char *interface,
 		size_t interface_size, const char *name, size_t size);
 bool host_resource(wasmtime_component_linker_instance_t *to, const char *name, size_t size);
-
-/* The moments that a guest may wait for; what stands for one is its place. */
-enum { POLLABLES_MAX = 4096 };
-struct pollables {
-	uint64_t at_ns[POLLABLES_MAX]; /* CLOCK_MONOTONIC; 0: always ready */
-	bool used[POLLABLES_MAX];
-};

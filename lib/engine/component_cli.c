@@ -56,11 +56,6 @@ wasmtime_error_t *host_nothing(struct host_call *call) {
 	return NULL;
 }
 
-wasmtime_error_t *host_no_items(struct host_call *call) {
-	*call->result = host_bytes(NULL, 0);
-	return NULL;
-}
-
 static wasmtime_error_t *leave(struct guest *guest, int code) {
 	guest->end = GUEST_EXITED;
 	guest->result->exit_code = code;
@@ -75,28 +70,17 @@ wasmtime_error_t *host_exit_with_code(struct host_call *call) {
 	return leave(call->guest, call->args[0].of.u8);
 }
 
-static void give_datetime(struct host_call *call, const struct timespec *time) {
-	wasmtime_component_valrecord_t record;
-	wasmtime_component_valrecord_new_uninit(&record, 2);
-	wasm_byte_vec_new(&record.data[0].name, strlen("seconds"), "seconds");
-	record.data[0].val = host_u64((uint64_t)time->tv_sec);
-	wasm_byte_vec_new(&record.data[1].name, strlen("nanoseconds"), "nanoseconds");
-	record.data[1].val = (host_val_t){ .kind = WASMTIME_COMPONENT_U32,
-		.of.u32 = (uint32_t)time->tv_nsec };
-	*call->result = (host_val_t){ .kind = WASMTIME_COMPONENT_RECORD, .of.record = record };
-}
-
 wasmtime_error_t *host_wall_now(struct host_call *call) {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	give_datetime(call, &now);
+	*call->result = host_datetime((uint64_t)now.tv_sec, (uint32_t)now.tv_nsec);
 	return NULL;
 }
 
 wasmtime_error_t *host_wall_resolution(struct host_call *call) {
 	struct timespec step;
 	clock_getres(CLOCK_REALTIME, &step);
-	give_datetime(call, &step);
+	*call->result = host_datetime((uint64_t)step.tv_sec, (uint32_t)step.tv_nsec);
 	return NULL;
 }
 

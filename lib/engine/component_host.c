@@ -8,8 +8,9 @@
 #include "base/mem.h"
 
 /*
- * Parameters: p pollable, P list of them, i input-stream, o output-stream, n network, u u64, b u8,
- * r result, d list<u8>, * anything that is not looked at.
+ * Parameters: p pollable, P list of them, i input-stream, o output-stream, D descriptor, L
+ * directory-entry-stream, E error, n network, u u64, b u8, s string, r result, d list<u8>, F flags,
+ * * anything that is not looked at, or by the function itself.
  */
 struct host_entry {
 	const char *interface, *name, *takes;
@@ -33,7 +34,7 @@ static const struct host_entry entries[] = {
 	{ "cli/terminal-stderr", "get-terminal-stderr", "", true, host_nothing },
 	{ "cli/terminal-input", NULL, NULL, false, NULL },
 	{ "cli/terminal-output", NULL, NULL, false, NULL },
-	{ "io/error", "[method]error.to-debug-string", NULL, false, NULL },
+	{ "io/error", "[method]error.to-debug-string", "E", true, host_error_text },
 	{ "io/poll", "[method]pollable.ready", "p", true, host_ready },
 	{ "io/poll", "[method]pollable.block", "p", false, host_block },
 	{ "io/poll", "poll", "P", true, host_poll },
@@ -64,8 +65,38 @@ static const struct host_entry entries[] = {
 	{ "random/insecure", "get-insecure-random-bytes", "u", true, host_random_bytes },
 	{ "random/insecure", "get-insecure-random-u64", "", true, host_random_u64 },
 	{ "random/insecure-seed", "insecure-seed", "", true, host_random_pair },
-	{ "filesystem/types", "filesystem-error-code", "*", true, host_nothing },
-	{ "filesystem/preopens", "get-directories", "", true, host_no_items },
+	{ "filesystem/preopens", "get-directories", "", true, host_directories },
+	{ "filesystem/types", "filesystem-error-code", "E", true, host_error_code },
+#define DESCRIPTOR "filesystem/types", "[method]descriptor."
+	{ DESCRIPTOR "read-via-stream", "Du", true, host_file_read_stream },
+	{ DESCRIPTOR "write-via-stream", "Du", true, host_file_write_stream },
+	{ DESCRIPTOR "append-via-stream", "D", true, host_file_append_stream },
+	{ DESCRIPTOR "advise", "Duu*", true, host_file_advise },
+	{ DESCRIPTOR "sync", "D", true, host_file_sync },
+	{ DESCRIPTOR "sync-data", "D", true, host_file_sync_data },
+	{ DESCRIPTOR "get-flags", "D", true, host_file_flags },
+	{ DESCRIPTOR "get-type", "D", true, host_file_type },
+	{ DESCRIPTOR "set-size", "Du", true, host_file_set_size },
+	{ DESCRIPTOR "set-times", "D**", true, host_file_set_times },
+	{ DESCRIPTOR "read", "Duu", true, host_file_read },
+	{ DESCRIPTOR "write", "Ddu", true, host_file_write },
+	{ DESCRIPTOR "read-directory", "D", true, host_file_entries },
+	{ DESCRIPTOR "stat", "D", true, host_file_stat },
+	{ DESCRIPTOR "is-same-object", "DD", true, host_file_same },
+	{ DESCRIPTOR "metadata-hash", "D", true, host_file_hash },
+	{ DESCRIPTOR "create-directory-at", "Ds", true, host_path_create_directory },
+	{ DESCRIPTOR "remove-directory-at", "Ds", true, host_path_remove_directory },
+	{ DESCRIPTOR "unlink-file-at", "Ds", true, host_path_unlink },
+	{ DESCRIPTOR "rename-at", "DsDs", true, host_path_rename },
+	{ DESCRIPTOR "readlink-at", "Ds", true, host_path_readlink },
+	{ DESCRIPTOR "link-at", "DFsDs", true, host_path_link },
+	{ DESCRIPTOR "symlink-at", "Dss", true, host_path_link },
+	{ DESCRIPTOR "stat-at", "DFs", true, host_path_stat },
+	{ DESCRIPTOR "set-times-at", "DFs**", true, host_path_set_times },
+	{ DESCRIPTOR "open-at", "DFsFF", true, host_path_open },
+	{ DESCRIPTOR "metadata-hash-at", "DFs", true, host_path_hash },
+	{ "filesystem/types", "[method]directory-entry-stream.read-directory-entry", "L", true,
+			host_file_next_entry },
 	{ "sockets/network", "network-error-code", "*", true, host_nothing },
 	{ "sockets/instance-network", "instance-network", "", true, host_network },
 	{ "sockets/ip-name-lookup", "resolve-addresses", "n*", true, host_access_denied },
@@ -75,24 +106,25 @@ static const struct host_entry entries[] = {
 	{ "sockets/udp-create-socket", "create-udp-socket", "*", true, host_access_denied },
 };
 
-static const struct {
+static const struct host_resource {
 	const char *name;
 	enum host_type type;
+	void (*drop)(struct guest *guest, uint32_t number);
 } resources[] = {
-	{ "pollable", HOST_POLLABLE },
-	{ "input-stream", HOST_INPUT },
-	{ "output-stream", HOST_OUTPUT },
-	{ "network", HOST_NETWORK },
-	{ "error", HOST_NO_TYPE },
-	{ "terminal-input", HOST_NO_TYPE },
-	{ "terminal-output", HOST_NO_TYPE },
-	{ "descriptor", HOST_NO_TYPE },
-	{ "directory-entry-stream", HOST_NO_TYPE },
-	{ "tcp-socket", HOST_NO_TYPE },
-	{ "udp-socket", HOST_NO_TYPE },
-	{ "incoming-datagram-stream", HOST_NO_TYPE },
-	{ "outgoing-datagram-stream", HOST_NO_TYPE },
-	{ "resolve-address-stream", HOST_NO_TYPE },
+	{ "pollable", HOST_POLLABLE, host_drop_pollable },
+	{ "input-stream", HOST_INPUT, host_drop_stream },
+	{ "output-stream", HOST_OUTPUT, host_drop_stream },
+	{ "directory-entry-stream", HOST_ENTRIES, host_drop_stream },
+	{ "descriptor", HOST_DESCRIPTOR, host_drop_descriptor },
+	{ "error", HOST_ERROR, NULL },
+	{ "network", HOST_NETWORK, NULL },
+	{ "terminal-input", HOST_NO_TYPE, NULL },
+	{ "terminal-output", HOST_NO_TYPE, NULL },
+	{ "tcp-socket", HOST_NO_TYPE, NULL },
+	{ "udp-socket", HOST_NO_TYPE, NULL },
+	{ "incoming-datagram-stream", HOST_NO_TYPE, NULL },
+	{ "outgoing-datagram-stream", HOST_NO_TYPE, NULL },
+	{ "resolve-address-stream", HOST_NO_TYPE, NULL },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -188,16 +220,33 @@ static bool take_any(struct host_call *call, host_val_t *value) {
 	return true;
 }
 
-static bool take_arg(struct host_call *call, host_val_t *value, char type) {
-	switch (type) {
-	case 'p': return take_resource(call, value, HOST_POLLABLE);
-	case 'i': return take_resource(call, value, HOST_INPUT);
-	case 'o': return take_resource(call, value, HOST_OUTPUT);
-	case 'n': return take_resource(call, value, HOST_NETWORK);
+static const struct {
+	char letter;
+	enum host_type type;
+} resource_letters[] = { { 'p', HOST_POLLABLE }, { 'i', HOST_INPUT }, { 'o', HOST_OUTPUT },
+	{ 'D', HOST_DESCRIPTOR }, { 'L', HOST_ENTRIES }, { 'E', HOST_ERROR },
+	{ 'n', HOST_NETWORK } };
+
+static const struct {
+	char letter;
+	wasmtime_component_valkind_t kind;
+} kind_letters[] = { { 'u', WASMTIME_COMPONENT_U64 }, { 'b', WASMTIME_COMPONENT_U8 },
+	{ 's', WASMTIME_COMPONENT_STRING }, { 'r', WASMTIME_COMPONENT_RESULT },
+	{ 'F', WASMTIME_COMPONENT_FLAGS } };
+
+static bool take_arg(struct host_call *call, host_val_t *value, char letter) {
+	for (size_t i = 0; i < COUNT(resource_letters); i++) {
+		if (resource_letters[i].letter == letter) {
+			return take_resource(call, value, resource_letters[i].type);
+		}
+	}
+	for (size_t i = 0; i < COUNT(kind_letters); i++) {
+		if (kind_letters[i].letter == letter) {
+			return value->kind == kind_letters[i].kind;
+		}
+	}
+	switch (letter) {
 	case 'P': return take_pollables(call, value);
-	case 'u': return value->kind == WASMTIME_COMPONENT_U64;
-	case 'b': return value->kind == WASMTIME_COMPONENT_U8;
-	case 'r': return value->kind == WASMTIME_COMPONENT_RESULT;
 	case 'd': return is_bytes(value);
 	default: return take_any(call, value);
 	}
@@ -247,7 +296,7 @@ static wasmtime_error_t *enter_nothing(void *data, wasmtime_context_t *context,
 	(void)count;
 	(void)results;
 	(void)result_count;
-	return wasmtime_error_new("there are no directories and no sockets for components");
+	return wasmtime_error_new("there are no sockets");
 }
 
 /* --- linking ------------------------------------------------------------------------------------
@@ -275,7 +324,7 @@ static const struct host_entry *entry_of(
 /* True for a method in an interface whose resources nobody has. */
 static bool out_of_reach(
 		const char *interface, size_t interface_size, const char *name, size_t size) {
-	static const char *const interfaces[] = { "filesystem/types", "sockets/tcp", "sockets/udp",
+	static const char *const interfaces[] = { "sockets/tcp", "sockets/udp",
 		"sockets/ip-name-lookup" };
 	static const char method[] = "[method]";
 	for (size_t i = 0; i < COUNT(interfaces); i++) {
@@ -304,16 +353,11 @@ bool host_function(wasmtime_component_linker_instance_t *to, const char *interfa
 			       to, name, size, enter_nothing, NULL, NULL));
 }
 
-static wasmtime_error_t *drop_nothing(void *data, wasmtime_context_t *context, uint32_t number) {
-	(void)data;
-	(void)context;
-	(void)number;
-	return NULL;
-}
-
-static wasmtime_error_t *drop_pollable(void *data, wasmtime_context_t *context, uint32_t number) {
-	(void)data;
-	host_drop_pollable(wasmtime_context_get_data(context), number);
+static wasmtime_error_t *drop(void *data, wasmtime_context_t *context, uint32_t number) {
+	const struct host_resource *resource = data;
+	if (resource->drop != NULL) {
+		resource->drop(wasmtime_context_get_data(context), number);
+	}
 	return NULL;
 }
 
@@ -326,9 +370,7 @@ bool host_resource(wasmtime_component_linker_instance_t *to, const char *name, s
 		wasmtime_component_resource_type_t *type =
 				wasmtime_component_resource_type_new_host(resources[i].type);
 		bool ok = linked(wasmtime_component_linker_instance_add_resource(to, name, size,
-				type,
-				resources[i].type == HOST_POLLABLE ? drop_pollable : drop_nothing,
-				NULL, NULL));
+				type, drop, (void *)(uintptr_t)&resources[i], NULL));
 		wasmtime_component_resource_type_delete(type);
 		return ok;
 	}
@@ -383,8 +425,32 @@ void host_give_err(struct host_call *call, host_val_t *value) {
 	give(call, false, value);
 }
 
-void host_give_err_name(struct host_call *call, const char *name) {
-	host_val_t value = { .kind = WASMTIME_COMPONENT_ENUM };
+host_val_t host_name(wasmtime_component_valkind_t kind, const char *name) {
+	host_val_t value = { .kind = kind };
 	wasm_byte_vec_new(&value.of.enumeration, strlen(name), name);
+	return value;
+}
+
+host_val_t host_record(const struct host_field *fields, size_t count) {
+	host_val_t value = { .kind = WASMTIME_COMPONENT_RECORD };
+	wasmtime_component_valrecord_new_uninit(&value.of.record, count);
+	for (size_t i = 0; i < count; i++) {
+		wasm_byte_vec_new(&value.of.record.data[i].name, strlen(fields[i].name),
+				fields[i].name);
+		value.of.record.data[i].val = fields[i].value;
+	}
+	return value;
+}
+
+host_val_t host_datetime(uint64_t seconds, uint32_t nanoseconds) {
+	const struct host_field fields[] = {
+		{ "seconds", host_u64(seconds) },
+		{ "nanoseconds", { .kind = WASMTIME_COMPONENT_U32, .of.u32 = nanoseconds } },
+	};
+	return host_record(fields, 2);
+}
+
+void host_give_err_name(struct host_call *call, const char *name) {
+	host_val_t value = host_name(WASMTIME_COMPONENT_ENUM, name);
 	host_give_err(call, &value);
 }

@@ -5,8 +5,6 @@
 
 #include "engine/component_host.h"
 
-/* Nothing but the guest's own request is ever in the way of a stream. */
-
 wasmtime_error_t *host_stdin(struct host_call *call) {
 	return host_own(call, HOST_INPUT, 0, call->result);
 }
@@ -19,48 +17,75 @@ wasmtime_error_t *host_stderr(struct host_call *call) {
 	return host_own(call, HOST_OUTPUT, 2, call->result);
 }
 
-static void give_closed(struct host_call *call) {
+static wasmtime_error_t *give_closed(struct host_call *call) {
 	host_val_t value = { .kind = WASMTIME_COMPONENT_VARIANT };
 	wasm_byte_vec_new(&value.of.variant.discriminant, strlen("closed"), "closed");
 	host_give_err(call, &value);
+	return NULL;
 }
 
-/* Takes up to `most` bytes of standard input; false if there was nothing and something asked. */
-static bool take_input(struct guest *guest, uint64_t most, struct bytes *bytes) {
+static wasmtime_error_t *give_failed(struct host_call *call, enum wasi_errno number) {
+	static const char name[] = "last-operation-failed";
+	host_val_t value = { .kind = WASMTIME_COMPONENT_VARIANT }, reason;
+	wasmtime_error_t *error = host_own(call, HOST_ERROR, number, &reason);
+	if (error == NULL) {
+		wasm_byte_vec_new(&value.of.variant.discriminant, sizeof(name) - 1, name);
+		value.of.variant.val = wasmtime_component_val_new(&reason);
+		host_give_err(call, &value);
+	}
+	return error;
+}
+
+/* Takes up to `most` bytes of standard input. */
+static struct bytes take_stdin(struct guest *guest, size_t most) {
 	const struct bytes *input = &guest->request->input;
 	size_t left = input->size - guest->input_at;
-	size_t size = most < HOST_PIECE ? (size_t)most : HOST_PIECE;
-	size = size < left ? size : left;
-	*bytes = (struct bytes){ left != 0 ? input->data + guest->input_at : NULL, size };
+	size_t size = most < left ? most : left;
+	const struct bytes bytes = { left != 0 ? input->data + guest->input_at : NULL, size };
 	guest->input_at += size;
-	return left != 0 || most == 0;
+	return bytes;
+}
+
+/* What came of reading: bytes, which may be none, or an end that was given to the guest. */
+struct taken {
+	struct bytes bytes;
+	bool ended;
+	wasmtime_error_t *error;
+};
+
+static struct taken take_input(struct host_call *call, uint32_t stream, uint64_t asked) {
+	struct taken taken = { 0 };
+	size_t most = asked < HOST_PIECE ? (size_t)asked : HOST_PIECE;
+	enum wasi_errno bad = WASI_SUCCESS;
+	if (stream < HOST_FILE_STREAM) {
+		taken.bytes = take_stdin(call->guest, most);
+	} else {
+		taken.bytes.data = call->guest->host->memory + HOST_DATA;
+		bad = host_stream_read(call->guest, stream, most, &taken.bytes.size);
+	}
+	taken.ended = bad != WASI_SUCCESS || (taken.bytes.size == 0 && most != 0);
+	if (taken.ended) {
+		taken.error = bad != WASI_SUCCESS ? give_failed(call, bad) : give_closed(call);
+	}
+	return taken;
 }
 
 wasmtime_error_t *host_read(struct host_call *call) {
-	struct bytes bytes;
-	if (!take_input(call->guest, call->args[1].of.u64, &bytes)) {
-		give_closed(call);
-		return NULL;
+	struct taken taken = take_input(call, call->args[0].of.u32, call->args[1].of.u64);
+	if (!taken.ended) {
+		host_val_t value = host_bytes(taken.bytes.data, taken.bytes.size);
+		host_give_ok(call, &value);
 	}
-	host_val_t value = host_bytes(bytes.data, bytes.size);
-	host_give_ok(call, &value);
-	return NULL;
+	return taken.error;
 }
 
 wasmtime_error_t *host_skip(struct host_call *call) {
-	struct bytes bytes;
-	if (!take_input(call->guest, call->args[1].of.u64, &bytes)) {
-		give_closed(call);
-		return NULL;
+	struct taken taken = take_input(call, call->args[0].of.u32, call->args[1].of.u64);
+	if (!taken.ended) {
+		host_val_t value = host_u64(taken.bytes.size);
+		host_give_ok(call, &value);
 	}
-	host_val_t value = host_u64(bytes.size);
-	host_give_ok(call, &value);
-	return NULL;
-}
-
-static struct buf *output_of(const struct host_call *call) {
-	struct run_result *result = call->guest->result;
-	return call->args[0].of.u32 == 2 ? &result->stderr_bytes : &result->stdout_bytes;
+	return taken.error;
 }
 
 wasmtime_error_t *host_check_write(struct host_call *call) {
@@ -69,29 +94,46 @@ wasmtime_error_t *host_check_write(struct host_call *call) {
 	return NULL;
 }
 
-wasmtime_error_t *host_write(struct host_call *call) {
-	const wasmtime_component_vallist_t *list = &call->args[1].of.list;
-	uint8_t bytes[4096];
-	for (size_t done = 0; done < list->size;) {
-		size_t size = 0;
-		while (size < sizeof(bytes) && done < list->size) {
-			bytes[size++] = list->data[done++].of.u8;
-		}
-		guest_output(call->guest, output_of(call), bytes, size);
+/* Writes the first bytes of memory[HOST_DATA]. */
+static enum wasi_errno put_output(struct guest *guest, uint32_t stream, size_t size) {
+	struct run_result *result = guest->result;
+	if (stream >= HOST_FILE_STREAM) {
+		return host_stream_write(guest, stream, size);
+	}
+	guest_output(guest, stream == 2 ? &result->stderr_bytes : &result->stdout_bytes,
+			guest->host->memory + HOST_DATA, size);
+	return WASI_SUCCESS;
+}
+
+static wasmtime_error_t *give_written(struct host_call *call, enum wasi_errno bad) {
+	if (bad != WASI_SUCCESS) {
+		return give_failed(call, bad);
 	}
 	host_give_ok(call, NULL);
 	return NULL;
 }
 
+wasmtime_error_t *host_write(struct host_call *call) {
+	const wasmtime_component_vallist_t *list = &call->args[1].of.list;
+	uint8_t *data = call->guest->host->memory + HOST_DATA;
+	enum wasi_errno bad = WASI_SUCCESS;
+	for (size_t done = 0; done < list->size && bad == WASI_SUCCESS;) {
+		size_t size = 0;
+		while (size < HOST_PIECE && done < list->size) {
+			data[size++] = list->data[done++].of.u8;
+		}
+		bad = put_output(call->guest, call->args[0].of.u32, size);
+	}
+	return give_written(call, bad);
+}
+
 wasmtime_error_t *host_write_zeroes(struct host_call *call) {
-	static const uint8_t zeroes[HOST_PIECE];
 	uint64_t size = call->args[1].of.u64;
-	if (size > sizeof(zeroes)) {
+	if (size > HOST_PIECE) {
 		return wasmtime_error_new("more zeroes were written than check-write() allows");
 	}
-	guest_output(call->guest, output_of(call), zeroes, (size_t)size);
-	host_give_ok(call, NULL);
-	return NULL;
+	memset(call->guest->host->memory + HOST_DATA, 0, (size_t)size);
+	return give_written(call, put_output(call->guest, call->args[0].of.u32, (size_t)size));
 }
 
 wasmtime_error_t *host_flush(struct host_call *call) {
@@ -100,13 +142,18 @@ wasmtime_error_t *host_flush(struct host_call *call) {
 }
 
 wasmtime_error_t *host_splice(struct host_call *call) {
-	struct bytes bytes;
-	if (!take_input(call->guest, call->args[2].of.u64, &bytes)) {
-		give_closed(call);
-		return NULL;
+	struct taken taken = take_input(call, call->args[1].of.u32, call->args[2].of.u64);
+	if (taken.ended) {
+		return taken.error;
 	}
-	guest_output(call->guest, output_of(call), bytes.data, bytes.size);
-	host_val_t value = host_u64(bytes.size);
+	if (taken.bytes.size != 0) {
+		memmove(call->guest->host->memory + HOST_DATA, taken.bytes.data, taken.bytes.size);
+	}
+	enum wasi_errno bad = put_output(call->guest, call->args[0].of.u32, taken.bytes.size);
+	if (bad != WASI_SUCCESS) {
+		return give_failed(call, bad);
+	}
+	host_val_t value = host_u64(taken.bytes.size);
 	host_give_ok(call, &value);
 	return NULL;
 }
@@ -115,8 +162,8 @@ wasmtime_error_t *host_splice(struct host_call *call) {
  */
 
 static wasmtime_error_t *give_pollable(struct host_call *call, uint64_t at_ns) {
-	struct pollables *all = call->guest->pollables;
-	for (uint32_t i = 0; i < POLLABLES_MAX; i++) {
+	struct host_state *all = call->guest->host;
+	for (uint32_t i = 0; i < HOST_POLLABLES_MAX; i++) {
 		if (!all->used[i]) {
 			all->used[i] = true;
 			all->at_ns[i] = at_ns;
@@ -127,11 +174,11 @@ static wasmtime_error_t *give_pollable(struct host_call *call, uint64_t at_ns) {
 }
 
 void host_drop_pollable(struct guest *guest, uint32_t number) {
-	guest->pollables->used[number] = false;
+	guest->host->used[number] = false;
 }
 
 static uint64_t due(const struct host_call *call, const host_val_t *pollable) {
-	return call->guest->pollables->at_ns[pollable->of.u32];
+	return call->guest->host->at_ns[pollable->of.u32];
 }
 
 wasmtime_error_t *host_subscribe(struct host_call *call) {

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "engine/component.h"
+#include "engine/component_host.h"
+#include "engine/wasi_files.h"
 #include "engine/wave.h"
 
 /* A result's text, beside which the task's other output has its own limits. */
@@ -219,11 +220,6 @@ static bool check(struct guest *guest, struct component_call *call, struct error
 		return error_set(err, ERROR_INVALID,
 				"a fuel limit needs a module that was compiled with metering");
 	}
-	if (guest->request->dir_count != 0) {
-		return error_set(err, ERROR_INVALID,
-				"directories cannot be given to a component, only to a core "
-				"module (built for wasm32-wasip1)");
-	}
 	call->entry = component_entry(component, guest->request, err);
 	if (call->entry == NULL) {
 		return false;
@@ -292,10 +288,11 @@ bool component_run(struct module *module, const struct run_request *request, str
 		return error_set(err, ERROR_INTERRUPTED, "the run was stopped before it began");
 	}
 	CLEANUP(mem_freep) struct component_call *call = MEM_NEW(struct component_call);
-	CLEANUP(mem_freep) struct pollables *pollables = MEM_NEW(struct pollables);
-	guest.pollables = pollables;
-	bool ok = check(&guest, call, err) && guest_run(&guest, body, call, err) &&
-		  tell_result(&guest, call, err);
+	CLEANUP(mem_freep) struct host_state *host = MEM_NEW(struct host_state);
+	guest.host = host;
+	bool ok = check(&guest, call, err) && wasi_files_open(&guest, err) &&
+		  guest_run(&guest, body, call, err) && tell_result(&guest, call, err);
+	wasi_files_close(&guest);
 	drop(call);
 	return ok;
 }

@@ -190,22 +190,6 @@ static void types_without_text_are_refused(void **state) {
 			"argument 1 (`t: resource`): values of this type have no text");
 }
 
-static void directories_are_refused(void **state) {
-	(void)state;
-	struct trial trial = trial_new();
-	struct module *module = compile(ENGINE_MULTIPASS, COMPONENT_LIBRARY);
-	const struct run_dir dir = { .host = "/tmp", .guest = "/tmp" };
-	trial.request.invoke = "boom";
-	trial.request.dirs = &dir;
-	trial.request.dir_count = 1;
-	trial_run(&trial, module);
-	assert_failed(&trial, ERROR_INVALID,
-			"directories cannot be given to a component, only to a core module (built "
-			"for wasm32-wasip1)");
-	trial_finish(&trial);
-	module_destroy(module);
-}
-
 /* --- commands ----------------------------------------------------------------------------------
  */
 
@@ -411,7 +395,6 @@ int main(void) {
 		cmocka_unit_test(what_nobody_offers_is_named),
 		cmocka_unit_test(imports_of_a_wrong_type_end_the_run),
 		cmocka_unit_test(types_without_text_are_refused),
-		cmocka_unit_test(directories_are_refused),
 		cmocka_unit_test(commands_read_write_and_end),
 		cmocka_unit_test(output_is_cut_at_its_limit),
 		cmocka_unit_test(long_input_comes_in_pieces),

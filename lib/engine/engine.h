@@ -13,15 +13,14 @@
  *
  * Guests get WASI preview 1 (args, env, stdin, stdout, stderr, clocks, random, exit code, the
  * directories that their run asked for and may have) and nothing else: no sockets, no shared
- * memories. It is our own (wasi.h says why). Components get WASI 0.2 with the same in it, but no
- * directories (component_host.h); their functions take and give values as WAVE text (wave.h),
- * where a string may come without its quotes.
+ * memories. It is our own (wasi.h says why). Components get WASI 0.2 with the same in it
+ * (component_host.h); their functions take and give values as WAVE text (wave.h), where a string
+ * may come without its quotes.
  *
  * Text of a core module's values: integers in decimal or 0x hexadecimal, an i32 from -2147483648 to
  * 4294967295; results are the shortest decimal that reads back the same, "3" and "1e+21" as
- * ECMAScript, with
- * "-0", "inf", "-inf" and "nan". Fuel is counted at loops and calls only, and a trap or a bulk
- * operation may count differently in another kind.
+ * ECMAScript, with "-0", "inf", "-inf" and "nan". Fuel is counted at loops and calls only, and a
+ * trap or a bulk operation may count differently in another kind.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -52,7 +52,7 @@ struct guest {
 	struct wasi_files *files;           /* NULL: it has no directories */
 	bool command;                       /* the inputs are arguments too */
 	enum guest_end end;
-	struct pollables *pollables; /* a component's; else NULL */
+	struct host_state *host; /* a component's; else NULL */
 };
 
 /*
