@@ -134,6 +134,10 @@
 	"  (func (export \"bad-text\") (result i32) (i32.store8 (i32.const 64) (i32.const 255))"   \
 	"   (i32.store (i32.const 16) (i32.const 64)) (i32.store (i32.const 20) (i32.const 1))"    \
 	"   (i32.const 16))"                                                                       \
+	"  (func (export \"flood\") (param i32) (result i32)"                                      \
+	"   (drop (memory.grow (i32.const 20)))"                                                   \
+	"   (i32.store (i32.const 16) (i32.const 0)) (i32.store (i32.const 20) (local.get 0))"     \
+	"   (i32.const 16))"                                                                       \
 	"  (func (export \"greedy\")"                                                              \
 	"   (if (i32.eq (memory.grow (i32.const 60000)) (i32.const -1)) (then unreachable))))"     \
 	" (core instance $i (instantiate $m))"                                                     \
@@ -154,6 +158,8 @@
 	"  (canon lift (core func $i \"bad-text\") (memory (core memory $i \"memory\"))))"         \
 	" (export \"add\" (func $add)) (export \"echo\" (func $echo))"                             \
 	" (export \"points\" (func $points)) (export \"reach\" (func $reach))"                     \
+	" (func (export \"flood\") (param \"size\" u32) (result (list u8))"                        \
+	"  (canon lift (core func $i \"flood\") (memory (core memory $i \"memory\"))))"            \
 	" (export \"bad-text\" (func $bad-text))"                                                  \
 	" (func (export \"boom\") (canon lift (core func $i \"boom\")))"                           \
 	" (func (export \"down\") (canon lift (core func $i \"down\")))"                           \

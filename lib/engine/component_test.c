@@ -135,6 +135,22 @@ static void limits_hold(void **state) {
 	module_destroy(module);
 }
 
+/* Values are many times as large here as in the guest, whose memory limit does not count them. */
+static void what_is_handed_over_is_bounded(void **state) {
+	(void)state;
+	fails(COMPONENT_LIBRARY, "flood", TEXTS("1000000"), ERROR_FAILED,
+			"too much data at once: the values of a call");
+	/* This many fit, and their text does too. */
+	struct trial trial =
+			call_kind(ENGINE_MULTIPASS, COMPONENT_LIBRARY, "flood", TEXTS("300000"));
+	if (!trial.ok) {
+		fail_msg("%s", trial.err.message);
+	}
+	assert_true(strlen(trial.result.values) > 900000);
+	trial_finish(&trial);
+	fails(COMPONENT_LIBRARY, "flood", TEXTS("380000"), ERROR_TOO_LARGE, "the result as text");
+}
+
 static void what_nobody_offers_is_named(void **state) {
 	(void)state;
 	fails("(component (import \"my:store/keys@1.0.0\" (instance (export \"get\" (func))))"
@@ -392,6 +408,7 @@ int main(void) {
 		cmocka_unit_test(inputs_that_do_not_fit),
 		cmocka_unit_test(traps_say_what_and_where),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(what_is_handed_over_is_bounded),
 		cmocka_unit_test(what_nobody_offers_is_named),
 		cmocka_unit_test(imports_of_a_wrong_type_end_the_run),
 		cmocka_unit_test(types_without_text_are_refused),

@@ -206,6 +206,10 @@ static bool code_of(const char *reason, wasmtime_trap_code_t *code) {
 	return false;
 }
 
+static const char handed_over[] = "too much data at once: the values of a call, each of them 40 "
+				  "bytes and text as it is, "
+				  "may take 16 MiB";
+
 static bool out_of_fuel(const struct guest *guest, struct error *err) {
 	return error_set(err, ERROR_FAILED, "out of fuel: all %llu units were used",
 			(unsigned long long)guest->request->limits.fuel);
@@ -256,6 +260,9 @@ bool trap_set_error(const struct guest *guest, wasmtime_error_t *error, struct e
 	char reason[200];
 	wasmtime_trap_code_t code;
 	last_reason(chain, reason, sizeof(reason));
+	if (strstr(reason, "too much data is being copied") != NULL) {
+		(void)snprintf(reason, sizeof(reason), "%s", handed_over);
+	}
 	if (!code_of(reason, &code)) {
 		return tell(guest, reason, chain, err);
 	}

@@ -28,4 +28,5 @@ struct airscrew_limiter {
 	uint64_t memory_refused;     /* the sum that the last refused growth would have made; 0: none was */
 	uint64_t table_refused;
 };
+/* A component's values, in one call to us or as one result, take at most 16 MiB (not 128). */
 void airscrew_store_limit(wasmtime_store_t *store, struct airscrew_limiter *limiter);

@@ -93,6 +93,9 @@ impl ResourceLimiter for airscrew_limiter_t {
     }
 }
 
+/// What a component may hand over in one call; a byte of a list is a value of 40 bytes here.
+const HOSTCALL_BYTES: usize = 16 << 20;
+
 struct Borrowed(*mut airscrew_limiter_t);
 // The store and its limiter are used by one thread at a time, as the header demands.
 unsafe impl Send for Borrowed {}
@@ -114,4 +117,5 @@ pub unsafe extern "C" fn airscrew_store_limit(
     let store = unsafe { &mut *(store as *mut wasmtime_store_t).cast::<Store<WasmtimeStoreData>>() };
     let limiter = Borrowed(limiter);
     store.limiter(move |_| limiter.get());
+    store.set_hostcall_fuel(HOSTCALL_BYTES);
 }
