@@ -17,6 +17,7 @@ from wait import wait_until
 ADD = TOP / "examples/add/build/add.wasm"
 HELLO = TOP / "examples/hello-world/build/hello.wasm"
 CRASH = TOP / "examples/crash/build/crash.wasm"
+PATH = TOP / "examples/path/build/path.wasm"
 
 
 class Cli:
@@ -52,6 +53,14 @@ def test_run_add_with_negative_numbers(cli):
 
 def test_run_hello(cli):
     assert cli("tasks", "run", HELLO).stdout == "Hello, world!\n"
+
+
+def test_run_a_component(cli):
+    points = "[{x: 0, y: 0}, {x: 3, y: 4}]"
+    assert cli("tasks", "run", PATH, "--invoke", "length", points).stdout == "5\n"
+    assert cli("tasks", "run", PATH, "--invoke", "greet", "you").stdout == '"Hello, you"\n'
+    done = cli("tasks", "run", PATH, "--invoke", "length", "5", code=None)
+    assert done.returncode != 0 and "expected list<record { x: f64, y: f64 }>" in done.stderr, done
 
 
 def test_run_passes_the_exit_code_on(cli):

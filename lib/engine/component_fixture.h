@@ -169,3 +169,102 @@
 	" (instance $math (export \"add\" (func $add)) (export \"twice\" (func $echo)))"           \
 	" (export \"demo:lib/math@1.2.0\" (instance $math))"                                       \
 	" (export \"demo:other/math\" (instance $math)))"
+
+/*
+ * Exports `put` and `get` with a path in the first of the run's directories: put writes "hello" to
+ * a file that it may make, get gives how many bytes there are. What goes wrong is 1000 and the
+ * number of the error's name; without a directory it is 2000.
+ */
+#define COMPONENT_FILES                                                                            \
+	"(component"                                                                               \
+	" (import \"wasi:filesystem/types@0.2.3\" (instance $types"                                \
+	"  (export \"descriptor\" (type $d (sub resource)))"                                       \
+	"  (type $df0 (flags \"read\" \"write\" \"file-integrity-sync\" \"data-integrity-sync\""   \
+	"   \"requested-write-sync\" \"mutate-directory\"))"                                       \
+	"  (export \"descriptor-flags\" (type $df (eq $df0)))"                                     \
+	"  (type $pf0 (flags \"symlink-follow\")) (export \"path-flags\" (type $pf (eq $pf0)))"    \
+	"  (type $of0 (flags \"create\" \"directory\" \"exclusive\" \"truncate\"))"                \
+	"  (export \"open-flags\" (type $of (eq $of0)))"                                           \
+	"  (type $ec0 (enum \"access\" \"would-block\" \"already\" \"bad-descriptor\" \"busy\""    \
+	"   \"deadlock\" \"quota\" \"exist\" \"file-too-large\" \"illegal-byte-sequence\""         \
+	"   \"in-progress\" \"interrupted\" \"invalid\" \"io\" \"is-directory\" \"loop\""          \
+	"   \"too-many-links\" \"message-size\" \"name-too-long\" \"no-device\" \"no-entry\""      \
+	"   \"no-lock\" \"insufficient-memory\" \"insufficient-space\" \"not-directory\""          \
+	"   \"not-empty\" \"not-recoverable\" \"unsupported\" \"no-tty\" \"no-such-device\""       \
+	"   \"overflow\" \"not-permitted\" \"pipe\" \"read-only\" \"invalid-seek\""                \
+	"   \"text-file-busy\" \"cross-device\"))"                                                 \
+	"  (export \"error-code\" (type $ec (eq $ec0)))"                                           \
+	"  (export \"[method]descriptor.open-at\" (func (param \"self\" (borrow $d))"              \
+	"   (param \"path-flags\" $pf) (param \"path\" string) (param \"open-flags\" $of)"         \
+	"   (param \"flags\" $df) (result (result (own $d) (error $ec)))))"                        \
+	"  (export \"[method]descriptor.read\" (func (param \"self\" (borrow $d))"                 \
+	"   (param \"length\" u64) (param \"offset\" u64)"                                         \
+	"   (result (result (tuple (list u8) bool) (error $ec)))))"                                \
+	"  (export \"[method]descriptor.write\" (func (param \"self\" (borrow $d))"                \
+	"   (param \"buffer\" (list u8)) (param \"offset\" u64)"                                   \
+	"   (result (result u64 (error $ec)))))))"                                                 \
+	" (alias export $types \"descriptor\" (type $descriptor))"                                 \
+	" (import \"wasi:filesystem/preopens@0.2.3\" (instance $preopens"                          \
+	"  (alias outer 1 $descriptor (type $d0)) (export \"descriptor\" (type $d (eq $d0)))"      \
+	"  (export \"get-directories\" (func (result (list (tuple (own $d) string)))))))"          \
+	" (core module $memory (memory (export \"memory\") 2)"                                     \
+	"  (global $at (mut i32) (i32.const 1024))"                                                \
+	"  (func (export \"realloc\") (param i32 i32 i32 i32) (result i32) (local $p i32)"         \
+	"   (local.set $p (i32.and (i32.add (global.get $at) (i32.const 7)) (i32.const -8)))"      \
+	"   (global.set $at (i32.add (local.get $p) (local.get 3))) (local.get $p)))"              \
+	" (core instance $mem (instantiate $memory))"                                              \
+	" (core func $dirs (canon lower (func $preopens \"get-directories\")"                      \
+	"  (memory (core memory $mem \"memory\")) (realloc (core func $mem \"realloc\"))))"        \
+	" (core func $open (canon lower (func $types \"[method]descriptor.open-at\")"              \
+	"  (memory (core memory $mem \"memory\")) (realloc (core func $mem \"realloc\"))))"        \
+	" (core func $read (canon lower (func $types \"[method]descriptor.read\")"                 \
+	"  (memory (core memory $mem \"memory\")) (realloc (core func $mem \"realloc\"))))"        \
+	" (core func $write (canon lower (func $types \"[method]descriptor.write\")"               \
+	"  (memory (core memory $mem \"memory\")) (realloc (core func $mem \"realloc\"))))"        \
+	" (core func $drop (canon resource.drop $descriptor))"                                     \
+	" (core module $main"                                                                      \
+	"  (import \"h\" \"dirs\" (func $dirs (param i32)))"                                       \
+	"  (import \"h\" \"open\" (func $open (param i32 i32 i32 i32 i32 i32 i32)))"               \
+	"  (import \"h\" \"read\" (func $read (param i32 i64 i64 i32)))"                           \
+	"  (import \"h\" \"write\" (func $write (param i32 i32 i32 i64 i32)))"                     \
+	"  (import \"h\" \"drop\" (func $drop (param i32)))"                                       \
+	"  (import \"h\" \"memory\" (memory 1))"                                                   \
+	"  (data (i32.const 256) \"hello\")"                                                       \
+	"  (func $error (param $at i32) (result i32)"                                              \
+	"   (i32.add (i32.const 1000) (i32.load8_u (local.get $at))))"                             \
+	"  (func $begin (param $path i32) (param $size i32) (param $how i32) (param $flags i32)"   \
+	"   (result i32)"                                                                          \
+	"   (call $dirs (i32.const 0))"                                                            \
+	"   (if (i32.eqz (i32.load (i32.const 4))) (then (return (i32.const 2000))))"              \
+	"   (call $open (i32.load (i32.load (i32.const 0))) (i32.const 1) (local.get $path)"       \
+	"    (local.get $size) (local.get $how) (local.get $flags) (i32.const 16))"                \
+	"   (if (i32.load8_u (i32.const 16)) (then (return (call $error (i32.const 20)))))"        \
+	"   (i32.const 0))"                                                                        \
+	"  (func (export \"put\") (param $path i32) (param $size i32) (result i32) (local $bad "   \
+	"i32)"                                                                                     \
+	"   (local.set $bad (call $begin (local.get $path) (local.get $size) (i32.const 1)"        \
+	"    (i32.const 3)))"                                                                      \
+	"   (if (local.get $bad) (then (return (local.get $bad))))"                                \
+	"   (call $write (i32.load (i32.const 20)) (i32.const 256) (i32.const 5) (i64.const 0)"    \
+	"    (i32.const 32))"                                                                      \
+	"   (call $drop (i32.load (i32.const 20)))"                                                \
+	"   (if (i32.load8_u (i32.const 32)) (then (return (call $error (i32.const 40)))))"        \
+	"   (i32.wrap_i64 (i64.load (i32.const 40))))"                                             \
+	"  (func (export \"get\") (param $path i32) (param $size i32) (result i32) (local $bad "   \
+	"i32)"                                                                                     \
+	"   (local.set $bad (call $begin (local.get $path) (local.get $size) (i32.const 0)"        \
+	"    (i32.const 1)))"                                                                      \
+	"   (if (local.get $bad) (then (return (local.get $bad))))"                                \
+	"   (call $read (i32.load (i32.const 20)) (i64.const 100) (i64.const 0) (i32.const 32))"   \
+	"   (if (i32.load8_u (i32.const 32)) (then (return (call $error (i32.const 36)))))"        \
+	"   (i32.load (i32.const 40))))"                                                           \
+	" (core instance $i (instantiate $main (with \"h\" (instance"                              \
+	"  (export \"dirs\" (func $dirs)) (export \"open\" (func $open))"                          \
+	"  (export \"read\" (func $read)) (export \"write\" (func $write))"                        \
+	"  (export \"drop\" (func $drop)) (export \"memory\" (memory $mem \"memory\"))))))"        \
+	" (func (export \"put\") (param \"path\" string) (result u32)"                             \
+	"  (canon lift (core func $i \"put\") (memory (core memory $mem \"memory\"))"              \
+	"   (realloc (core func $mem \"realloc\"))))"                                              \
+	" (func (export \"get\") (param \"path\" string) (result u32)"                             \
+	"  (canon lift (core func $i \"get\") (memory (core memory $mem \"memory\"))"              \
+	"   (realloc (core func $mem \"realloc\")))))"
