@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/bulk.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "bus/fixture.h"
+#include "model/message.h"
+
+#define BOOT "0b0d9e2c-6d0f-4c9a-8d54-0f2f3f4d5e6f"
+enum { LAST = 100, SIZE = 2 * CHUNK_BYTES + LAST }; /* three chunks */
+
+struct home {
+	char folder[64];
+	struct modules *modules;
+	struct topics topics;
+	struct bulk *bulk;
+	struct bus *bus;
+	uint8_t *module;
+	char digest[DIGEST_HEX_SIZE];
+};
+
+/* A module of three chunks, all of them different. */
+static void add_module(struct home *home) {
+	static const uint8_t begin[] = "\0asm\1\0\0\0\0";
+	struct module_upload *upload = modules_begin(home->modules, SIZE);
+	struct module_info info;
+	struct error err;
+	home->module = mem_zero(SIZE, 1);
+	for (size_t i = 0; i < SIZE; i++) {
+		home->module[i] = (uint8_t)(i / 1000);
+	}
+	memcpy(home->module, begin, 9);
+	size_t content = SIZE - 12;
+	for (size_t i = 0; i < 3; i++) {
+		home->module[9 + i] = (uint8_t)((content >> (7 * i) & 0x7f) | (i < 2 ? 0x80u : 0));
+	}
+	home->module[12] = 0; /* of a section without a name */
+	assert_true(module_upload_add(upload, (struct bytes){ home->module, SIZE }, &err));
+	assert_true(module_upload_finish(upload, &info, &err));
+	module_upload_destroy(upload);
+	memcpy(home->digest, info.digest, sizeof(home->digest));
+}
+
+static int set_up(void **state) {
+	struct home *home = MEM_NEW(struct home);
+	const struct bus_options options = { .address = "127.0.0.1:1" };
+	struct error err;
+	log_set_level(LOG_ERROR);
+	(void)snprintf(home->folder, sizeof(home->folder), "/tmp/bulk_test.%d", (int)getpid());
+	home->modules = modules_open(home->folder, &err);
+	assert_non_null(home->modules);
+	assert_true(topics_init(&home->topics, "d", "c", &err));
+	home->bulk = bulk_create(&options, &home->topics, home->modules, &err);
+	assert_non_null(home->bulk);
+	home->bus = last_bus;
+	add_module(home);
+	*state = home;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where) {
+	(void)info, (void)kind, (void)where;
+	return remove(path);
+}
+
+static int tear_down(void **state) {
+	struct home *home = *state;
+	bulk_destroy(home->bulk);
+	modules_close(home->modules);
+	topics_finish(&home->topics);
+	free(home->module);
+	int code = nftw(home->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(home);
+	return code;
+}
+
+static void ask(struct home *home, const char *digest, uint32_t first, uint32_t count) {
+	struct chunk_request request = {
+		.proplet_id = (char[]){ "w" }, .boot = BOOT, .first = first, .count = count
+	};
+	memcpy(request.digest, digest, sizeof(request.digest));
+	CLEANUP(mem_freep) char *text = chunk_request_encode(&request);
+	bus_forget(home->bus);
+	bus_deliver(home->bus, home->topics.module_request,
+			(struct bytes){ (const uint8_t *)text, strlen(text) });
+}
+
+static struct chunk chunk_at(struct home *home, size_t index) {
+	const struct said said = bus_said(home->bus, index);
+	struct chunk chunk;
+	struct error err;
+	assert_string_equal(said.topic, "m/d/c/c/registry/chunk/w");
+	if (!chunk_decode(&chunk, said.payload, &err)) {
+		fail_msg("%s", err.message);
+	}
+	return chunk;
+}
+
+static void expect_chunk(struct home *home, size_t index, uint32_t number) {
+	const struct chunk chunk = chunk_at(home, index);
+	assert_string_equal(chunk.digest, home->digest);
+	assert_int_equal(chunk.module_size, SIZE);
+	assert_int_equal(chunk.index, number);
+	assert_int_equal(chunk.count, 3);
+	assert_int_equal(chunk.data.size, number == 2 ? LAST : CHUNK_BYTES);
+	assert_memory_equal(chunk.data.data, home->module + (size_t)number * CHUNK_BYTES,
+			chunk.data.size);
+}
+
+static void every_chunk_that_is_asked_for(void **state) {
+	static const struct {
+		uint32_t first, count, come;
+	} rows[] = { { 0, 3, 3 }, { 0, 1, 1 }, { 1, 1, 1 }, { 2, 1, 1 }, { 1, 2, 2 }, { 0, 8, 3 },
+		{ 2, 64, 1 }, { 3, 1, 0 }, { UINT32_MAX, 1, 0 } };
+	struct home *home = *state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ask(home, home->digest, rows[i].first, rows[i].count);
+		assert_int_equal(bus_count(home->bus), rows[i].come);
+		for (uint32_t k = 0; k < rows[i].come; k++) {
+			expect_chunk(home, k, rows[i].first + k);
+		}
+	}
+}
+
+static void a_module_that_is_not_here(void **state) {
+	struct home *home = *state;
+	char digest[DIGEST_HEX_SIZE];
+	memcpy(digest, home->digest, sizeof(digest));
+	digest[0] = digest[0] == 'a' ? 'b' : 'a';
+	ask(home, digest, 0, 8);
+	assert_int_equal(bus_count(home->bus), 1);
+	const struct chunk chunk = chunk_at(home, 0);
+	assert_string_equal(chunk.digest, digest);
+	assert_true(chunk.count == 0 && chunk.module_size == 0 && chunk.data.size == 0);
+}
+
+static void garbage_is_not_answered(void **state) {
+	struct home *home = *state;
+	static const char *const payloads[] = { "", "{", "[]", "null",
+		"{\"proplet_id\":\"w\",\"boot\":\"" BOOT "\",\"first\":0,\"count\":1}",
+		"{\"proplet_id\":\"w\",\"boot\":\"" BOOT "\",\"digest\":\"../../etc/passwd\","
+		"\"first\":0,\"count\":1}" };
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		bus_deliver(home->bus, home->topics.module_request,
+				(struct bytes){ (const uint8_t *)payloads[i],
+						strlen(payloads[i]) });
+	}
+	static const char *const ids[] = { "a/b", "+", "#" };
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		CLEANUP(mem_freep)
+		char *text = str_format("{\"proplet_id\":\"%s\",\"boot\":\"" BOOT "\",\"digest\":"
+					"\"%s\",\"first\":0,\"count\":1}",
+				ids[i], home->digest);
+		bus_deliver(home->bus, home->topics.module_request,
+				(struct bytes){ (const uint8_t *)text, strlen(text) });
+	}
+	assert_int_equal(bus_count(home->bus), 0);
+}
+
+static void it_hears_requests(void **state) {
+	struct home *home = *state;
+	assert_true(bus_hears(home->bus, "m/d/c/c/registry/manager"));
+	home->bus->down = true; /* what is lost the worker asks for again */
+	ask(home, home->digest, 0, 3);
+	assert_int_equal(bus_count(home->bus), 0);
+}
+
+#define WITH_HOME(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		WITH_HOME(every_chunk_that_is_asked_for),
+		WITH_HOME(a_module_that_is_not_here),
+		WITH_HOME(garbage_is_not_answered),
+		WITH_HOME(it_hears_requests),
+	};
+	return cmocka_run_group_tests_name("manager/bulk", tests, NULL, NULL);
+}
