@@ -57,9 +57,12 @@ static void serve(struct bulk *bulk, const struct chunk_request *request) {
 	CLEANUP(file_closep)
 	int fd = modules_open_file(bulk->modules, request->digest, &size, &err);
 	if (fd < 0) {
-		log_warn("a worker asks for a module that is not here digest=%s proplet=%s",
-				request->digest, request->proplet_id);
-		say_missing(bulk, request);
+		log_warn("a worker asks for a module that cannot be had digest=%s proplet=%s "
+			 "error=\"%s\"",
+				request->digest, request->proplet_id, err.message);
+		if (err.code == ERROR_NOT_FOUND) { /* else: it asks again in a moment */
+			say_missing(bulk, request);
+		}
 		return;
 	}
 	uint32_t count = chunk_count(size);

@@ -3,6 +3,7 @@
 
 #include <ftw.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -138,6 +139,20 @@ static void a_module_that_is_not_here(void **state) {
 	assert_true(chunk.count == 0 && chunk.module_size == 0 && chunk.data.size == 0);
 }
 
+/* For the worker "not here" is the end of the task, silence is not: it asks again. */
+static void a_module_that_cannot_be_opened_now(void **state) {
+	struct home *home = *state;
+	struct rlimit was;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	const struct rlimit none = { 0, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ask(home, home->digest, 0, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(bus_count(home->bus), 0);
+	ask(home, home->digest, 0, 1);
+	expect_chunk(home, 0, 0);
+}
+
 static void garbage_is_not_answered(void **state) {
 	struct home *home = *state;
 	static const char *const payloads[] = { "", "{", "[]", "null",
@@ -175,6 +190,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_HOME(every_chunk_that_is_asked_for),
 		WITH_HOME(a_module_that_is_not_here),
+		WITH_HOME(a_module_that_cannot_be_opened_now),
 		WITH_HOME(garbage_is_not_answered),
 		WITH_HOME(it_hears_requests),
 	};
