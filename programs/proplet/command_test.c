@@ -84,10 +84,11 @@ static void what_is_for_others(void **state) {
 		struct command other = { .kind = i == 0 ? COMMAND_START : COMMAND_STOP,
 			.boot = BOOT,
 			.number = i == 0 ? 2 : 0,
-			.proplet_id = (char[]){ "x" },
+			.proplet_id = str_copy("x"),
 			.task_id = TASK,
 			.attempt = i == 0 ? 2 : 1 };
 		command_take(worker, &other);
+		command_finish(&other);
 		if (worker->running != 1 || run_stop_requested(attempt->stop)) {
 			fail_msg("%s", types[i]);
 		}
