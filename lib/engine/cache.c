@@ -27,6 +27,7 @@ struct entry {
 	struct run_stop *stop; /* ends its compilation when nobody waits any more */
 	bool stoppable;        /* it compiles in a child; known once it is fetched */
 	bool abandoned;        /* it was stopped, and is not in the list any more */
+	bool unwanted;         /* it goes with its last user */
 	size_t users;          /* waiters, runs, and the thread that loads it */
 	struct entry *next;
 };
@@ -159,6 +160,12 @@ static struct entry *leave(struct module_cache *cache, struct entry *entry) {
 	entry->users--;
 	abandon(cache, entry);
 	if (entry->users == 0 && (entry->state == ENTRY_FAILED || entry->abandoned)) {
+		entry->next = NULL;
+		return entry;
+	}
+	if (entry->users == 0 && entry->unwanted && entry->state == ENTRY_READY) {
+		list_remove(cache, entry);
+		cache->bytes -= module_size(entry->module);
 		entry->next = NULL;
 		return entry;
 	}
@@ -356,7 +363,7 @@ struct module *module_cache_acquire(struct module_cache *cache, const struct mod
 	return module;
 }
 
-void module_cache_release(struct module_cache *cache, struct module *module) {
+static void give_back(struct module_cache *cache, const struct module *module, bool unwanted) {
 	struct entry *out = NULL;
 	pthread_mutex_lock(&cache->lock);
 	struct entry *entry = cache->first;
@@ -364,9 +371,18 @@ void module_cache_release(struct module_cache *cache, struct module *module) {
 		entry = entry->next;
 	}
 	if (entry != NULL) {
+		entry->unwanted = entry->unwanted || unwanted;
 		out = leave(cache, entry);
 	}
 	unlock_and_free(cache, out);
+}
+
+void module_cache_release(struct module_cache *cache, struct module *module) {
+	give_back(cache, module, false);
+}
+
+void module_cache_drop(struct module_cache *cache, struct module *module) {
+	give_back(cache, module, true);
 }
 
 bool module_cache_holds(struct module_cache *cache, const struct module_key *key) {

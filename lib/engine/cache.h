@@ -40,5 +40,7 @@ struct module *module_cache_acquire(struct module_cache *cache, const struct mod
 		const struct module_source *source, struct run_stop *stop,
 		struct error *err) MUST_CHECK;
 void module_cache_release(struct module_cache *cache, struct module *module);
+/* As release; and it goes as soon as nobody uses it any more. */
+void module_cache_drop(struct module_cache *cache, struct module *module);
 bool module_cache_holds(struct module_cache *cache, const struct module_key *key);
 size_t module_cache_bytes(struct module_cache *cache);

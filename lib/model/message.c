@@ -263,7 +263,8 @@ static bool read_old_start(const json_t *object, struct command *c, struct error
 				"yet");
 	}
 	return member_any_text(object, "file", FILE_MAX, &c->file, err) &&
-	       member_bool(object, "encrypted", &c->encrypted, err) && read_work(object, c, err);
+	       member_bool(object, "encrypted", &c->encrypted, err) &&
+	       member_digest(object, "checksum", c->checksum, err) && read_work(object, c, err);
 }
 
 static bool read_old(const json_t *object, struct command *c, struct error *err) {
@@ -379,6 +380,9 @@ static void write_old_start(json_t *object, const struct command *command, int s
 		json_object_set_new(object, "env", member_env_object(&command->work.env));
 	}
 	member_put_text(object, "file", command->file);
+	if (command->checksum[0] != 0) {
+		member_put_text(object, "checksum", command->checksum);
+	}
 	member_put_text(object, "image_url", command->work.image_url);
 }
 
@@ -591,7 +595,8 @@ uint32_t chunk_count(uint64_t module_size) {
 }
 
 /* What a chunk says about itself must add up. */
-static bool check_chunk(const struct chunk *chunk, struct error *err) {
+static bool check_chunk(struct chunk *chunk, struct error *err) {
+	chunk->sealed = false;
 	if (chunk->count == 0) {
 		return chunk->module_size == 0 && chunk->data.size == 0
 				       ? true
@@ -607,7 +612,9 @@ static bool check_chunk(const struct chunk *chunk, struct error *err) {
 	}
 	uint64_t begin = (uint64_t)chunk->index * CHUNK_BYTES;
 	uint64_t left = chunk->module_size - begin;
-	if (chunk->data.size != (left < CHUNK_BYTES ? left : CHUNK_BYTES)) {
+	uint64_t size = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+	chunk->sealed = chunk->data.size == size + CHUNK_SEALED_MORE;
+	if (chunk->data.size != size && !chunk->sealed) {
 		return error_set(err, ERROR_INVALID, "chunk %u of %u has %zu bytes", chunk->index,
 				chunk->count, chunk->data.size);
 	}

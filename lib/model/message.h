@@ -44,6 +44,7 @@ struct presence {
 	char *space;          /* `namespace` */
 	bool offline;         /* status "offline": the last will, or a clean end */
 	bool announced;       /* it is an announcement: set by who knows the topic */
+	bool verified;        /* its signature fits: set by who has the key */
 	char boot[UUID_SIZE]; /* "" from workers that are not ours */
 	bool ours;            /* features has "commands": numbered commands on its own topic */
 	struct strings features, engines;
@@ -64,13 +65,14 @@ enum command_kind { COMMAND_START, COMMAND_STOP, COMMAND_ACK };
 /* control/manager/command/<id>, and control/manager/start and stop of other managers. */
 struct command {
 	enum command_kind kind;
-	char boot[UUID_SIZE];    /* the boot it is for; "" in the old form */
-	uint64_t number;         /* start only; 0 in the old form */
-	char *proplet_id;        /* the worker it is for; NULL: every one (old form) */
-	char task_id[UUID_SIZE]; /* stop: one attempt; start: the task */
-	uint64_t attempt;        /* 0 in the old form: the one that runs */
-	struct workload work;    /* start */
-	char *file;              /* start, old form: the module in base64, or NULL */
+	char boot[UUID_SIZE];           /* the boot it is for; "" in the old form */
+	uint64_t number;                /* start only; 0 in the old form */
+	char *proplet_id;               /* the worker it is for; NULL: every one (old form) */
+	char task_id[UUID_SIZE];        /* stop: one attempt; start: the task */
+	uint64_t attempt;               /* 0 in the old form: the one that runs */
+	struct workload work;           /* start */
+	char *file;                     /* start, old form: the module in base64, or NULL */
+	char checksum[DIGEST_HEX_SIZE]; /* of a file that is sealed in Propeller's form; else "" */
 	bool encrypted;
 	bool chip;                 /* to be encoded for a chip: see command_encode_old() */
 	struct attempt_refs acked; /* ack: results that are committed */
@@ -98,6 +100,7 @@ struct report {
 	uint64_t attempt; /* 0: not said (old workers) */
 	char *proplet_id; /* NULL: not said */
 	char boot[UUID_SIZE];
+	bool verified; /* it was sealed: set by who has the key */
 	struct outcome outcome;
 };
 bool report_decode(struct report *report, struct bytes payload, struct error *err) MUST_CHECK;
@@ -118,6 +121,7 @@ struct notice {
 	char boot[UUID_SIZE];
 	int64_t at; /* wall ns by the worker's clock */
 	char *reason;
+	bool verified; /* its signature fits: set by who has the key */
 };
 bool notice_decode(struct notice *notice, struct bytes payload, struct error *err) MUST_CHECK;
 char *notice_encode(const struct notice *notice) MUST_CHECK;
@@ -136,12 +140,14 @@ char *chunk_request_encode(const struct chunk_request *request) MUST_CHECK;
 void chunk_request_finish(struct chunk_request *request);
 
 /* registry/chunk/<id>: a binary header (spec/topics.md) and the bytes behind it. */
-enum { CHUNK_BYTES = 256 * 1024, CHUNK_HEADER_BYTES = 60 };
+/* Sealed bytes have an envelope's overhead more (spec/seal.md). */
+enum { CHUNK_BYTES = 256 * 1024, CHUNK_HEADER_BYTES = 60, CHUNK_SEALED_MORE = 49 };
 struct chunk {
 	char digest[DIGEST_HEX_SIZE];
 	uint64_t module_size; /* 0 with count 0: the manager has no such module */
 	uint32_t index, count;
 	struct bytes data; /* borrowed from the payload */
+	bool sealed;       /* by its size: `data` is an envelope */
 };
 bool chunk_decode(struct chunk *chunk, struct bytes payload, struct error *err) MUST_CHECK;
 /* Writes the header; the data follows it in the payload. */

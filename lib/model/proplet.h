@@ -19,6 +19,7 @@ struct proplet {
 	json_t *metadata; /* an object or NULL */
 	char boot[UUID_SIZE];
 	bool ours;
+	bool verified;          /* it has shown that it has the workload key */
 	struct strings engines; /* empty: not said (multipass only) */
 	uint64_t slots, interval_ms, cpus, memory_bytes, memory_free_bytes;
 	uint64_t next_command; /* the number of the next start to this boot; from 1 */

@@ -41,13 +41,23 @@ static struct worker **collect(const struct manager *m, enum status status, size
 	return list;
 }
 
+/* With a workload key it says whether the worker has it. */
+static json_t *view(const struct manager *m, const struct proplet *proplet) {
+	json_t *object = proplet_view(proplet, m->now_ms);
+	if (m->ring != NULL) {
+		json_object_set_new(object, "key",
+				json_string(proplet->verified ? "verified" : "key mismatch"));
+	}
+	return object;
+}
+
 static void apply_list(struct manager *m, struct deed *deed) {
 	const struct listing *listing = deed->data;
 	size_t count;
 	struct worker **list = collect(m, listing->status, &count);
 	json_t *views = json_array();
 	for (size_t i = listing->offset; i < count && i - listing->offset < listing->limit; i++) {
-		json_array_append_new(views, proplet_view(list[i]->proplet, m->now_ms));
+		json_array_append_new(views, view(m, list[i]->proplet));
 	}
 	free(list);
 	deed_answer(deed, 200,
@@ -93,7 +103,7 @@ struct worker *api_find_worker(struct manager *m, struct deed *deed, const char 
 static void apply_view(struct manager *m, struct deed *deed) {
 	struct worker *worker = api_find_worker(m, deed, deed->data);
 	if (worker != NULL) {
-		deed_answer(deed, 200, proplet_view(worker->proplet, m->now_ms));
+		deed_answer(deed, 200, view(m, worker->proplet));
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/bulk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,9 @@ struct bulk {
 	struct bus *bus;
 	const struct topics *topics;
 	struct modules *modules;
-	uint8_t payload[CHUNK_HEADER_BYTES + CHUNK_BYTES]; /* of the bus thread */
+	struct seal_ring *ring; /* NULL: chunks are not sealed */
+	/* Of the bus thread. */
+	uint8_t payload[CHUNK_HEADER_BYTES + CHUNK_BYTES + CHUNK_SEALED_MORE];
 };
 
 static void publish(struct bulk *bulk, const struct chunk_request *request, size_t size) {
@@ -34,6 +37,25 @@ static void say_missing(struct bulk *bulk, const struct chunk_request *request) 
 	publish(bulk, request, CHUNK_HEADER_BYTES);
 }
 
+static bool seal_chunk(struct bulk *bulk, const struct chunk_request *request,
+		const struct chunk *chunk, struct bytes plain) {
+	static_assert((int)CHUNK_SEALED_MORE == (int)SEAL_OVERHEAD_BYTES, "spec/seal.md");
+	const struct seal_context context = { .direction = SEAL_MODULE,
+		.worker = request->proplet_id,
+		.boot = request->boot,
+		.subject = chunk->digest,
+		.index = chunk->index,
+		.count = chunk->count };
+	struct error err;
+	bool ok = seal_box_into(
+			bulk->ring, &context, plain, bulk->payload + CHUNK_HEADER_BYTES, &err);
+	if (!ok) {
+		log_error("a chunk cannot be sealed proplet=%s error=\"%s\"", request->proplet_id,
+				err.message);
+	}
+	return ok;
+}
+
 static bool send_chunk(struct bulk *bulk, const struct chunk_request *request, int fd,
 		uint64_t size, uint32_t index) {
 	struct chunk chunk = { .module_size = size, .index = index, .count = chunk_count(size) };
@@ -41,11 +63,19 @@ static bool send_chunk(struct bulk *bulk, const struct chunk_request *request, i
 	chunk_header_encode(&chunk, bulk->payload);
 	uint64_t begin = (uint64_t)index * CHUNK_BYTES;
 	size_t length = (size_t)(size - begin < CHUNK_BYTES ? size - begin : CHUNK_BYTES);
-	ssize_t got = pread(fd, bulk->payload + CHUNK_HEADER_BYTES, length, (off_t)begin);
+	uint8_t *data = bulk->payload + CHUNK_HEADER_BYTES;
+	uint8_t *plain = bulk->ring != NULL ? data + SEAL_HEADER_BYTES : data;
+	ssize_t got = pread(fd, plain, length, (off_t)begin);
 	if (got < 0 || (size_t)got != length) {
 		log_error("a module file cannot be read digest=%s error=\"%s\"", request->digest,
 				strerror(got < 0 ? errno : EIO));
 		return false;
+	}
+	if (bulk->ring != NULL) {
+		if (!seal_chunk(bulk, request, &chunk, (struct bytes){ plain, length })) {
+			return false;
+		}
+		length += CHUNK_SEALED_MORE;
 	}
 	publish(bulk, request, CHUNK_HEADER_BYTES + length);
 	return true;
@@ -102,11 +132,12 @@ static void on_disconnected(void *context, const char *reason) {
 }
 
 struct bulk *bulk_create(const struct bus_options *options, const struct topics *topics,
-		struct modules *modules, struct error *err) {
+		struct modules *modules, struct seal_ring *ring, struct error *err) {
 	struct bulk *bulk = MEM_NEW(struct bulk);
 	const struct bus_handlers handlers = { on_connected, on_disconnected, on_message, bulk };
 	bulk->topics = topics;
 	bulk->modules = modules;
+	bulk->ring = ring;
 	bulk->bus = bus_create(options, &handlers, err);
 	if (bulk->bus == NULL) {
 		free(bulk);

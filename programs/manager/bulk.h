@@ -2,13 +2,15 @@
 #pragma once
 /*
  * Modules for workers, over a connection of their own: a worker asks for chunks, its answer is
- * read from the module's file and published. No state; nothing here touches the loop.
+ * read from the module's file, sealed for it if there is a workload key, and published. No state;
+ * nothing here touches the loop.
  */
 #include "bus/bus.h"
 #include "bus/topics.h"
+#include "seal/seal.h"
 #include "store/modules.h"
 
 struct bulk;
 struct bulk *bulk_create(const struct bus_options *options, const struct topics *topics,
-		struct modules *modules, struct error *err) MUST_CHECK;
+		struct modules *modules, struct seal_ring *ring, struct error *err) MUST_CHECK;
 void bulk_destroy(struct bulk *bulk); /* accepts NULL */

@@ -55,7 +55,7 @@ static int set_up(void **state) {
 	home->modules = modules_open(home->folder, &err);
 	assert_non_null(home->modules);
 	assert_true(topics_init(&home->topics, "d", "c", &err));
-	home->bulk = bulk_create(&options, &home->topics, home->modules, &err);
+	home->bulk = bulk_create(&options, &home->topics, home->modules, NULL, &err);
 	assert_non_null(home->bulk);
 	home->bus = last_bus;
 	add_module(home);

@@ -10,7 +10,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/keys.h"
 #include "manager/tasks.h"
+#include "seal/v1.h"
 
 static void fill(struct command *command, enum command_kind kind, const struct task *task) {
 	*command = (struct command){
@@ -33,22 +35,38 @@ static bool read_module(int fd, uint64_t size, uint8_t *bytes, struct error *err
 	return true;
 }
 
+/* In Propeller's form: the checksum is that of the envelope. */
+static char *seal_inline(const struct manager *m, const uint8_t *bytes, uint64_t size,
+		char checksum[DIGEST_HEX_SIZE], struct error *err) {
+	struct buf envelope = BUF_INIT((size_t)size + SEAL_V1_OVERHEAD_BYTES);
+	bool ok = seal_v1_box(
+			m->ring, (struct bytes){ bytes, (size_t)size }, &envelope, checksum, err);
+	char *text = ok ? base64_encode(envelope.data, envelope.size) : NULL;
+	buf_finish(&envelope);
+	return text;
+}
+
 /* The module in base64, or NULL with err. */
-static char *inline_module(struct manager *m, const struct task *task, struct error *err) {
+static char *inline_module(struct manager *m, const struct task *task,
+		char checksum[DIGEST_HEX_SIZE], struct error *err) {
 	uint64_t size;
 	CLEANUP(file_closep) int fd = modules_open_file(m->modules, task->work.digest, &size, err);
 	if (fd < 0) {
 		return NULL;
 	}
 	CLEANUP(mem_freep) uint8_t *bytes = mem_zero(size, 1);
-	return read_module(fd, size, bytes, err) ? base64_encode(bytes, size) : NULL;
+	if (!read_module(fd, size, bytes, err)) {
+		return NULL;
+	}
+	return m->ring != NULL ? seal_inline(m, bytes, size, checksum, err)
+			       : base64_encode(bytes, size);
 }
 
 /* The start in the old form with all that it needs, or NULL with err. */
 static char *encode_old(struct manager *m, struct command *command, const struct task *task,
 		struct error *err) {
 	if (task->work.image_url == NULL) {
-		command->file = inline_module(m, task, err);
+		command->file = inline_module(m, task, command->checksum, err);
 		if (command->file == NULL) {
 			return NULL;
 		}
@@ -83,6 +101,13 @@ static void start_old(struct manager *m, struct live *live) {
 	command_finish(&command);
 }
 
+void dispatch_post(struct manager *m, const char *worker, const struct command *command) {
+	char *text = keys_seal_command(m, worker, command_encode(command));
+	if (text != NULL) {
+		manager_post(m, topics_command(&m->topics, worker), text);
+	}
+}
+
 void dispatch_start(struct manager *m, struct live *live) {
 	struct command command;
 	const struct task *task = live->task;
@@ -91,7 +116,7 @@ void dispatch_start(struct manager *m, struct live *live) {
 		return;
 	}
 	fill(&command, COMMAND_START, task);
-	manager_post(m, topics_command(&m->topics, task->at.proplet_id), command_encode(&command));
+	dispatch_post(m, task->at.proplet_id, &command);
 	command_finish(&command);
 }
 
@@ -103,8 +128,7 @@ void dispatch_stop(struct manager *m, struct live *live) {
 		manager_post(m, str_copy(m->topics.stop),
 				command_encode_old(&command, (int)task->state));
 	} else {
-		manager_post(m, topics_command(&m->topics, task->at.proplet_id),
-				command_encode(&command));
+		dispatch_post(m, task->at.proplet_id, &command);
 	}
 	command_finish(&command);
 }
@@ -113,5 +137,5 @@ void dispatch_stop_stray(struct manager *m, struct worker *worker, const struct 
 	struct command command = { .kind = COMMAND_STOP, .attempt = ref->attempt };
 	memcpy(command.boot, worker->proplet->boot, sizeof(command.boot));
 	memcpy(command.task_id, ref->task_id, sizeof(command.task_id));
-	manager_post(m, topics_command(&m->topics, worker->proplet->id), command_encode(&command));
+	dispatch_post(m, worker->proplet->id, &command);
 }

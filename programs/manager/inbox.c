@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/deed.h"
+#include "manager/keys.h"
 #include "manager/workers.h"
 
 void inbox_subscribe(struct manager *m) {
@@ -68,9 +69,16 @@ static void finish_notice(struct deed *deed) {
 
 static bool take(struct manager *m, struct bytes payload, bool announced, struct error *err) {
 	struct presence presence;
-	if (!presence_decode(&presence, payload, err)) {
+	struct buf json = BUF_INIT(payload.size);
+	bool verified;
+	keys_open_signed(m, SEAL_ANNOUNCE, announced ? m->topics.create : m->topics.alive, &payload,
+			&json, &verified);
+	bool ok = presence_decode(&presence, payload, err);
+	buf_finish(&json);
+	if (!ok) {
 		return false;
 	}
+	presence.verified = verified;
 	if (!topics_id_valid(presence.proplet_id)) {
 		presence_finish(&presence);
 		return error_set(err, ERROR_INVALID,
@@ -91,18 +99,30 @@ static bool take_presence(struct manager *m, struct bytes payload, struct error 
 
 static bool take_report(struct manager *m, struct bytes payload, struct error *err) {
 	struct report report;
-	if (!report_decode(&report, payload, err)) {
+	struct buf json = BUF_INIT(payload.size);
+	bool verified;
+	bool ok = keys_open_report(m, &payload, &json, &verified, err) &&
+		  report_decode(&report, payload, err);
+	buf_finish(&json);
+	if (!ok) {
 		return false;
 	}
+	report.verified = verified;
 	deed_note(m, apply_report, finish_report, mem_copy(&report, sizeof(report)));
 	return true;
 }
 
 static bool take_notice(struct manager *m, struct bytes payload, struct error *err) {
 	struct notice notice;
-	if (!notice_decode(&notice, payload, err)) {
+	struct buf json = BUF_INIT(payload.size);
+	bool verified;
+	keys_open_signed(m, SEAL_NOTICE, m->topics.state, &payload, &json, &verified);
+	bool ok = notice_decode(&notice, payload, err);
+	buf_finish(&json);
+	if (!ok) {
 		return false;
 	}
+	notice.verified = verified;
 	deed_note(m, apply_notice, finish_notice, mem_copy(&notice, sizeof(notice)));
 	return true;
 }

@@ -16,6 +16,7 @@
 #include "manager/bulk.h"
 #include "manager/history.h"
 #include "manager/inbox.h"
+#include "manager/keys.h"
 #include "manager/manager.h"
 
 enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 64 * 1024 };
@@ -78,7 +79,7 @@ static struct bulk *open_bulk(struct manager *m, struct error *err) {
 	CLEANUP(mem_freep) char *client_id = str_format("%s-bulk", m->settings->client_id);
 	struct bus_options options = bus_options(m->settings, client_id);
 	options.message_max = BULK_MESSAGE_MAX;
-	return bulk_create(&options, &m->topics, m->modules, err);
+	return bulk_create(&options, &m->topics, m->modules, m->ring, err);
 }
 
 static bool open_http(struct manager *m, struct error *err) {
@@ -145,6 +146,7 @@ static void close_all(struct manager *m, struct bulk *bulk) {
 	topics_finish(&m->topics);
 	history_destroy(m->measured[METRICS_PROPLET]);
 	history_destroy(m->measured[METRICS_TASK]);
+	seal_ring_destroy(m->ring);
 }
 
 int main(int argc, char **argv) {
@@ -163,7 +165,7 @@ int main(int argc, char **argv) {
 	random_uuid(m.boot);
 	m.outbox_end = &m.outbox;
 	m.queue = queue_create(settings.queue_max);
-	if (!open_all(&m, &bulk, &err)) {
+	if (!keys_open(&m, &settings, &err) || !open_all(&m, &bulk, &err)) {
 		log_error("cannot start error=\"%s\" origin=%s", err.message, err.origin);
 		return error_exit_code(err.code);
 	}

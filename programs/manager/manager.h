@@ -20,6 +20,7 @@
 #include "bus/bus.h"
 #include "bus/topics.h"
 #include "http/server.h"
+#include "seal/keys.h"
 #include "manager/settings.h"
 #include "model/proplet.h"
 #include "model/task.h"
@@ -76,6 +77,7 @@ struct manager {
 	struct topics topics;    /* constant */
 	struct queue *queue;     /* safe from any thread */
 	struct bus *bus;         /* safe from any thread */
+	struct seal_ring *ring;  /* safe from any thread; NULL: nothing is sealed */
 	struct http_server *server;
 	char boot[UUID_SIZE]; /* constant */
 

@@ -22,7 +22,14 @@ struct candidate {
 	const struct proplet *proplet;
 	const struct task *task;
 	uint64_t now_ms;
+	bool sealed, allow_v1; /* there is a workload key; and what it allows */
 };
+
+static struct candidate candidate_of(
+		const struct manager *m, const struct proplet *proplet, const struct task *task) {
+	return (struct candidate){ proplet, task, m->now_ms, m->ring != NULL,
+		m->settings->allow_v1 };
+}
 
 static bool is_alive(const struct candidate *c) {
 	return proplet_alive(c->proplet, c->now_ms);
@@ -139,6 +146,17 @@ static char *not_for_chips(const struct candidate *c) {
 	return str_format("is a chip: it %s", err.message);
 }
 
+/* With a workload key nothing leaves that is not sealed. */
+static bool can_be_sealed_for(const struct candidate *c) {
+	return !c->sealed || c->proplet->ours || c->allow_v1;
+}
+
+static char *not_sealable(const struct candidate *c) {
+	(void)c;
+	return str_copy("is an old worker: with MANAGER_WORKLOAD_KEY it gets nothing, unless "
+			"MANAGER_WORKLOAD_ALLOW_V1 is true");
+}
+
 static bool has_slot(const struct candidate *c) {
 	return c->proplet->running < slots_of(c->proplet);
 }
@@ -161,6 +179,7 @@ static const struct check {
 	{ has_memory, no_memory, ERROR_UNAVAILABLE },
 	{ can_be_sent, too_large, ERROR_TOO_LARGE },
 	{ fits_chip, not_for_chips, ERROR_UNSUPPORTED },
+	{ can_be_sealed_for, not_sealable, ERROR_UNSUPPORTED },
 	{ has_slot, is_busy, ERROR_BUSY },
 };
 
@@ -185,8 +204,11 @@ bool place_is_easy(const struct task *task) {
  */
 
 static bool better(const struct proplet *a, const struct proplet *b) {
-	if (b == NULL || a->running != b->running) {
-		return b == NULL || a->running < b->running;
+	if (b == NULL || a->verified != b->verified) {
+		return b == NULL || a->verified; /* without a key nobody is */
+	}
+	if (a->running != b->running) {
+		return a->running < b->running;
 	}
 	return a->memory_free_bytes > b->memory_free_bytes;
 }
@@ -200,7 +222,7 @@ static struct worker *place_pinned(
 				task->pinned);
 		return NULL;
 	}
-	const struct candidate candidate = { worker->proplet, task, m->now_ms };
+	const struct candidate candidate = candidate_of(m, worker->proplet, task);
 	size_t failed = examine(&candidate);
 	*busy = failed == CHECK_SLOT;
 	if (failed < CHECK_SLOT) {
@@ -239,7 +261,7 @@ static struct choice choose(struct manager *m, const struct task *task) {
 	void *value;
 	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
 		struct worker *worker = value;
-		const struct candidate candidate = { worker->proplet, task, m->now_ms };
+		const struct candidate candidate = candidate_of(m, worker->proplet, task);
 		consider(&choice, worker, &candidate);
 	}
 	return choice;
@@ -254,7 +276,7 @@ static char *why_nobody(
 	if (choice->failed == 0) {
 		return str_copy("no worker is alive; start a proplet");
 	}
-	const struct candidate closest = { choice->closest, task, m->now_ms };
+	const struct candidate closest = candidate_of(m, choice->closest, task);
 	CLEANUP(mem_freep) char *words = checks[choice->failed].words(&closest);
 	return str_format("no live worker can run it; the closest one, proplet %s, %s",
 			choice->closest->id, words);
@@ -282,7 +304,7 @@ struct worker *place(struct manager *m, const struct task *task, bool *busy, str
 
 static char *verdict(const struct manager *m, const struct task *task,
 		const struct proplet *proplet, size_t failed) {
-	const struct candidate candidate = { proplet, task, m->now_ms };
+	const struct candidate candidate = candidate_of(m, proplet, task);
 	if (failed < CHECKS) {
 		return checks[failed].words(&candidate);
 	}
@@ -294,7 +316,7 @@ static char *verdict(const struct manager *m, const struct task *task,
 static json_t *explain_worker(
 		const struct manager *m, const struct task *task, const struct worker *worker) {
 	const struct proplet *proplet = worker->proplet;
-	const struct candidate candidate = { proplet, task, m->now_ms };
+	const struct candidate candidate = candidate_of(m, proplet, task);
 	size_t failed = examine(&candidate);
 	bool other = task->pinned != NULL && !str_equal(task->pinned, proplet->id);
 	CLEANUP(mem_freep)

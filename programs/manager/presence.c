@@ -104,6 +104,11 @@ void workers_hear(struct manager *m, const struct presence *presence) {
 		return; /* the last will of somebody unknown */
 	}
 	struct proplet *proplet = worker->proplet;
+	if (m->ring != NULL && proplet->verified && !presence->verified) {
+		log_warn("a message in the name of a worker does not verify, refused proplet=%s",
+				proplet->id);
+		return;
+	}
 	bool was_alive = proplet_alive(proplet, m->now_ms);
 	uint64_t slots = proplet->slots;
 	if (proplet_hear(proplet, presence, m->now_ms, m->wall_ns)) {

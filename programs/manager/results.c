@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "manager/keys.h"
 #include "manager/tasks.h"
 #include "manager/workers.h"
 
@@ -90,6 +92,18 @@ static void release(struct manager *m, const struct report *report) {
 	}
 }
 
+/* With a workload key: it was sealed, or is the refusal of somebody who has another key, or comes
+ * from a worker that knows no better and may be so. */
+static bool counts(const struct manager *m, const struct live *live, const struct report *report) {
+	const struct outcome *outcome = &report->outcome;
+	bool old = live->task->at.boot[0] == 0;
+	if (m->ring == NULL || report->verified) {
+		return true;
+	}
+	return (old && m->settings->allow_v1) ||
+	       (outcome->error != NULL && str_starts(outcome->error, keys_refusal));
+}
+
 void workers_report(struct manager *m, struct report *report) {
 	struct live *live = tasks_live(m, report->task_id);
 	bool stale = live == NULL || live->task->queued ||
@@ -103,6 +117,11 @@ void workers_report(struct manager *m, struct report *report) {
 		log_warn("a result from somebody who does not own the attempt, refused id=%s "
 			 "proplet=%s",
 				report->task_id,
+				report->proplet_id != NULL ? report->proplet_id : "");
+		return;
+	}
+	if (!counts(m, live, report)) {
+		log_warn("a result that is not sealed, refused id=%s proplet=%s", report->task_id,
 				report->proplet_id != NULL ? report->proplet_id : "");
 		return;
 	}
@@ -135,6 +154,10 @@ void workers_notice(struct manager *m, const struct notice *notice) {
 	if (live == NULL || !from_its_worker(m, live, notice->proplet_id, notice->boot,
 					    notice->attempt)) {
 		log_debug("a notice about what is not current id=%s", notice->task_id);
+		return;
+	}
+	if (m->ring != NULL && !notice->verified && live->task->at.boot[0] != 0) {
+		log_warn("a notice that is not signed, refused id=%s", notice->task_id);
 		return;
 	}
 	live->answered = true;

@@ -16,6 +16,8 @@ struct manager_settings {
 	char *mqtt_ca, *mqtt_cert, *mqtt_key; /* paths */
 	bool mqtt_insecure;                   /* refused */
 	struct tls_parts mqtt_tls;            /* what is in them */
+	char *workload_key;                   /* gone once it is in manager.ring */
+	bool allow_v1;
 	char *http_host, *http_token;
 	char *http_ca, *http_cert, *http_key; /* paths */
 	struct tls_parts http_tls;            /* what is in them */

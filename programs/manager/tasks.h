@@ -38,6 +38,7 @@ json_t *place_explain(struct manager *m, const struct task *task);
 /* Old workers drop their connection over a packet of 10 MiB. */
 enum { DISPATCH_INLINE_MAX = 7 * 1024 * 1024, DISPATCH_OLD_MAX = 10 * 1024 * 1024 - 4096 };
 /* dispatch.c: the messages of an attempt to its worker, for after the commit. */
+void dispatch_post(struct manager *m, const char *worker, const struct command *command);
 void dispatch_start(struct manager *m, struct live *live);
 void dispatch_stop(struct manager *m, struct live *live);
 /* To a worker that runs something that nobody wants. */

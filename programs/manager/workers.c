@@ -71,7 +71,7 @@ void workers_ack(struct manager *m, struct worker *worker, const char *task_id, 
 static void post_acks(struct manager *m, struct worker *worker) {
 	struct command command = { .kind = COMMAND_ACK, .acked = worker->acks };
 	memcpy(command.boot, worker->proplet->boot, sizeof(command.boot));
-	manager_post(m, topics_command(&m->topics, worker->proplet->id), command_encode(&command));
+	dispatch_post(m, worker->proplet->id, &command);
 	free(worker->acks.items);
 	worker->acks = (struct attempt_refs){ 0 };
 }

@@ -6,13 +6,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proplet/keys.h"
 #include "proplet/system.h"
 #include "proplet/worker.h"
 
 enum { AGAIN_MS = 1000 };
 
-static void publish(struct worker *worker, const char *topic, char *text) {
+static void publish(struct worker *worker, enum seal_direction direction, const char *topic,
+		char *text) {
 	struct error err;
+	text = keys_sign(worker, direction, topic, text);
 	if (!bus_publish(worker->bus, topic, text, strlen(text), &err)) {
 		log_debug("not published topic=%s error=\"%s\"", topic, err.message);
 	}
@@ -77,7 +80,7 @@ void announce_all(struct worker *worker) {
 	struct presence presence;
 	fill(worker, &presence);
 	fill_abilities(worker, &presence);
-	publish(worker, worker->topics.create, presence_encode(&presence, true));
+	publish(worker, SEAL_ANNOUNCE, worker->topics.create, presence_encode(&presence, true));
 	presence_finish(&presence);
 	publish_held(worker, 0);
 	worker->next_beat_ms = clock_ms() + worker->settings->interval_ms;
@@ -86,7 +89,7 @@ void announce_all(struct worker *worker) {
 void announce_beat(struct worker *worker) {
 	struct presence presence;
 	fill(worker, &presence);
-	publish(worker, worker->topics.alive, presence_encode(&presence, false));
+	publish(worker, SEAL_ANNOUNCE, worker->topics.alive, presence_encode(&presence, false));
 	presence_finish(&presence);
 	publish_held(worker, AGAIN_MS);
 }
@@ -96,7 +99,8 @@ char *announce_will(const struct worker *worker) {
 		.space = worker->settings->space,
 		.offline = true };
 	memcpy(presence.boot, worker->boot, sizeof(presence.boot));
-	return presence_encode(&presence, false);
+	return keys_sign(worker, SEAL_ANNOUNCE, worker->topics.alive,
+			presence_encode(&presence, false));
 }
 
 static void say(struct worker *worker, const struct command *command, struct notice *notice) {
@@ -104,7 +108,7 @@ static void say(struct worker *worker, const struct command *command, struct not
 	notice->attempt = command->attempt;
 	notice->proplet_id = worker->settings->client_id;
 	memcpy(notice->boot, worker->boot, sizeof(notice->boot));
-	publish(worker, worker->topics.state, notice_encode(notice));
+	publish(worker, SEAL_NOTICE, worker->topics.state, notice_encode(notice));
 }
 
 void announce_running(struct worker *worker, const struct attempt *attempt) {

@@ -19,6 +19,7 @@ struct fetcher {
 	const struct topics *topics;
 	char *proplet_id;
 	char boot[UUID_SIZE];
+	struct seal_ring *ring; /* NULL: chunks are not sealed */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct map *running; /* digest -> struct fetching */
@@ -80,6 +81,44 @@ static void take(struct fetcher *fetcher, struct fetching *fetching, const struc
 	}
 }
 
+/* The bytes of a chunk; what is sealed is opened into `plain`. */
+static bool open_chunk(const struct fetcher *fetcher, struct chunk *chunk, struct buf *plain,
+		struct error *err) {
+	const struct seal_context context = { .direction = SEAL_MODULE,
+		.worker = fetcher->proplet_id,
+		.boot = fetcher->boot,
+		.subject = chunk->digest,
+		.index = chunk->index,
+		.count = chunk->count };
+	if (fetcher->ring == NULL || chunk->count == 0) {
+		return !chunk->sealed ||
+		       error_set(err, ERROR_INTEGRITY, "it is sealed, and there is no key here");
+	}
+	if (!chunk->sealed) {
+		return error_set(err, ERROR_INTEGRITY, "it is not sealed");
+	}
+	if (!seal_open_buf(fetcher->ring, &context, chunk->data, plain, err)) {
+		return false;
+	}
+	chunk->data = (struct bytes){ plain->data, plain->size };
+	return true;
+}
+
+static void take_chunk(struct fetcher *fetcher, struct chunk *chunk) {
+	struct error err;
+	struct buf plain = BUF_INIT(CHUNK_BYTES);
+	(void)pthread_mutex_lock(&fetcher->lock);
+	struct fetching *fetching = map_get(fetcher->running, chunk->digest);
+	if (fetching != NULL && !open_chunk(fetcher, chunk, &plain, &err)) {
+		log_warn("a chunk that cannot be opened, dropped error=\"%s\"", err.message);
+	} else if (fetching != NULL) { /* else: nobody asked for it (any more) */
+		take(fetcher, fetching, chunk);
+		(void)pthread_cond_broadcast(&fetcher->changed);
+	}
+	(void)pthread_mutex_unlock(&fetcher->lock);
+	buf_finish(&plain);
+}
+
 static void on_message(void *context, const char *topic, struct bytes payload) {
 	struct fetcher *fetcher = context;
 	struct chunk chunk;
@@ -92,13 +131,7 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 		log_warn("not a chunk, dropped topic=%s error=\"%s\"", topic, err.message);
 		return;
 	}
-	(void)pthread_mutex_lock(&fetcher->lock);
-	struct fetching *fetching = map_get(fetcher->running, chunk.digest);
-	if (fetching != NULL) { /* else: nobody asked for it (any more) */
-		take(fetcher, fetching, &chunk);
-		(void)pthread_cond_broadcast(&fetcher->changed);
-	}
-	(void)pthread_mutex_unlock(&fetcher->lock);
+	take_chunk(fetcher, &chunk);
 }
 
 /* What was under way is asked for again at once. */
@@ -123,8 +156,8 @@ static void on_disconnected(void *context, const char *reason) {
 }
 
 struct fetcher *fetcher_create(const struct bus_options *options, const struct topics *topics,
-		const char *proplet_id, const char *boot, const struct registry_limits *images,
-		struct error *err) {
+		const char *proplet_id, const char *boot, struct seal_ring *ring,
+		const struct registry_limits *images, struct error *err) {
 	struct fetcher *fetcher = MEM_NEW(struct fetcher);
 	const struct bus_handlers handlers = { on_connected, on_disconnected, on_message, fetcher };
 	pthread_condattr_t monotonic;
@@ -136,6 +169,7 @@ struct fetcher *fetcher_create(const struct bus_options *options, const struct t
 	fetcher->topics = topics;
 	fetcher->proplet_id = str_copy(proplet_id);
 	memcpy(fetcher->boot, boot, sizeof(fetcher->boot));
+	fetcher->ring = ring;
 	fetcher->running = map_create();
 	fetcher->bus = bus_create(options, &handlers, err);
 	if (fetcher->bus == NULL) {

@@ -8,12 +8,13 @@
 #include "base/buf.h"
 #include "bus/bus.h"
 #include "bus/topics.h"
+#include "seal/seal.h"
 #include "proplet/registry.h"
 
 struct fetcher;
 struct fetcher *fetcher_create(const struct bus_options *options, const struct topics *topics,
-		const char *proplet_id, const char *boot, const struct registry_limits *images,
-		struct error *err) MUST_CHECK;
+		const char *proplet_id, const char *boot, struct seal_ring *ring,
+		const struct registry_limits *images, struct error *err) MUST_CHECK;
 void fetcher_destroy(struct fetcher *fetcher); /* accepts NULL; nobody fetches any more */
 /* Makes everybody who fetches give up with ERROR_INTERRUPTED. */
 void fetcher_close(struct fetcher *fetcher);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "proplet/keys.h"
 #include "proplet/worker.h"
 
 void inbox_subscribe(struct worker *worker) {
@@ -65,12 +66,34 @@ static void answer_bad_start(struct worker *worker, struct bytes payload, const 
 	if (start && report.task_id[0] != 0 &&
 			str_equal(to, ours ? worker->boot : worker->settings->client_id)) {
 		report.outcome.error = str_copy(err->message);
+		bool opened = err->code != ERROR_KEY_MISMATCH && err->code != ERROR_INTEGRITY;
 		CLEANUP(mem_freep) char *text = report_encode(&report);
+		if (opened) {
+			text = keys_seal_report(worker, text);
+		}
 		(void)!bus_publish(
 				worker->bus, worker->topics.results, text, strlen(text), &ignored);
 		outcome_finish(&report.outcome);
 	}
 	json_decref(object);
+}
+
+/* A command on the worker's own topic. */
+static bool take_command(struct worker *worker, struct command *command, struct bytes payload,
+		struct error *err) {
+	struct buf json = BUF_INIT(payload.size);
+	struct bytes message = payload;
+	bool opened = keys_open_command(worker, &message, &json, err);
+	if (!opened) {
+		log_error("%s error=\"%s\"", keys_refusal, err->message);
+		(void)error_wrap(err, "%s", keys_refusal);
+	}
+	bool ok = opened && command_decode(command, message, err);
+	if (!ok) {
+		answer_bad_start(worker, payload, err);
+	}
+	buf_finish(&json);
+	return ok;
 }
 
 void inbox_message(void *context, const char *topic, struct bytes payload) {
@@ -83,8 +106,10 @@ void inbox_message(void *context, const char *topic, struct bytes payload) {
 		return;
 	}
 	if (str_equal(topic, worker->command_topic)) {
-		ok = command_decode(&command, payload, &err);
-		if (!ok) {
+		ok = take_command(worker, &command, payload, &err);
+	} else if (worker->ring != NULL && !worker->settings->allow_v1) {
+		ok = error_set(&err, ERROR_INTEGRITY, "%s: it is not sealed", keys_refusal);
+		if (str_equal(topic, worker->topics.start)) {
 			answer_bad_start(worker, payload, &err);
 		}
 	} else if (str_equal(topic, worker->topics.start)) {

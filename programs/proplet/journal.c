@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bus/sealed.h"
 
 static const char suffix[] = ".result";
 static const char head[] = "airscrew result 1 ";
@@ -20,6 +21,7 @@ enum { RESULT_MAX = 128 * 1024 * 1024 };
 
 struct journal {
 	char *folder;
+	struct journal_seal seal; /* ring NULL: there is no key */
 	uint64_t bytes;
 };
 
@@ -41,13 +43,44 @@ static void forget(struct journal *journal, uint64_t bytes) {
 	journal->bytes -= bytes < journal->bytes ? bytes : journal->bytes;
 }
 
+/* A report as it lies on disk, or NULL. */
+static char *encode(const struct journal *journal, const struct report *report, struct error *err) {
+	char *text = report_encode(report);
+	if (journal->seal.ring == NULL) {
+		return text;
+	}
+	char *sealed = sealed_wrap(
+			journal->seal.ring, SEAL_RESULT, journal->seal.worker, text, err);
+	free(text);
+	return sealed;
+}
+
+static bool decode(const struct journal *journal, struct bytes text, struct report *report,
+		struct error *err) {
+	struct buf plain = BUF_INIT(text.size);
+	if (!sealed_is(text)) {
+		return report_decode(report, text, err); /* of a time without a key */
+	}
+	bool ok = journal->seal.ring != NULL ||
+		  error_set(err, ERROR_KEY_MISMATCH, "it is sealed, and there is no key here");
+	ok = ok &&
+	     sealed_unwrap(journal->seal.ring, SEAL_RESULT, journal->seal.worker, text, &plain,
+			     err) &&
+	     report_decode(report, (struct bytes){ plain.data, plain.size }, err);
+	buf_finish(&plain);
+	return ok;
+}
+
 bool journal_put(struct journal *journal, const struct report *report, struct error *err) {
 	if (journal == NULL) {
 		return true;
 	}
 	char digest[DIGEST_HEX_SIZE];
 	CLEANUP(mem_freep) char *path = path_of(journal, report->task_id, report->attempt);
-	CLEANUP(mem_freep) char *text = report_encode(report);
+	CLEANUP(mem_freep) char *text = encode(journal, report, err);
+	if (text == NULL) {
+		return false;
+	}
 	digest_hex((const uint8_t *)text, strlen(text), digest);
 	CLEANUP(mem_freep) char *whole = str_format("%s%s\n%s", head, digest, text);
 	uint64_t size = strlen(whole), before = size_of(path);
@@ -88,12 +121,13 @@ static bool check(struct bytes content, struct bytes *payload, struct error *err
 	       error_set(err, ERROR_INTEGRITY, "its content is not what its first line promises");
 }
 
-static bool read_report(const char *path, struct report *report, struct error *err) {
+static bool read_report(const struct journal *journal, const char *path, struct report *report,
+		struct error *err) {
 	struct buf content = BUF_INIT(RESULT_MAX);
 	struct bytes payload;
 	bool ok = file_read(path, &content, err) &&
 		  check((struct bytes){ content.data, content.size }, &payload, err) &&
-		  report_decode(report, payload, err);
+		  decode(journal, payload, report, err);
 	buf_finish(&content);
 	return ok;
 }
@@ -116,7 +150,7 @@ void journal_each(struct journal *journal, journal_taker take, void *context) {
 			continue;
 		}
 		CLEANUP(mem_freep) char *path = str_format("%s/%s", journal->folder, entry->d_name);
-		if (read_report(path, &report, &err)) {
+		if (read_report(journal, path, &report, &err)) {
 			take(context, &report);
 		} else {
 			forget(journal, size_of(path));
@@ -128,13 +162,14 @@ void journal_each(struct journal *journal, journal_taker take, void *context) {
 	}
 }
 
-struct journal *journal_open(const char *folder) {
+struct journal *journal_open(const char *folder, const struct journal_seal *seal) {
 	DIR *dir = folder != NULL ? opendir(folder) : NULL;
 	if (dir == NULL) {
 		return NULL;
 	}
 	struct journal *journal = MEM_NEW(struct journal);
 	journal->folder = str_copy(folder);
+	journal->seal = seal != NULL ? *seal : (struct journal_seal){ 0 };
 	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
 		CLEANUP(mem_freep) char *path = str_format("%s/%s", folder, entry->d_name);
 		if (str_ends(entry->d_name, suffix)) {

@@ -9,12 +9,18 @@
  * calls these; a NULL journal (no folder for state) keeps nothing.
  */
 #include "model/message.h"
+#include "seal/keys.h"
 
 #define JOURNAL_BYTES_MAX ((uint64_t)256 * 1024 * 1024)
 
 struct journal;
-/* Reads what is there; `folder` is borrowed for the call and may be NULL. */
-struct journal *journal_open(const char *folder);
+/* With a workload key results lie there sealed. */
+struct journal_seal {
+	struct seal_ring *ring;
+	const char *worker;
+};
+/* Reads what is there; `folder` is borrowed for the call and may be NULL, as `seal` may be. */
+struct journal *journal_open(const char *folder, const struct journal_seal *seal);
 void journal_close(struct journal *journal);
 /* Replaces what is there for the same attempt. ERROR_NO_SPACE beyond JOURNAL_BYTES_MAX. */
 bool journal_put(

@@ -76,7 +76,7 @@ static void see(void *context, struct report *report) {
 
 static struct seen look(const char *folder) {
 	struct seen seen = { 0 };
-	struct journal *journal = journal_open(folder);
+	struct journal *journal = journal_open(folder, NULL);
 	assert_non_null(journal);
 	journal_each(journal, see, &seen);
 	journal_close(journal);
@@ -84,7 +84,7 @@ static struct seen look(const char *folder) {
 }
 
 static void what_was_put_is_there_again(void **state) {
-	struct journal *journal = journal_open(*state);
+	struct journal *journal = journal_open(*state, NULL);
 	put(journal, 1, "first");
 	put(journal, 2, "second");
 	put(journal, 1, "first again");
@@ -98,7 +98,7 @@ static void what_was_put_is_there_again(void **state) {
 }
 
 static void what_was_dropped_is_gone(void **state) {
-	struct journal *journal = journal_open(*state);
+	struct journal *journal = journal_open(*state, NULL);
 	put(journal, 1, "first");
 	put(journal, 2, "second");
 	journal_drop(journal, TASK, 1);
@@ -127,7 +127,7 @@ static char *only_file(const char *folder) {
 static void damage_is_seen_and_moved_aside(void **state) {
 	struct error err;
 	struct buf content = BUF_INIT(64 * 1024);
-	struct journal *journal = journal_open(*state);
+	struct journal *journal = journal_open(*state, NULL);
 	put(journal, 1, "first");
 	journal_close(journal);
 	CLEANUP(mem_freep) char *path = only_file(*state);
@@ -157,7 +157,7 @@ static void half_written_files_go(void **state) {
 
 static void a_full_journal_says_so(void **state) {
 	struct error err;
-	struct journal *journal = journal_open(*state);
+	struct journal *journal = journal_open(*state, NULL);
 	const size_t size = 8 * 1024 * 1024;
 	struct report report = make_report(1, "large");
 	free(report.outcome.out.bytes);
@@ -180,7 +180,7 @@ static void no_folder_keeps_nothing(void **state) {
 	(void)state;
 	struct error err;
 	struct report report = make_report(1, "x");
-	assert_null(journal_open(NULL));
+	assert_null(journal_open(NULL, NULL));
 	assert_true(journal_put(NULL, &report, &err));
 	journal_drop(NULL, TASK, 1);
 	journal_each(NULL, see, NULL);

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "engine/child.h"
+#include "proplet/keys.h"
 #include "proplet/state.h"
 #include "proplet/system.h"
 #include "proplet/worker.h"
@@ -96,8 +97,8 @@ static bool open_bus(struct worker *worker, struct error *err) {
 	options.message_max = BULK_MESSAGE_MAX;
 	const struct registry_limits images = { settings->module_max, settings->pulls,
 		settings->pull_ms };
-	worker->fetcher = fetcher_create(
-			&options, &worker->topics, settings->client_id, worker->boot, &images, err);
+	worker->fetcher = fetcher_create(&options, &worker->topics, settings->client_id,
+			worker->boot, worker->ring, &images, err);
 	return worker->fetcher != NULL;
 }
 
@@ -141,14 +142,16 @@ int main(int argc, char **argv) {
 	worker.queue = queue_create(0);
 	worker.attempts = map_create();
 	worker.metadata = system_metadata(&settings);
-	if (!state_open(&state, settings.state_dir, settings.client_id, &err) ||
+	if (!keys_open(&worker, &settings, &err) ||
+			!state_open(&state, settings.state_dir, settings.client_id, &err) ||
 			!topics_init(&worker.topics, settings.domain_id, settings.channel_id,
 					&err) ||
 			!open_engine(&worker, state.external, &err)) {
 		log_error("cannot start error=\"%s\"", err.message);
 		return error_exit_code(err.code);
 	}
-	worker.journal = journal_open(state.results);
+	const struct journal_seal seal = { worker.ring, settings.client_id };
+	worker.journal = journal_open(state.results, worker.ring != NULL ? &seal : NULL);
 	report_restore(&worker);
 	worker.command_topic = topics_command(&worker.topics, settings.client_id);
 	if (!open_bus(&worker, &err)) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "proplet/keys.h"
 #include "proplet/worker.h"
 
 /* --- what fits into a message ------------------------------------------------------------------
@@ -69,7 +70,8 @@ bool report_due(const struct attempt *attempt, uint64_t older_than_ms, uint64_t 
 
 void report_publish(struct worker *worker, struct attempt *attempt) {
 	struct error err;
-	CLEANUP(mem_freep) char *text = report_encode(&attempt->report);
+	CLEANUP(mem_freep)
+	char *text = keys_seal_report(worker, report_encode(&attempt->report));
 	if (!bus_publish(worker->bus, worker->topics.results, text, strlen(text), &err)) {
 		log_debug("a result waits for the connection id=%s", attempt->command.task_id);
 		return;

@@ -22,9 +22,18 @@ static bool choose_engine(
 	key->kind = engine_offers(attempt->worker->engine, ENGINE_EXTERNAL) ? ENGINE_EXTERNAL
 									    : ENGINE_MULTIPASS;
 	key->metered = work->limits.fuel != 0;
+	if (attempt->worker->ring != NULL && work->engine == NULL) {
+		key->kind = ENGINE_MULTIPASS; /* an external one would have the module on disk */
+	}
 	if (work->engine != NULL && !engine_kind_parse(work->engine, &key->kind)) {
 		return error_set(err, ERROR_INVALID, "field \"engine\": \"%.40s\" is unknown here",
 				work->engine);
+	}
+	if (attempt->worker->ring != NULL && key->kind == ENGINE_EXTERNAL) {
+		return error_set(err, ERROR_UNSUPPORTED,
+				"engine external: with a workload key modules do not run there, "
+				"since "
+				"it reads them from disk");
 	}
 	return engine_offers(attempt->worker->engine, key->kind) ||
 	       error_set(err, ERROR_UNSUPPORTED, "engine %s is not offered by this worker%s",
@@ -113,6 +122,15 @@ static bool run(struct attempt *attempt, struct module *module, struct run_resul
 	return ok;
 }
 
+/* Of a sealed module nothing stays that its task does not need. */
+static void give_back(struct worker *worker, struct module *module) {
+	if (worker->ring != NULL && !worker->settings->cache_decrypted) {
+		module_cache_drop(worker->cache, module);
+	} else {
+		module_cache_release(worker->cache, module);
+	}
+}
+
 static void *thread(void *context) {
 	struct attempt *attempt = context;
 	struct worker *worker = attempt->worker;
@@ -128,7 +146,7 @@ static void *thread(void *context) {
 	outcome->started_at = atomic_load(&attempt->started_at);
 	outcome->finished_at = clock_wall_ns();
 	if (module != NULL) {
-		module_cache_release(worker->cache, module);
+		give_back(worker, module);
 	}
 	run_result_finish(&result);
 	worker_put(worker, &attempt->ended);

@@ -16,6 +16,8 @@ struct proplet_settings {
 	char *mqtt_ca, *mqtt_cert, *mqtt_key; /* paths */
 	bool mqtt_insecure;                   /* refused */
 	struct tls_parts mqtt_tls;            /* what is in them */
+	char *workload_key;                   /* gone once it is in worker.ring */
+	bool allow_v1, allow_swap, cache_decrypted;
 	char *fetch_hosts, *fetch_ca;
 	bool fetch_insecure;        /* refused */
 	struct tls_parts fetch_tls; /* what is in fetch_ca */

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "engine/stop.h"
 #include "http/download.h"
+#include "proplet/keys.h"
 
 /* For the cache's own thread, which may outlive the attempt. */
 struct source {
@@ -132,6 +133,9 @@ static bool decode_inline(struct attempt *attempt, struct source *source, const 
 		return error_wrap(err, "field \"file\"");
 	}
 	str_set(&command->file, NULL);
+	if (!keys_open_inline(attempt->worker, command->checksum, &source->bytes, err)) {
+		return false;
+	}
 	if (source->bytes.size == 0) {
 		return error_set(err, ERROR_MODULE, "field \"file\": the module is empty");
 	}
@@ -142,6 +146,12 @@ static bool decode_inline(struct attempt *attempt, struct source *source, const 
 static bool open_url(
 		struct attempt *attempt, struct source *source, char *digest, struct error *err) {
 	const char *url = attempt->command.work.image_url;
+	if (attempt->worker->ring != NULL && !download_is_url(url)) {
+		return error_set(err, ERROR_UNSUPPORTED,
+				"field \"image_url\": with a workload key images have to be "
+				"sealed, "
+				"and no proxy seals them yet");
+	}
 	if (digest[0] != 0) {
 		source->url = str_copy(url);
 		return true;

@@ -23,6 +23,7 @@
 #include "proplet/journal.h"
 #include "proplet/numbers.h"
 #include "proplet/settings.h"
+#include "seal/keys.h"
 #include "proplet/usage.h"
 #include "proplet/watch.h"
 
@@ -84,8 +85,9 @@ struct worker {
 	char boot[UUID_SIZE];
 	struct topics topics;
 	char *command_topic;
-	struct queue *queue; /* safe from any thread */
-	struct bus *bus;     /* safe from any thread */
+	struct queue *queue;    /* safe from any thread */
+	struct bus *bus;        /* safe from any thread */
+	struct seal_ring *ring; /* safe from any thread; NULL: nothing is sealed */
 	struct fetcher *fetcher;
 	struct journal *journal; /* NULL: there is no folder for it */
 	struct engine *engine;

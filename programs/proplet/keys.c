@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proplet/keys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "bus/sealed.h"
+#include "seal/v1.h"
+
+const char keys_refusal[] = "Failed to decrypt workload";
+
+/* Pages are locked when they are first touched: what is only reserved costs nothing. */
+static bool protect_memory(const struct proplet_settings *settings, struct error *err) {
+	if (prctl(PR_SET_DUMPABLE, 0) != 0) {
+		return error_errno(err, errno, "forbidding core dumps");
+	}
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) {
+		return true;
+	}
+	int number = errno;
+	if (seal_swap_active() && !settings->allow_swap) {
+		return error_errno(err, number,
+				"setting PROPLET_WORKLOAD_KEY: memory cannot be locked, and swap "
+				"is in "
+				"use: allow it (LimitMEMLOCK, ulimit -l), switch swap off, or set "
+				"PROPLET_ALLOW_SWAP=true");
+	}
+	log_warn("memory cannot be locked, keys alone are error=\"%s\" swap=%s", strerror(number),
+			seal_swap_active() ? "in use, which is allowed" : "none");
+	return true;
+}
+
+bool keys_open(struct worker *worker, struct proplet_settings *settings, struct error *err) {
+	if (settings->workload_key == NULL) {
+		return true;
+	}
+	struct seal_key *key = seal_key_parse(settings->workload_key, err);
+	secret_wipe(&settings->workload_key);
+	worker->ring = key != NULL ? seal_ring_create(settings->client_id, err) : NULL;
+	bool ok = worker->ring != NULL && seal_ring_add(worker->ring, key, err);
+	seal_key_destroy(key);
+	if (!ok) {
+		return error_wrap(err, "setting PROPLET_WORKLOAD_KEY");
+	}
+	return protect_memory(settings, err);
+}
+
+/* Instead of something that cannot be sealed nothing readable leaves. */
+static char *or_nothing(char *sealed, char *text, const struct error *err) {
+	free(text);
+	if (sealed == NULL) {
+		log_error("a message cannot be sealed error=\"%s\"", err->message);
+		return str_copy("{}");
+	}
+	return sealed;
+}
+
+char *keys_seal_report(const struct worker *worker, char *text) {
+	struct error err;
+	if (worker->ring == NULL) {
+		return text;
+	}
+	char *sealed = sealed_wrap(
+			worker->ring, SEAL_RESULT, worker->settings->client_id, text, &err);
+	return or_nothing(sealed, text, &err);
+}
+
+char *keys_sign(const struct worker *worker, enum seal_direction direction, const char *topic,
+		char *text) {
+	struct error err;
+	if (worker->ring == NULL) {
+		return text;
+	}
+	char *sealed = sealed_sign(
+			worker->ring, direction, worker->settings->client_id, topic, text, &err);
+	return or_nothing(sealed, text, &err);
+}
+
+bool keys_open_command(const struct worker *worker, struct bytes *message, struct buf *json,
+		struct error *err) {
+	if (worker->ring == NULL) {
+		return !sealed_is(*message) ||
+		       error_set(err, ERROR_KEY_MISMATCH,
+				       "the command is sealed, and this worker has no "
+				       "PROPLET_WORKLOAD_KEY");
+	}
+	if (!sealed_unwrap(worker->ring, SEAL_COMMAND, worker->settings->client_id, *message, json,
+			    err)) {
+		return false;
+	}
+	*message = (struct bytes){ json->data, json->size };
+	return true;
+}
+
+bool keys_open_inline(const struct worker *worker, const char *checksum, struct buf *module,
+		struct error *err) {
+	struct seal_memory plain;
+	if (worker->ring == NULL) {
+		return true;
+	}
+	struct bytes envelope = { module->data, module->size };
+	if (!seal_v1_open(worker->ring, envelope, checksum[0] != 0 ? checksum : NULL, &plain,
+			    err)) {
+		return error_wrap(err, "%s", keys_refusal);
+	}
+	buf_clear(module);
+	bool ok = buf_append(module, plain.data, plain.size, err);
+	seal_memory_finish(&plain);
+	return ok;
+}

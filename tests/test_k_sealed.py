@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""With a workload key: the broker sees no module, input or result, and what it changes, repeats or
+invents does not run."""
+import base64
+import json
+import os
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+
+import sealed
+from api import COMPLETED, FAILED, INTERRUPTED, RUNNING
+from bus import Bus
+from modules import big_module, example, guest, wat
+from test_a_programs import MANAGER, PROPLET, run as run_program
+from wait import stays, wait_until
+
+KEY = os.urandom(32).hex()
+OTHER = os.urandom(32).hex()
+MARKER = b"the-broker-must-not-see-this"
+REFUSAL = "Failed to decrypt workload"
+
+# Its name, its data, what it is given and what it says all hold the marker.
+SECRET = wat(f'''(module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "{MARKER.decode()}\\n")
+  (data (i32.const 0) "\\40\\00\\00\\00\\1d\\00\\00\\00")
+  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1)
+    (i32.const 32)))))''')
+
+
+def start(stack, manager=KEY, worker=KEY, **settings):
+    stack.start_broker()
+    stack.start_manager(MANAGER_WORKLOAD_KEY=manager)
+    stack.start_proplet(PROPLET_WORKLOAD_KEY=worker, **settings)
+    return stack.rest
+
+
+@pytest.fixture(name="closed")
+def closed_fixture(stack):
+    """Both sides have the key; `stack.bus` hears everything."""
+    start(stack)
+    with Bus(stack) as bus:
+        stack.bus = bus
+        yield stack
+
+
+def everything(bus):
+    with bus.lock:
+        return b"\n".join(path.encode() + b" " + payload for _, path, payload in bus.heard)
+
+
+def in_base64(text):
+    """Whatever stands before it, one of these is in the base64 of it."""
+    return [base64.b64encode(b"x" * shift + text)[4:-4] for shift in range(3)]
+
+
+def shown(bus):
+    seen = everything(bus)
+    return [form for form in [MARKER, *in_base64(MARKER)] if form in seen]
+
+
+def test_the_broker_sees_nothing_of_it(closed):
+    rest, text = closed.rest, MARKER.decode()
+    done = rest.run("hello", SECRET, env={"SECRET": text}, cli_args=[text], stdin=text)
+    assert (done["state"], done["results"]) == (COMPLETED, text + "\n"), done
+    assert rest.run("add", example("add"), invoke="add", inputs=[20, 22])["results"] == "42"
+    closed.bus.wait_for("control/proplet/results")
+    assert shown(closed.bus) == []
+    start_ = closed.bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "start")
+    assert set(start_) == {"type", "boot", "task_id", "attempt", "number", "proplet_id", "sealed"}
+    result = closed.bus.messages("control/proplet/results")[0]
+    assert set(result) == {"boot", "task_id", "attempt", "proplet_id", "sealed"}
+
+
+def test_that_test_can_fail(stack):
+    """Without a key the marker is there."""
+    stack.start()
+    with Bus(stack) as bus:
+        stack.rest.run("hello", SECRET)
+        wait_until(lambda: MARKER in shown(bus), 10, "the marker")
+
+
+def test_all_that_tasks_do(closed):
+    rest = closed.rest
+    module, answer = big_module(3)
+    assert rest.run("answer", module)["results"] == str(answer)
+    done = rest.run("crash", example("crash"), cli_args=["exit", "3"])
+    assert (done["state"], done["exit_code"]) == (FAILED, 3)
+    task = rest.create("nap", guest("nap"), inputs=["600000"])
+    rest.start(task["id"])
+    wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    rest.stop(task["id"])
+    assert rest.wait(task["id"])["state"] == INTERRUPTED
+    assert closed.proplet_view()["key"] == "verified"
+
+
+def test_a_worker_that_has_only_its_own_key(stack):
+    own = sealed.worker_key(bytes.fromhex(KEY), "worker-1").hex()
+    rest = start(stack, worker=own)
+    assert rest.run("add", example("add"), inputs=[1, 2])["results"] == "3"
+    assert stack.proplet_view()["key"] == "verified"
+
+
+def test_results_on_disk_are_sealed(stack):
+    rest = start(stack)
+    task = rest.create("hello", SECRET, cli_args=[])
+    nap = rest.create("nap", guest("nap"), inputs=["300"])
+    rest.start(nap["id"])
+    wait_until(lambda: rest.task(nap["id"])["state"] == RUNNING, 10, "Running")
+    stack.broker.kill()
+    folder = stack.folder / "state-worker-1"
+    files = wait_until(lambda: list(folder.rglob("*.result")), 10, "a result on disk")
+    assert b'"sealed":"' in files[0].read_bytes() and b"exit" not in files[0].read_bytes()
+    stack.proplet().kill()
+    stack.start_broker()
+    stack.start_proplet(PROPLET_WORKLOAD_KEY=KEY)
+    assert rest.wait(nap["id"])["state"] == COMPLETED
+    assert rest.run("hello", SECRET)["state"] == COMPLETED
+    assert task["id"]
+
+
+@pytest.mark.parametrize("manager,worker,says", [
+    (KEY, OTHER, REFUSAL), (KEY, None, REFUSAL), (None, KEY, REFUSAL)], ids=["other", "manager", "worker"])
+def test_keys_that_do_not_fit(stack, manager, worker, says):
+    """A clear end, in both directions, and nothing hangs."""
+    rest = start(stack, manager=manager, worker=worker)
+    done = rest.run("add", example("add"), inputs=[1, 2])
+    assert done["state"] == FAILED and done["error"].startswith(says), done
+    assert REFUSAL in stack.proplet().text()
+    if manager:
+        assert stack.proplet_view()["key"] == "key mismatch"
+    assert KEY not in stack.proplet().text() + stack.manager.text()
+
+
+@pytest.mark.parametrize("key", ["00" * 31, "0" * 63 + "x", "00" * 33])
+@pytest.mark.parametrize("program,settings,name", [
+    ("propeller-manager", MANAGER, "MANAGER_WORKLOAD_KEY"),
+    ("proplet", PROPLET, "PROPLET_WORKLOAD_KEY")])
+def test_keys_that_are_none(program, settings, name, key, tmp_path):
+    state = name.replace("WORKLOAD_KEY", "STATE_DIR")
+    done = run_program(program, **{**settings, state: str(tmp_path), name: key})
+    said = done.stderr + done.stdout
+    assert done.returncode != 0 and name in said, said
+    assert key not in said
+
+
+def plain_start(stack, task_id, number):
+    return {"type": "start", "boot": stack.bus.messages("control/proplet/alive")[-1]["boot"],
+            "number": number, "task_id": task_id, "attempt": 1, "proplet_id": "worker-1",
+            "name": "hello", "digest": "0" * 64, "module_size": 41, "daemon": False}
+
+
+def heard_boot(stack):
+    wait_until(lambda: stack.bus.messages("control/proplet/alive"), 10, "a heartbeat")
+
+
+def test_plain_commands_do_not_run(closed):
+    heard_boot(closed)
+    task_id = str(uuid.uuid4())
+    closed.bus.say("control/manager/command/worker-1", plain_start(closed, task_id, 500))
+    said = closed.bus.wait_for("control/proplet/results", lambda m: m["task_id"] == task_id)
+    assert said["error"].startswith(REFUSAL)
+    closed.bus.say("control/manager/start", {
+        "id": str(uuid.uuid4()), "name": "hello", "state": 0, "proplet_id": "worker-1",
+        "daemon": False, "file": base64.b64encode(example("hello-world")).decode()})
+    said = closed.bus.wait_for("control/proplet/results", lambda m: m["task_id"] != task_id)
+    assert said["error"].startswith(REFUSAL)
+    assert "Received start command" not in closed.proplet().text()
+
+
+def change(text, what):
+    """A sealed command with something else in it."""
+    message = json.loads(text)
+    message.update(what(message))
+    return message
+
+
+def flip(message):
+    raw = bytearray(base64.b64decode(message["sealed"]))
+    raw[-20] ^= 1
+    return {"sealed": base64.b64encode(raw).decode()}
+
+
+@pytest.mark.parametrize("what", [
+    flip, lambda m: {"number": m["number"] + 100}, lambda m: {"attempt": 2},
+    lambda m: {"task_id": str(uuid.uuid4())}, lambda m: {"sealed": m["sealed"][:40]},
+    lambda m: {"sealed": ""}], ids=["flipped", "number", "attempt", "task", "cut", "empty"])
+def test_changed_commands_do_not_run(closed, what):
+    rest = closed.rest
+    done = rest.run("add", example("add"), inputs=[1, 2])
+    sent = closed.bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "start")
+    runs = closed.proplet().text().count("Received start command")
+    closed.bus.say("control/manager/command/worker-1", change(json.dumps(sent), what))
+    wait_until(lambda: REFUSAL in closed.proplet().text(), 10, "the refusal")
+    assert closed.proplet().text().count("Received start command") == runs
+    assert rest.task(done["id"])["results"] == "3"
+
+
+def test_a_repeated_command_does_not_run_again(closed):
+    closed.rest.run("add", example("add"), inputs=[1, 2])
+    sent = closed.bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "start")
+    for _ in range(3):
+        closed.bus.say("control/manager/command/worker-1", sent)
+    closed.rest.run("add", example("add"), inputs=[2, 2])
+    assert closed.proplet().text().count("Received start command") == 2
+
+
+def test_results_of_others_do_not_count(closed):
+    """Plain, and somebody else's sealed one with the ids of this attempt."""
+    rest = closed.rest
+    other = rest.run("add", example("add"), inputs=[1, 2])
+    stolen = closed.bus.wait_for("control/proplet/results", lambda m: m["task_id"] == other["id"])
+    task = rest.create("nap", guest("nap"), inputs=["600000"])
+    rest.start(task["id"])
+    wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    mine = {"task_id": task["id"], "attempt": 1}
+    closed.bus.say("control/proplet/results", {**stolen, **mine})
+    closed.bus.say("control/proplet/results", {
+        **{k: v for k, v in stolen.items() if k != "sealed"}, **mine, "results": "evil"})
+    closed.bus.say("control/proplet/results", {
+        **{k: v for k, v in stolen.items() if k != "sealed"}, **mine, "error": "evil"})
+    closed.bus.say("control/proplet/state", {
+        "task_id": task["id"], "attempt": 1, "proplet_id": "worker-1", "boot": stolen["boot"],
+        "state": "gone", "at": "2026-01-01T00:00:00Z"})
+    assert stays(lambda: rest.task(task["id"])["state"] == RUNNING, 0.5)
+    rest.stop(task["id"])
+    assert rest.wait(task["id"])["state"] == INTERRUPTED
+
+
+def test_announcements_of_others_do_not_count(closed):
+    """A new boot that nobody signed, an unsigned end, and one that was signed and then changed."""
+    rest = closed.rest
+    heard_boot(closed)
+    task = rest.create("nap", guest("nap"), inputs=["600000"])
+    rest.start(task["id"])
+    wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    beat = closed.bus.messages("control/proplet/alive")[-1]
+    plain = {k: v for k, v in beat.items() if k != "auth"}
+    for forged in ({**plain, "boot": str(uuid.uuid4()), "running": []}, {**plain, "status": "offline"},
+                   {**beat, "running": []}, {**plain, "running": []}):
+        closed.bus.say("control/proplet/alive", forged)
+        closed.bus.say("control/proplet/create", {**forged, "features": []})
+    assert stays(lambda: rest.task(task["id"])["state"] == RUNNING, 0.5)
+    view = closed.proplet_view()
+    assert view["alive"] and view["key"] == "verified"
+    rest.stop(task["id"])
+    rest.wait(task["id"])
+
+
+def test_a_stranger_gets_nothing_while_there_is_another(closed):
+    """It is listed, and is placed last."""
+    stranger = {"proplet_id": "stranger", "boot": str(uuid.uuid4()), "features": ["commands"],
+                "engines": ["multipass"], "slots": 1000, "interval_ms": 60000, "running": [], "held": []}
+    closed.bus.say("control/proplet/create", stranger)
+    wait_until(lambda: closed.proplet_view("stranger").get("key") == "key mismatch", 10, "it")
+    for n in range(5):
+        assert closed.rest.run("add", example("add"), inputs=[n, 2])["proplet_id"] == "worker-1"
+
+
+def test_chunks_are_not_exchanged(closed):
+    """The chunks of one module under the name of another, and plain ones: nothing runs but itself."""
+    rest = closed.rest
+    first, answer = big_module(1, seed=1)
+    rest.run("answer", first)
+    with closed.bus.lock:
+        chunks = [p for _, path, p in closed.bus.heard if path == "registry/chunk/worker-1"]
+    assert chunks and all(first[:64] not in chunk for chunk in chunks)
+
+    def confuse(path, payload):
+        if path == "registry/manager":
+            digest = bytes.fromhex(json.loads(payload)["digest"])
+            for chunk in chunks:
+                closed.bus.client.publish(closed.topic("registry/chunk/worker-1"),
+                                          chunk[:20] + digest + chunk[52:], qos=0)
+    closed.bus.handlers.append(confuse)
+    second, answer = big_module(1, seed=2)
+    assert rest.run("answer", second)["results"] == str(answer)
+    assert "cannot be opened" in closed.proplet().text()
+
+
+def test_an_external_runtime_is_refused(stack):
+    rest = start(stack, PROPLET_EXTERNAL_WASM_RUNTIME="/bin/true")
+    done = rest.run("add", example("add"), engine="external", inputs=[1, 2])
+    assert done["state"] == FAILED and "disk" in done["error"], done
+    assert rest.run("add", example("add"), inputs=[1, 2])["results"] == "3"
+
+
+def test_old_workers_get_nothing_in_the_clear(stack):
+    stack.start_broker()
+    stack.start_manager(MANAGER_WORKLOAD_KEY=KEY)
+    with Bus(stack) as bus:
+        bus.say("control/proplet/alive", {"proplet_id": "old"})
+        wait_until(lambda: stack.proplet_view("old").get("alive"), 10, "the old worker")
+        task = stack.rest.create("hello", SECRET)
+        answer = stack.rest.call("POST", f"/tasks/{task['id']}/start")
+        assert answer.status == 422 and "MANAGER_WORKLOAD_ALLOW_V1" in answer.error, answer
+        assert bus.messages("control/manager/start") == []
+
+
+def test_version_1_between_old_and_new(stack):
+    """Our manager seals for an old worker as Propeller does, and our worker opens that."""
+    stack.start_broker()
+    stack.start_manager(MANAGER_WORKLOAD_KEY=KEY, MANAGER_WORKLOAD_ALLOW_V1="true")
+    with Bus(stack) as bus:
+        bus.say("control/proplet/alive", {"proplet_id": "worker-1"})
+        wait_until(lambda: stack.proplet_view().get("alive"), 10, "the old worker")
+        task = stack.rest.create("add", example("add"), inputs=[1, 2], invoke="add")
+        stack.rest.start(task["id"])
+        sent = bus.wait_for("control/manager/start")
+        assert base64.b64decode(sent["file"])[12:20] != example("add")[:8]
+        assert len(sent["checksum"]) == 64
+        stack.manager.kill()
+        stack.start_proplet(ready=False, PROPLET_WORKLOAD_KEY=KEY, PROPLET_WORKLOAD_ALLOW_V1="true")
+        wait_until(lambda: bus.messages("control/proplet/create"), 10, "our worker")
+        bus.say("control/manager/start", sent)
+        bus.wait_for("control/proplet/results", lambda m: m["task_id"] == task["id"])
+        assert "Finished running app" in stack.proplet().text()
+        bus.say("control/manager/start", {**sent, "id": str(uuid.uuid4()),
+                                          "file": base64.b64encode(example("add")).decode()})
+        wait_until(lambda: REFUSAL in stack.proplet().text(), 10, "the refusal")
+
+
+def test_memory_is_locked_and_nothing_stays(closed):
+    """All pages of the worker, as far as the test may; and compiled code goes with its task."""
+    status = (Path("/proc") / str(closed.proplet().pid) / "status").read_text()
+    locked = int(re.search(r"VmLck:\s+(\d+)", status)[1])
+    assert locked > 1000 or os.geteuid() != 0, status
+    closed.rest.run("add", example("add"), inputs=[1, 2])
+    asked = len(closed.bus.messages("registry/manager"))
+    closed.rest.run("add", example("add"), inputs=[1, 2])
+    assert len(closed.bus.messages("registry/manager")) > asked, "it was fetched again"
