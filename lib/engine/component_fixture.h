@@ -134,6 +134,8 @@
 	"  (func (export \"bad-text\") (result i32) (i32.store8 (i32.const 64) (i32.const 255))"   \
 	"   (i32.store (i32.const 16) (i32.const 64)) (i32.store (i32.const 20) (i32.const 1))"    \
 	"   (i32.const 16))"                                                                       \
+	"  (func (export \"given\") (param i32 i32 i32 i32 i32) (result i32)"                      \
+	"   (i32.add (local.get 1) (local.get 3)))"                                                \
 	"  (func (export \"flood\") (param i32) (result i32)"                                      \
 	"   (drop (memory.grow (i32.const 20)))"                                                   \
 	"   (i32.store (i32.const 16) (i32.const 0)) (i32.store (i32.const 20) (local.get 0))"     \
@@ -160,6 +162,8 @@
 	" (export \"points\" (func $points)) (export \"reach\" (func $reach))"                     \
 	" (func (export \"flood\") (param \"size\" u32) (result (list u8))"                        \
 	"  (canon lift (core func $i \"flood\") (memory (core memory $i \"memory\"))))"            \
+	" (func (export \"given\") (param \"a\" u32) (param \"b\" (option u32))"                   \
+	"  (param \"c\" (option u32)) (result u32) (canon lift (core func $i \"given\")))"         \
 	" (export \"bad-text\" (func $bad-text))"                                                  \
 	" (func (export \"boom\") (canon lift (core func $i \"boom\")))"                           \
 	" (func (export \"down\") (canon lift (core func $i \"down\")))"                           \

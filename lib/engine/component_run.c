@@ -172,6 +172,26 @@ static void tell_params(const struct component_function *function, char *text, s
 	}
 }
 
+/* Options at the end may be left out: they are none. */
+static bool leave_out(struct component_call *call, size_t given, size_t count) {
+	for (size_t i = given; i < count; i++) {
+		const char *name;
+		size_t size;
+		wasmtime_component_valtype_t type;
+		if (!wasmtime_component_func_type_param_nth(
+				    call->entry->type, i, &name, &size, &type)) {
+			return false;
+		}
+		bool option = type.kind == WASMTIME_COMPONENT_VALTYPE_OPTION;
+		wasmtime_component_valtype_delete(&type);
+		if (!option) {
+			return false;
+		}
+		call->params[i] = (val_t){ .kind = WASMTIME_COMPONENT_OPTION };
+	}
+	return given <= count;
+}
+
 static bool read_params(struct guest *guest, struct component_call *call, struct error *err) {
 	const struct strings *inputs = guest->request->inputs;
 	size_t given = guest->command || inputs == NULL ? 0 : inputs->count;
@@ -182,18 +202,19 @@ static bool read_params(struct guest *guest, struct component_call *call, struct
 				"given",
 				call->entry->name, count, PARAMS_MAX);
 	}
-	if (given != count) {
+	if (!leave_out(call, given, count)) {
 		char params[400];
 		tell_params(call->entry, params, sizeof(params));
 		return error_set(err, ERROR_INVALID,
 				"\"%.96s\" takes %zu inputs (%s), %zu were given",
 				call->entry->name, count, params, given);
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < given; i++) {
 		if (!read_param(guest, call, i, err)) {
 			return false;
 		}
 	}
+	call->param_count = count;
 	return true;
 }
 

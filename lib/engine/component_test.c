@@ -96,6 +96,18 @@ static void inputs_that_do_not_fit(void **state) {
 			"before column 8");
 }
 
+static void options_at_the_end_may_be_left_out(void **state) {
+	(void)state;
+	gives("given", TEXTS("1"), "0");
+	gives("given", TEXTS("1", "2"), "1");
+	gives("given", TEXTS("1", "none", "some(3)"), "1");
+	gives("given", TEXTS("1", "2", "3"), "2");
+	fails(COMPONENT_LIBRARY, "given", NULL, ERROR_INVALID,
+			"\"given\" takes 3 inputs (a: u32, b: option<u32>, c: option<u32>), 0 were "
+			"given");
+	fails(COMPONENT_LIBRARY, "given", TEXTS("1", "2", "3", "4"), ERROR_INVALID, "4 were given");
+}
+
 static void traps_say_what_and_where(void **state) {
 	(void)state;
 	fails(COMPONENT_LIBRARY, "boom", NULL, ERROR_FAILED,
@@ -406,6 +418,7 @@ int main(void) {
 		cmocka_unit_test(functions_in_interfaces_have_several_names),
 		cmocka_unit_test(a_missing_export_lists_what_there_is),
 		cmocka_unit_test(inputs_that_do_not_fit),
+		cmocka_unit_test(options_at_the_end_may_be_left_out),
 		cmocka_unit_test(traps_say_what_and_where),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(what_is_handed_over_is_bounded),

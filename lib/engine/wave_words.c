@@ -223,10 +223,6 @@ static bool read_double(struct wave_reader *in, const type_t *type, bool single,
 		return wave_expected_type(in, type);
 	}
 	*value = single ? (double)strtof(text, NULL) : strtod(text, NULL);
-	if (isinf(*value)) {
-		return error_set(in->err, ERROR_INVALID, "%s is out of range at column %zu", text,
-				in->at + 1);
-	}
 	in->at += strlen(text);
 	return true;
 }
@@ -326,7 +322,7 @@ bool wave_read_char(struct wave_reader *in, const type_t *type, val_t *out) {
 	if (!wave_take(in, '\'')) {
 		return wave_expected_type(in, type);
 	}
-	if (in->at == in->size || in->text[in->at] == '\'') {
+	if (in->at == in->size || in->text[in->at] == '\'' || in->text[in->at] == '\n') {
 		return wave_expected_at(in, in->at, "one character");
 	}
 	if (!read_character(in, bytes, &size)) {
@@ -340,72 +336,111 @@ bool wave_read_char(struct wave_reader *in, const type_t *type, val_t *out) {
 	return true;
 }
 
-/* The bytes up to the closing quotes or the end: no escape is longer than what it stands for, so
+/* The bytes up to the closing quote or the end: no escape is longer than what it stands for, so
  * that is room enough. Not all of the text for each string, of which there may be a million. */
-static size_t quoted_room(const struct wave_reader *in, const char *close) {
+static size_t quoted_room(const struct wave_reader *in) {
 	size_t at = in->at;
-	while (at < in->size && strncmp(in->text + at, close, strlen(close)) != 0) {
+	while (at < in->size && in->text[at] != '"') {
 		at += in->text[at] == '\\' ? 2 : 1;
 	}
 	return at - in->at;
 }
 
-/* A string's characters up to the closing quotes, into `out` that has quoted_room(). */
-static bool read_quoted(struct wave_reader *in, const char *close, char *out, size_t *size) {
-	for (*size = 0; strncmp(in->text + in->at, close, strlen(close)) != 0;) {
-		if (in->at == in->size || (in->text[in->at] == '\n' && close[1] == '\0')) {
-			return wave_expected_at(in, in->at, "the closing quotes of the string");
-		}
+/* Up to a place in the text; *size grows. */
+static bool read_until(struct wave_reader *in, size_t end, char *out, size_t *size) {
+	while (in->at < end) {
 		size_t more;
 		if (!read_character(in, out + *size, &more)) {
 			return false;
 		}
 		*size += more;
 	}
-	in->at += strlen(close);
 	return true;
 }
 
-/* Takes the indentation of the closing quotes from every line of a """ string. */
-static bool outdent(struct wave_reader *in, char *text, size_t *size) {
-	char *last = *size > 0 ? memrchr(text, '\n', *size) : NULL;
-	if (last == NULL || text[0] != '\n') {
-		return wave_expected(
-				in, "a line end behind the opening \"\"\" and before the closing");
+/* A string's characters up to the closing quote, into `out` that has quoted_room(). */
+static bool read_quoted(struct wave_reader *in, char *out, size_t *size) {
+	while (in->at < in->size && in->text[in->at] != '"' && in->text[in->at] != '\n') {
+		if (!read_until(in, in->at + 1, out, size)) {
+			return false;
+		}
 	}
-	size_t indent = (size_t)(text + *size - last) - 1;
-	char *to = text;
-	for (char *at = text; at < last;) {
-		char *end = memchr(at + 1, '\n', (size_t)(text + *size - at - 1));
-		size_t length = (size_t)(end - at) - 1, space = 0;
-		while (space < indent && space < length && at[1 + space] == ' ') {
-			space++;
-		}
-		if (space < indent && length > space) {
-			return wave_expected(in, "each line of the string as far in as its end");
-		}
-		if (at != text) {
-			*to++ = '\n';
-		}
-		memmove(to, at + 1 + space, length - space);
-		to += length - space;
-		at = end;
+	if (in->at == in->size || in->text[in->at] != '"') {
+		return wave_expected_at(in, in->at, "the closing quotes of the string");
 	}
-	*size = (size_t)(to - text);
+	in->at++;
+	return true;
+}
+
+/* Where the lines of a """ string are: each begins behind a line end, from `first` on. */
+struct lines {
+	size_t first, last, indent; /* the last is that of the closing quotes */
+};
+
+static bool find_lines(struct wave_reader *in, struct lines *lines) {
+	const char *close = strstr(in->text + in->at, "\"\"\"");
+	if (close == NULL) {
+		return wave_expected_at(in, in->size, "the closing quotes of the string");
+	}
+	lines->first = in->at + (in->text[in->at] == '\r');
+	if (in->text[lines->first] != '\n') {
+		return wave_expected_at(in, in->at, "a line end behind the opening \"\"\"");
+	}
+	size_t end = (size_t)(close - in->text);
+	const char *last = memrchr(in->text + lines->first, '\n', end - lines->first);
+	lines->last = (size_t)(last - in->text);
+	lines->indent = end - lines->last - 1;
+	size_t spaces = strspn(last + 1, " ");
+	return spaces >= lines->indent || wave_expected_at(in, lines->last + 1 + spaces,
+							  "only spaces before the closing \"\"\"");
+}
+
+/* One line without its indentation; an empty one need not have any. */
+static bool read_line(struct wave_reader *in, const struct lines *lines, size_t end, char *out,
+		size_t *size) {
+	end -= end > in->at && in->text[end - 1] == '\r';
+	size_t space = 0;
+	while (space < lines->indent && in->at < end && in->text[in->at] == ' ') {
+		in->at++;
+		space++;
+	}
+	if (space < lines->indent && in->at < end) {
+		return wave_expected_at(in, in->at, "each line of the string as far in as its end");
+	}
+	return read_until(in, end, out, size);
+}
+
+/* The characters of a """ string, into `out` that has room for as much text. */
+static bool read_lines(struct wave_reader *in, const struct lines *lines, char *out, size_t *size) {
+	for (size_t at = lines->first; at < lines->last;) {
+		const char *end = memchr(in->text + at + 1, '\n', lines->last - at);
+		if (at != lines->first) {
+			out[(*size)++] = '\n';
+		}
+		in->at = at + 1;
+		at = (size_t)(end - in->text);
+		if (!read_line(in, lines, at, out, size)) {
+			return false;
+		}
+	}
+	in->at = lines->last + 1 + lines->indent + 3;
 	return true;
 }
 
 bool wave_read_string(struct wave_reader *in, const type_t *type, val_t *out) {
+	struct lines lines = { 0 };
 	if (!wave_peek(in, '"')) {
 		return wave_expected_type(in, type);
 	}
-	bool lines = strncmp(in->text + in->at, "\"\"\"", 3) == 0;
-	in->at += lines ? 3 : 1;
-	const char *close = lines ? "\"\"\"" : "\"";
+	bool many = strncmp(in->text + in->at, "\"\"\"", 3) == 0;
+	in->at += many ? 3 : 1;
+	if (many && !find_lines(in, &lines)) {
+		return false;
+	}
 	/* The last character may be written as four bytes. */
-	CLEANUP(mem_freep) char *bytes = mem_zero(quoted_room(in, close) + 4, 1);
-	size_t size = 0;
-	if (!read_quoted(in, close, bytes, &size) || (lines && !outdent(in, bytes, &size))) {
+	size_t room = many ? lines.last - lines.first : quoted_room(in), size = 0;
+	CLEANUP(mem_freep) char *bytes = mem_zero(room + 4, 1);
+	if (!(many ? read_lines(in, &lines, bytes, &size) : read_quoted(in, bytes, &size))) {
 		return false;
 	}
 	out->kind = WASMTIME_COMPONENT_STRING;
