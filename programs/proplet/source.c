@@ -56,7 +56,8 @@ static bool bring(const struct worker *worker, const char *url, struct run_stop 
 		.ca = worker->settings->fetch_tls.ca,
 		.timeout_ms = worker->settings->fetch_ms };
 	struct download *download = download_create(&options, err);
-	bool ok = download != NULL && run_download(download, stop, wasm, err);
+	bool ok = download != NULL && run_download(download, stop, wasm, err) &&
+		  (wasm->size != 0 || error_set(err, ERROR_MODULE, "the file is empty"));
 	download_destroy(download);
 	strings_finish(&hosts);
 	if (!ok && err->code == ERROR_DENIED) {

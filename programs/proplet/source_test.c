@@ -302,6 +302,12 @@ static void from_a_web_server(void **state) {
 	assert_int_equal(desk->hits, 3);
 }
 
+static void an_empty_file_is_no_module(void **state) {
+	struct desk *desk = *state;
+	expect_no_source(desk, attempt_with(desk, desk->empty_url, NULL, NULL), ERROR_MODULE,
+			"field \"image_url\"");
+}
+
 static void only_hosts_that_are_allowed(void **state) {
 	struct desk *desk = *state;
 	struct proplet_settings *settings =
@@ -326,6 +332,7 @@ int main(void) {
 		WITH_DESK(from_the_manager),
 		WITH_DESK(from_a_registry),
 		WITH_DESK(from_a_web_server),
+		WITH_DESK(an_empty_file_is_no_module),
 		WITH_DESK(only_hosts_that_are_allowed),
 	};
 	return cmocka_run_group_tests_name("proplet/source", tests, NULL, NULL);
