@@ -9,9 +9,6 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
-#include "proplet/usage.h"
-
 enum { KIB = 1024, MS = 1000000 };
 
 static void assert_value(const struct sample *sample, enum metric metric, double expected) {
@@ -120,31 +117,11 @@ static void only_what_is_asked_for(void **state) {
 	}
 }
 
-static void this_process_uses_something(void **state) {
-	(void)state;
-	struct usage last = { 0 };
-	struct sample sample;
-	usage_measure(&last, &sample);
-	assert_value(&sample, METRIC_PROPLET_PERCENT, 0); /* since when? */
-	assert_true(sample_get(&sample, METRIC_PROPLET_RSS) > 100 * KIB);
-	for (uint64_t end = clock_ms() + 100; clock_ms() < end;) {
-	}
-	double before = last.cpu_seconds;
-	usage_measure(&last, &sample);
-	assert_true(last.cpu_seconds > before);
-	double percent = sample_get(&sample, METRIC_PROPLET_PERCENT);
-	assert_true(percent > 1 && percent < 150);
-	double user = sample_get(&sample, METRIC_PROPLET_USER_SECONDS);
-	double system = sample_get(&sample, METRIC_PROPLET_SYSTEM_SECONDS);
-	assert_true(fabs(user + system - last.cpu_seconds) < 1e-9);
-}
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(differences_and_sums),
 		cmocka_unit_test(time_that_goes_back_is_none),
 		cmocka_unit_test(only_what_is_asked_for),
-		cmocka_unit_test(this_process_uses_something),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
