@@ -63,7 +63,7 @@ static int set_up(void **state) {
 	log_set_level(LOG_ERROR);
 	atomic_store(&now_ms, __real_clock_ms());
 	assert_true(topics_init(&desk->topics, "d", "c", &err));
-	desk->fetcher = fetcher_create(&options, &desk->topics, "w", BOOT, &images, &err);
+	desk->fetcher = fetcher_create(&options, &desk->topics, "w", BOOT, NULL, &images, &err);
 	assert_non_null(desk->fetcher);
 	desk->bus = last_bus;
 	assert_true(bus_hears(desk->bus, "m/d/c/c/registry/chunk/w"));

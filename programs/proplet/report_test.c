@@ -18,7 +18,7 @@ static int set_up(void **state) {
 	char path[64];
 	assert_int_equal(mkdir(folder_of(path), 0700), 0);
 	(void)worker_set_up(state);
-	((struct worker *)*state)->journal = journal_open(path);
+	((struct worker *)*state)->journal = journal_open(path, NULL);
 	return 0;
 }
 
@@ -99,7 +99,7 @@ static void a_later_boot_finds_it(void **state) {
 	attempt_destroy(worker, attempt_find(worker, TASK, 1));
 	worker->held = 0;
 	journal_close(worker->journal);
-	worker->journal = journal_open(folder_of(path));
+	worker->journal = journal_open(folder_of(path), NULL);
 	worker->bus->down = false;
 	memcpy(worker->boot, NEXT_BOOT, sizeof(NEXT_BOOT));
 	report_restore(worker);
