@@ -106,6 +106,10 @@ static bool read_descriptor(const json_t *object, struct descriptor *to, struct 
 	free(about);
 	if (ok) {
 		to->kind = manifest_layer_kind(to->media_type);
+		/* oras calls every file "tar" unless it is told what it is */
+		if (to->kind == LAYER_TAR && to->title != NULL && str_ends(to->title, ".wasm")) {
+			to->kind = LAYER_WASM;
+		}
 	}
 	return ok;
 }
