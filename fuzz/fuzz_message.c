@@ -111,11 +111,17 @@ static void image_chunks(struct bytes payload) {
 	if (!image_chunk_decode(&chunk, payload, 1000, &err)) {
 		return;
 	}
-	if (chunk.index >= chunk.count || chunk.data.size == 0 || chunk.data.size > 1000) {
+	if (chunk.error == NULL && (chunk.index >= chunk.count || chunk.data.size == 0 ||
+						   chunk.data.size > 1000)) {
 		abort();
 	}
 	free(image_request_encode(chunk.name));
 	image_chunk_finish(&chunk);
+}
+
+static void image_requests(struct bytes payload) {
+	struct error err;
+	free(image_request_decode(payload, &err));
 }
 
 static void metrics(enum metrics_kind kind, struct bytes payload) {
@@ -143,7 +149,7 @@ static void metrics_of_tasks(struct bytes payload) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static void (*const decoders[])(struct bytes payload) = { presences, commands, old_starts,
 		old_stops, reports, notices, requests, chunks, image_chunks, metrics_of_workers,
-		metrics_of_tasks };
+		metrics_of_tasks, image_requests };
 	if (size > 0) {
 		decoders[data[0] % (sizeof(decoders) / sizeof(decoders[0]))](
 				(struct bytes){ data + 1, size - 1 });

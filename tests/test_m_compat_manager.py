@@ -189,6 +189,21 @@ def test_an_image_that_never_comes(theirs, sent, says):
     assert len(proxy.asked) > 1, "it was asked for again meanwhile"
 
 
+def test_an_image_that_our_proxy_cannot_get(theirs):
+    """Propeller's says nothing; ours says why, and who waits need not wait for the timeout."""
+    proxy = Proxy(theirs.bus)
+    start_worker(theirs)
+    waiting = [theirs.them.start("add", image_url=IMAGE, inputs=["1", "2"]) for _ in range(2)]
+    other = theirs.them.start("add", image_url=IMAGE + ".4", inputs=["1", "2"])
+    wait_until(lambda: len(proxy.asked) == 2, 10, "both requests")
+    proxy.send({"app_name": IMAGE, "error": "registry.example has no such image"})
+    for task_id in waiting:
+        said = theirs.them.wait(task_id)
+        assert IMAGE in said["error"] and "registry.example has no such image" in said["error"], said
+    proxy.send(*proxy.chunks(IMAGE + ".4", example("add"), 16))
+    assert theirs.them.wait(other)["results"] == "3"
+
+
 def test_nonsense_between_the_chunks(theirs):
     proxy = Proxy(theirs.bus)
     start_worker(theirs)

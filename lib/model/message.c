@@ -655,6 +655,17 @@ char *image_request_encode(const char *name) {
 	return member_dump(object);
 }
 
+char *image_request_decode(struct bytes payload, struct error *err) {
+	json_auto_t *object = member_parse(payload, err);
+	char *name = NULL;
+	if (object == NULL || !member_text(object, "app_name", WORKLOAD_IMAGE_MAX, &name, err) ||
+			!need("app_name", name != NULL && name[0] != 0, err)) {
+		free(name);
+		return NULL;
+	}
+	return name;
+}
+
 static bool read_data(const json_t *object, struct image_chunk *c, struct error *err) {
 	const json_t *data = json_object_get(object, "data");
 	if (!json_is_string(data) || json_string_length(data) == 0) {
@@ -668,7 +679,14 @@ static bool read_image_chunk(const json_t *object, struct image_chunk *c, struct
 	uint64_t index = UINT64_MAX, count = 0;
 	if (!member_text(object, "app_name", WORKLOAD_IMAGE_MAX, &c->name, err) ||
 			!need("app_name", c->name != NULL && c->name[0] != 0, err) ||
-			!member_u64(object, "total_chunks", 1, IMAGE_CHUNKS_MAX, &count, err) ||
+			!member_any_text(object, "error", ERROR_MESSAGE_MAX, &c->error, err)) {
+		return false;
+	}
+	if (c->error != NULL && c->error[0] != 0) {
+		return true;
+	}
+	str_set(&c->error, NULL);
+	if (!member_u64(object, "total_chunks", 1, IMAGE_CHUNKS_MAX, &count, err) ||
 			!need("total_chunks", count != 0, err) ||
 			!member_u64(object, "chunk_idx", 0, count - 1, &index, err) ||
 			!need("chunk_idx", index != UINT64_MAX, err)) {
@@ -695,6 +713,25 @@ bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t 
 
 void image_chunk_finish(struct image_chunk *chunk) {
 	free(chunk->name);
+	free(chunk->error);
 	buf_finish(&chunk->data);
 	*chunk = (struct image_chunk){ 0 };
+}
+
+bool image_chunk_encode(struct buf *out, const char *name, uint32_t index, uint32_t count,
+		struct bytes data, struct error *err) {
+	CLEANUP(mem_freep) char *quoted = member_dump(json_pack("[s]", name));
+	CLEANUP(mem_freep) char *text = base64_encode(data.data, data.size);
+	buf_clear(out);
+	return buf_printf(out, err, "{\"app_name\":%.*s,\"chunk_idx\":%u,\"total_chunks\":%u,",
+			       (int)strlen(quoted) - 2, quoted + 1, index, count) &&
+	       buf_append(out, "\"data\":\"", 8, err) && buf_append(out, text, strlen(text), err) &&
+	       buf_append(out, "\"}", 2, err);
+}
+
+char *image_failure_encode(const char *name, const char *error) {
+	json_t *object = json_object();
+	member_put_text(object, "app_name", name);
+	member_put_text(object, "error", error);
+	return member_dump(object);
 }

@@ -157,10 +157,13 @@ uint32_t chunk_count(uint64_t module_size);
 
 /* registry/proplet: asks Propeller's proxy for an image, by the name that the task has for it. */
 char *image_request_encode(const char *name) MUST_CHECK;
+/* The name, freed by the caller; NULL if there is none in it. */
+char *image_request_decode(struct bytes payload, struct error *err) MUST_CHECK;
 /* registry/server: what the proxy answers, to everybody. */
 enum { IMAGE_CHUNKS_MAX = 65536 };
 struct image_chunk {
 	char *name;            /* `app_name`: of the image, as it was asked for */
+	char *error;           /* why it cannot come; then there is nothing else. NULL: a chunk */
 	uint32_t index, count; /* count from 1, index below it */
 	struct buf data;       /* not empty */
 };
@@ -168,3 +171,7 @@ struct image_chunk {
 bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
 		struct error *err) MUST_CHECK;
 void image_chunk_finish(struct image_chunk *chunk);
+/* One chunk of an image, in place of what is in `out`, which keeps its memory for the next. */
+bool image_chunk_encode(struct buf *out, const char *name, uint32_t index, uint32_t count,
+		struct bytes data, struct error *err) MUST_CHECK;
+char *image_failure_encode(const char *name, const char *error) MUST_CHECK;

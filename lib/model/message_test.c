@@ -359,6 +359,53 @@ static void image_chunks(void **state) {
 	assert_int_equal(err.code, ERROR_TOO_LARGE);
 	CLEANUP(mem_freep) char *request = image_request_encode("registry.example/x:1");
 	assert_string_equal(request, "{\"app_name\":\"registry.example/x:1\"}");
+	CLEANUP(mem_freep) char *name = image_request_decode(text(request), &err);
+	assert_string_equal(name, "registry.example/x:1");
+}
+
+static void image_chunks_come_back(void **state) {
+	(void)state;
+	static const char *const names[] = { "registry.example/x:1", "a\"b\\c", "\xc3\xa4#x" };
+	struct buf out = BUF_INIT(1000);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct image_chunk chunk;
+		struct error err;
+		assert_true(image_chunk_encode(&out, names[i], 1, 7,
+				(struct bytes){ (const uint8_t *)"\0asm", 4 }, &err));
+		assert_true(image_chunk_decode(
+				&chunk, (struct bytes){ out.data, out.size }, 4, &err));
+		assert_string_equal(chunk.name, names[i]);
+		assert_int_equal(chunk.index, 1);
+		assert_int_equal(chunk.count, 7);
+		assert_null(chunk.error);
+		assert_memory_equal(chunk.data.data, "\0asm", 4);
+		image_chunk_finish(&chunk);
+	}
+	buf_finish(&out);
+}
+
+static void an_image_that_cannot_come(void **state) {
+	(void)state;
+	struct image_chunk chunk;
+	struct error err;
+	CLEANUP(mem_freep) char *failure = image_failure_encode("r/x", "no \"such\"\nimage");
+	assert_true(image_chunk_decode(&chunk, text(failure), 100, &err));
+	assert_string_equal(chunk.name, "r/x");
+	assert_string_equal(chunk.error, "no \"such\"\nimage");
+	assert_int_equal(chunk.count, 0);
+	image_chunk_finish(&chunk);
+	static const char *const bad[] = { "{\"error\":\"x\"}",
+		"{\"app_name\":\"x\",\"error\":\"\"}", "{\"app_name\":\"x\",\"error\":7}",
+		"{\"app_name\":\"x\",\"error\":null}" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(image_chunk_decode(&chunk, text(bad[i]), 100, &err));
+	}
+	static const char *const requests[] = { "{}", "[]", "{\"app_name\":\"\"}",
+		"{\"app_name\":7}", "{\"app_name\":\"a\\u0001\"}" };
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		assert_null(image_request_decode(text(requests[i]), &err));
+		assert_int_equal(err.code, ERROR_INVALID);
+	}
 }
 
 static void bad_image_chunks(void **state) {
@@ -403,6 +450,8 @@ int main(void) {
 		cmocka_unit_test(output_that_is_no_text_comes_whole),
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(image_chunks),
+		cmocka_unit_test(image_chunks_come_back),
+		cmocka_unit_test(an_image_that_cannot_come),
 		cmocka_unit_test(bad_image_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

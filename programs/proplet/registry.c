@@ -314,6 +314,11 @@ void registry_connected(struct registry *registry) {
 static void take(struct registry *registry, struct pull *pull, struct image_chunk *chunk) {
 	struct error err;
 	bool fresh;
+	if (chunk->error != NULL) {
+		error_set(&err, ERROR_UNAVAILABLE, "the proxy says: %s", chunk->error);
+		fail(registry, pull, &err);
+		return;
+	}
 	if (!pieces_add(&pull->pieces, chunk, &fresh, &err)) {
 		fail(registry, pull, &err);
 	} else if (fresh) {

@@ -38,9 +38,9 @@ void registry_close(struct registry *registry);
 void registry_connected(struct registry *registry);
 void registry_message(struct registry *registry, struct bytes payload);
 /*
- * The image of that name; to be released. NULL with ERROR_UNAVAILABLE when it does not come (the
- * proxy says nothing when it fails), ERROR_INTEGRITY when it changes midway, ERROR_TOO_LARGE,
- * ERROR_INTERRUPTED when `stop` (may be NULL) is requested.
+ * The image of that name; to be released. NULL with ERROR_UNAVAILABLE when it does not come (our
+ * proxy says why, Propeller's says nothing), ERROR_INTEGRITY when it changes midway,
+ * ERROR_TOO_LARGE, ERROR_INTERRUPTED when `stop` (may be NULL) is requested.
  */
 struct image *registry_pull(struct registry *registry, const char *name, struct run_stop *stop,
 		struct error *err) MUST_CHECK;
