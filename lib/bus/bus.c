@@ -119,6 +119,7 @@ static void free_bus(struct bus *bus) {
 	free(bus->subscriptions);
 	bus_free_inbox(bus);
 	(void)close(bus->wake);
+	(void)pthread_cond_destroy(&bus->acknowledged);
 	(void)pthread_mutex_destroy(&bus->lock);
 	secure_destroy(bus->secure);
 	free(bus);
@@ -144,6 +145,15 @@ static unsigned keepalive_of(const struct bus_options *options) {
 	return seconds > UINT16_MAX ? UINT16_MAX : seconds;
 }
 
+static void init_locks(struct bus *bus) {
+	pthread_condattr_t monotonic;
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&bus->acknowledged, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	(void)pthread_mutex_init(&bus->lock, NULL);
+}
+
 struct bus *bus_create(const struct bus_options *options, const struct bus_handlers *handlers,
 		struct error *err) {
 	struct bus_address address;
@@ -163,7 +173,7 @@ struct bus *bus_create(const struct bus_options *options, const struct bus_handl
 		.keepalive_seconds = keepalive_of(options),
 		.message_max = options->message_max };
 	bus->inbox_end = &bus->inbox;
-	(void)pthread_mutex_init(&bus->lock, NULL);
+	init_locks(bus);
 	bus->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (bus->wake < 0) {
 		(void)error_errno(err, errno, "an eventfd for the bus");
@@ -266,6 +276,17 @@ bool bus_publish(struct bus *bus, const char *topic, const void *payload, size_t
 	bool sent = publish_locked(bus, topic, (struct bytes){ payload, size }, err);
 	(void)pthread_mutex_unlock(&bus->lock);
 	return sent;
+}
+
+bool bus_wait(struct bus *bus, size_t left, uint64_t until_ms) {
+	const struct timespec until = clock_timespec(until_ms);
+	(void)pthread_mutex_lock(&bus->lock);
+	while (bus->unacknowledged > left && clock_ms() < until_ms) {
+		(void)pthread_cond_timedwait(&bus->acknowledged, &bus->lock, &until);
+	}
+	bool enough = bus->unacknowledged <= left;
+	(void)pthread_mutex_unlock(&bus->lock);
+	return enough;
 }
 
 bool bus_connected(const struct bus *bus) {

@@ -58,6 +58,10 @@ void bus_unsubscribe(struct bus *bus, const char *topic);
 /* Any thread; copies the payload; does not wait. */
 bool bus_publish(struct bus *bus, const char *topic, const void *payload, size_t size,
 		struct error *err) MUST_CHECK;
+/* Waits until at most `left` of what was published is not acknowledged yet: how bulk keeps from
+ * piling up in memory. False at `until_ms` (clock_ms()). Any thread but the handlers'; with QoS 0
+ * there is nothing to wait for. */
+bool bus_wait(struct bus *bus, size_t left, uint64_t until_ms) MUST_CHECK;
 bool bus_connected(const struct bus *bus);
 /* Sends what was published (at most `wait_ms`), disconnects cleanly (no last will), ends the
  * thread. */

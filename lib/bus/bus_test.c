@@ -306,6 +306,30 @@ static void an_end_sends_what_is_there(void **state) {
 	bus_destroy(listener, 0);
 }
 
+/* Whoever sends much waits for what is acknowledged, and not for ever. */
+static void bulk_waits_for_the_broker(void **state) {
+	(void)state;
+	struct ear ear;
+	struct error err;
+	char large[64 * 1024] = { 0 };
+	struct bus *bus = join(&ear, (struct bus_options){ .client_id = "w", .qos = 1 });
+	ear_wait(&ear, &ear.connected, 1);
+	for (int i = 0; i < 50; i++) {
+		assert_true(bus_publish(bus, "nobody", large, sizeof(large), &err));
+		assert_true(bus_wait(bus, 2, clock_ms() + PATIENCE_MS));
+	}
+	assert_true(bus_wait(bus, 0, clock_ms() + PATIENCE_MS));
+	assert_int_equal(kill(broker.pid, SIGSTOP), 0);
+	assert_true(bus_publish(bus, "nobody", large, sizeof(large), &err));
+	uint64_t begin = clock_ms();
+	assert_true(bus_wait(bus, 1, begin));
+	assert_false(bus_wait(bus, 0, begin + 50));
+	assert_true(clock_ms() >= begin + 50);
+	assert_int_equal(kill(broker.pid, SIGCONT), 0);
+	assert_true(bus_wait(bus, 0, clock_ms() + PATIENCE_MS));
+	bus_destroy(bus, 1000);
+}
+
 static void it_comes_back_with_its_subscriptions(void **state) {
 	(void)state;
 	struct ear ear;
@@ -602,6 +626,7 @@ int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_arrive_in_their_order),
 		cmocka_unit_test(an_end_sends_what_is_there),
+		cmocka_unit_test(bulk_waits_for_the_broker),
 		cmocka_unit_test(it_comes_back_with_its_subscriptions),
 		cmocka_unit_test(what_is_unsubscribed_does_not_come_back),
 		cmocka_unit_test(an_absent_broker_is_waited_for),

@@ -57,6 +57,7 @@ static void on_publish(struct mosquitto *client, void *context, int mid) {
 	struct bus *bus = context;
 	if (bus->qos > 0 && bus->unacknowledged > 0) {
 		bus->unacknowledged--;
+		(void)pthread_cond_broadcast(&bus->acknowledged);
 	}
 }
 

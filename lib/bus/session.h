@@ -49,9 +49,10 @@ struct bus {
 	uint64_t end_deadline;
 	struct bus_subscription *subscriptions;
 	size_t subscription_count;
-	size_t unacknowledged; /* published with QoS 1 or 2 */
-	bool granted;          /* CONNACK came */
-	int connack;           /* its code */
+	size_t unacknowledged;       /* published with QoS 1 or 2 */
+	pthread_cond_t acknowledged; /* it has become less */
+	bool granted;                /* CONNACK came */
+	int connack;                 /* its code */
 
 	/* The thread's own. */
 	struct bus_message *inbox, **inbox_end;
