@@ -399,3 +399,7 @@ json_t *member_env_object(const struct strings *env) {
 	}
 	return object;
 }
+
+bool member_need(const char *name, bool there, struct error *err) {
+	return there || error_set(err, ERROR_INVALID, "field \"%s\" is missing", name);
+}

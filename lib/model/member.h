@@ -59,3 +59,5 @@ void member_put_u64(json_t *object, const char *name, uint64_t value);
 void member_put_time(json_t *object, const char *name, int64_t wall_ns); /* 0: the zero time */
 json_t *member_list(const struct strings *list);
 json_t *member_env_object(const struct strings *env);
+/* ERROR_INVALID unless it was there: for members that nothing can do without. */
+bool member_need(const char *name, bool there, struct error *err) MUST_CHECK;

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages that carry modules in pieces: those of the manager, and those of Propeller's proxy. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "model/member.h"
+#include "model/message.h"
+
+/* --- module chunks -----------------------------------------------------------------------------
+ */
+
+static bool read_chunk_request(const json_t *object, struct chunk_request *r, struct error *err) {
+	uint64_t first = 0, count = 1;
+	if (!member_text(object, "proplet_id", MESSAGE_ID_MAX, &r->proplet_id, err) ||
+			!member_need("proplet_id", r->proplet_id != NULL && r->proplet_id[0] != 0,
+					err) ||
+			!member_short(object, "boot", r->boot, sizeof(r->boot), err) ||
+			!member_digest(object, "digest", r->digest, err) ||
+			!member_need("digest", r->digest[0] != 0, err) ||
+			!member_u64(object, "first", 0, UINT32_MAX, &first, err) ||
+			!member_u64(object, "count", 1, 64, &count, err)) {
+		return false;
+	}
+	r->first = (uint32_t)first;
+	r->count = (uint32_t)count;
+	return true;
+}
+
+bool chunk_request_decode(struct chunk_request *request, struct bytes payload, struct error *err) {
+	*request = (struct chunk_request){ 0 };
+	json_auto_t *object = member_parse(payload, err);
+	if (object == NULL) {
+		return false;
+	}
+	if (!read_chunk_request(object, request, err)) {
+		chunk_request_finish(request);
+		return false;
+	}
+	return true;
+}
+
+char *chunk_request_encode(const struct chunk_request *request) {
+	json_t *object = json_object();
+	member_put_text(object, "proplet_id", request->proplet_id);
+	member_put_text(object, "boot", request->boot);
+	member_put_text(object, "digest", request->digest);
+	member_put_u64(object, "first", request->first);
+	member_put_u64(object, "count", request->count);
+	return member_dump(object);
+}
+
+void chunk_request_finish(struct chunk_request *request) {
+	free(request->proplet_id);
+	*request = (struct chunk_request){ 0 };
+}
+
+static const uint8_t chunk_magic[4] = { 'A', 'S', 'C', 1 };
+
+static uint64_t get_big(const uint8_t *at, size_t size) {
+	uint64_t value = 0;
+	for (size_t i = 0; i < size; i++) {
+		value = value << 8 | at[i];
+	}
+	return value;
+}
+
+static void put_big(uint8_t *at, size_t size, uint64_t value) {
+	for (size_t i = size; i-- > 0; value >>= 8) {
+		at[i] = (uint8_t)value;
+	}
+}
+
+uint32_t chunk_count(uint64_t module_size) {
+	return (uint32_t)((module_size + CHUNK_BYTES - 1) / CHUNK_BYTES);
+}
+
+/* What a chunk says about itself must add up. */
+static bool check_chunk(struct chunk *chunk, struct error *err) {
+	chunk->sealed = false;
+	if (chunk->count == 0) {
+		return chunk->module_size == 0 && chunk->data.size == 0
+				       ? true
+				       : error_set(err, ERROR_INVALID,
+							 "a chunk without a count has bytes");
+	}
+	if (chunk->module_size > (uint64_t)UINT32_MAX * CHUNK_BYTES / 2 ||
+			chunk->count != chunk_count(chunk->module_size) ||
+			chunk->index >= chunk->count) {
+		return error_set(err, ERROR_INVALID,
+				"chunk %u of %u does not fit a module of %llu bytes", chunk->index,
+				chunk->count, (unsigned long long)chunk->module_size);
+	}
+	uint64_t begin = (uint64_t)chunk->index * CHUNK_BYTES;
+	uint64_t left = chunk->module_size - begin;
+	uint64_t size = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+	chunk->sealed = chunk->data.size == size + CHUNK_SEALED_MORE;
+	if (chunk->data.size != size && !chunk->sealed) {
+		return error_set(err, ERROR_INVALID, "chunk %u of %u has %zu bytes", chunk->index,
+				chunk->count, chunk->data.size);
+	}
+	return true;
+}
+
+bool chunk_decode(struct chunk *chunk, struct bytes payload, struct error *err) {
+	const uint8_t *at = payload.data;
+	if (payload.size < CHUNK_HEADER_BYTES ||
+			memcmp(at, chunk_magic, sizeof(chunk_magic)) != 0) {
+		return error_set(err, ERROR_INVALID, "not a module chunk of version 1");
+	}
+	chunk->module_size = get_big(at + 4, 8);
+	chunk->index = (uint32_t)get_big(at + 12, 4);
+	chunk->count = (uint32_t)get_big(at + 16, 4);
+	hex_encode(at + 20, DIGEST_SIZE, chunk->digest);
+	chunk->data = (struct bytes){ at + CHUNK_HEADER_BYTES, payload.size - CHUNK_HEADER_BYTES };
+	return check_chunk(chunk, err);
+}
+
+void chunk_header_encode(const struct chunk *chunk, uint8_t header[CHUNK_HEADER_BYTES]) {
+	memset(header, 0, CHUNK_HEADER_BYTES);
+	memcpy(header, chunk_magic, sizeof(chunk_magic));
+	put_big(header + 4, 8, chunk->module_size);
+	put_big(header + 12, 4, chunk->index);
+	put_big(header + 16, 4, chunk->count);
+	if (!hex_decode(chunk->digest, header + 20, DIGEST_SIZE)) {
+		memset(header + 20, 0, DIGEST_SIZE);
+	}
+}
+
+/* --- images through Propeller's proxy ----------------------------------------------------------
+ */
+
+char *image_request_encode(const char *name) {
+	json_t *object = json_object();
+	member_put_text(object, "app_name", name);
+	return member_dump(object);
+}
+
+char *image_request_decode(struct bytes payload, struct error *err) {
+	json_auto_t *object = member_parse(payload, err);
+	char *name = NULL;
+	if (object == NULL || !member_text(object, "app_name", WORKLOAD_IMAGE_MAX, &name, err) ||
+			!member_need("app_name", name != NULL && name[0] != 0, err)) {
+		free(name);
+		return NULL;
+	}
+	return name;
+}
+
+static bool read_data(const json_t *object, struct image_chunk *c, struct error *err) {
+	const json_t *data = json_object_get(object, "data");
+	if (!json_is_string(data) || json_string_length(data) == 0) {
+		return error_set(err, ERROR_INVALID, "field \"data\": expected base64 text");
+	}
+	return base64_decode(json_string_value(data), json_string_length(data), &c->data, err) ||
+	       error_wrap(err, "field \"data\"");
+}
+
+static bool read_image_chunk(const json_t *object, struct image_chunk *c, struct error *err) {
+	uint64_t index = UINT64_MAX, count = 0;
+	if (!member_text(object, "app_name", WORKLOAD_IMAGE_MAX, &c->name, err) ||
+			!member_need("app_name", c->name != NULL && c->name[0] != 0, err) ||
+			!member_any_text(object, "error", ERROR_MESSAGE_MAX, &c->error, err)) {
+		return false;
+	}
+	if (c->error != NULL && c->error[0] != 0) {
+		return true;
+	}
+	str_set(&c->error, NULL);
+	if (!member_u64(object, "total_chunks", 1, IMAGE_CHUNKS_MAX, &count, err) ||
+			!member_need("total_chunks", count != 0, err) ||
+			!member_u64(object, "chunk_idx", 0, count - 1, &index, err) ||
+			!member_need("chunk_idx", index != UINT64_MAX, err)) {
+		return false;
+	}
+	c->index = (uint32_t)index;
+	c->count = (uint32_t)count;
+	return read_data(object, c, err);
+}
+
+bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
+		struct error *err) {
+	*chunk = (struct image_chunk){ .data = BUF_INIT(data_max) };
+	json_auto_t *object = member_parse(payload, err);
+	if (object == NULL) {
+		return false;
+	}
+	if (!read_image_chunk(object, chunk, err)) {
+		image_chunk_finish(chunk);
+		return false;
+	}
+	return true;
+}
+
+void image_chunk_finish(struct image_chunk *chunk) {
+	free(chunk->name);
+	free(chunk->error);
+	buf_finish(&chunk->data);
+	*chunk = (struct image_chunk){ 0 };
+}
+
+bool image_chunk_encode(struct buf *out, const char *name, uint32_t index, uint32_t count,
+		struct bytes data, struct error *err) {
+	CLEANUP(mem_freep) char *quoted = member_dump(json_pack("[s]", name));
+	CLEANUP(mem_freep) char *text = base64_encode(data.data, data.size);
+	buf_clear(out);
+	return buf_printf(out, err, "{\"app_name\":%.*s,\"chunk_idx\":%u,\"total_chunks\":%u,",
+			       (int)strlen(quoted) - 2, quoted + 1, index, count) &&
+	       buf_append(out, "\"data\":\"", 8, err) && buf_append(out, text, strlen(text), err) &&
+	       buf_append(out, "\"}", 2, err);
+}
+
+char *image_failure_encode(const char *name, const char *error) {
+	json_t *object = json_object();
+	member_put_text(object, "app_name", name);
+	member_put_text(object, "error", error);
+	return member_dump(object);
+}
