@@ -92,7 +92,9 @@ static bool say_unknown(const uint8_t *id, struct error *err) {
 	char text[2 * SEAL_KEY_ID_BYTES + 1];
 	hex_encode(id, SEAL_KEY_ID_BYTES, text);
 	return error_set(err, ERROR_KEY_MISMATCH,
-			"key mismatch: it was sealed with key %s, which is not here", text);
+			"key mismatch: it was sealed with key %s, which is not here; give both "
+			"sides the same workload key",
+			text);
 }
 
 static bool open_with(struct seal_ring *ring, size_t form, const struct seal_context *context,

@@ -13,12 +13,12 @@
 
 /* Of the workers that were last heard of; all others cost three derivations more (10 us). */
 enum { SLOTS = 128, SLOT_NAME_SIZE = 64 };
+_Static_assert((int)SLOTS >= (int)RING_FORMS_MAX, "no two forms of a worker share a slot");
 
 /* What was derived for one worker. */
 struct slot {
 	char worker[SLOT_NAME_SIZE];
 	bool used;
-	uint8_t form;
 	uint16_t derived; /* bit d: directions[d] is there */
 	uint8_t id[SEAL_KEY_ID_BYTES];
 	uint8_t worker_key[SEAL_KEY_BYTES];
@@ -140,17 +140,16 @@ static void fill_slot(
 		seal_derive(key, "worker", worker, slot->worker_key, SEAL_KEY_BYTES);
 	}
 	seal_derive(slot->worker_key, "id", NULL, slot->id, sizeof(slot->id));
-	slot->form = (uint8_t)form;
 	if (strlen(worker) < SLOT_NAME_SIZE) { /* a longer name would match as little as none */
 		memcpy(slot->worker, worker, strlen(worker));
 		slot->used = true;
 	}
 }
 
-/* With the lock held. The forms of one worker lie side by side. */
+/* With the lock held. The forms of one worker lie side by side: its name in a slot is enough. */
 static struct slot *slot_of(struct seal_ring *ring, size_t form, const char *worker) {
 	struct slot *slot = &ring->vault->slots[(hash(worker) + form) % SLOTS];
-	if (!slot->used || slot->form != form || !str_equal(slot->worker, worker)) {
+	if (!slot->used || !str_equal(slot->worker, worker)) {
 		fill_slot(slot, ring, form, worker);
 	}
 	return slot;

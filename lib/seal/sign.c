@@ -33,31 +33,39 @@ static bool add_item(struct seal_ring *ring, size_t form, const struct seal_cont
 	return buf_printf(out, err, "\"%s\"", text);
 }
 
+static bool add_list(struct seal_ring *ring, const struct seal_context *context,
+		const uint8_t digest[DIGEST_SIZE], struct buf *out, struct error *err) {
+	const char *between = list_begin;
+	for (size_t form = 0; form < RING_FORMS_MAX; form++) {
+		if (ring_has_form(ring, form)) {
+			if (!buf_append(out, between, strlen(between), err) ||
+					!add_item(ring, form, context, digest, out, err)) {
+				return false;
+			}
+			between = ",";
+		}
+	}
+	return buf_append(out, list_end, END_SIZE, err);
+}
+
 bool seal_sign(struct seal_ring *ring, const struct seal_context *context, const char *json,
 		struct buf *out, struct error *err) {
-	size_t length = strlen(json);
+	size_t length = strlen(json), begin = out->size;
 	uint8_t digest[DIGEST_SIZE];
 	if (length < 3 || json[0] != '{' || json[length - 1] != '}') {
 		return error_set(err, ERROR_INVALID, "only a JSON object with members is signed");
 	}
 	if (!ring_check(ring, context->worker != NULL ? context->worker : "", err) ||
-			!buf_append(out, json, length - 1, err) ||
-			!buf_append(out, list_begin, BEGIN_SIZE, err)) {
+			!buf_append(out, json, length - 1, err)) {
 		return false;
 	}
 	digest_of(json, length, digest);
-	bool first = true;
-	for (size_t form = 0; form < RING_FORMS_MAX; form++) {
-		if (!ring_has_form(ring, form)) {
-			continue;
-		}
-		if ((!first && !buf_append(out, ",", 1, err)) ||
-				!add_item(ring, form, context, digest, out, err)) {
-			return false;
-		}
-		first = false;
+	if (!add_list(ring, context, digest, out, err)) {
+		out->size = begin;
+		out->data[begin] = 0;
+		return false;
 	}
-	return buf_append(out, list_end, END_SIZE, err);
+	return true;
 }
 
 /* Where the list begins, or the message's size. */

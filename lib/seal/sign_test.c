@@ -24,6 +24,7 @@ static void expect(struct seal_ring *ring, const struct seal_context *with, stru
 	CLEANUP(buf_finish) struct buf json = BUF_INIT(10000);
 	assert_true(buf_append(&json, "kept", 4, &err));
 	assert_int_equal(seal_verify(ring, with, message, &json, &err), code == ERROR_NONE);
+	assert_int_equal(json.size, strlen(buf_text(&json)));
 	assert_int_equal(err.code, code);
 	assert_string_equal(buf_text(&json), code == ERROR_NONE ? "kept" TEXT : "kept");
 }
@@ -113,27 +114,30 @@ static void test_every_byte_counts(void **state) {
 	seal_ring_destroy(ring);
 }
 
-/* A list in which G stands for the right envelope and Z for one of something else. */
-static void add_list(
-		struct buf *message, const char *pattern, const char *good, const char *other) {
+/* A list in which G, Z and K stand for envelopes. */
+static void add_list(struct buf *message, const char *pattern, char *const envelopes[3]) {
+	static const char kinds[] = "GZK";
 	struct error err;
 	for (; *pattern != '\0'; pattern++) {
 		const char piece[] = { *pattern, '\0' };
-		const char *text = *pattern == 'G' ? good : *pattern == 'Z' ? other : piece;
+		const char *kind = strchr(kinds, *pattern);
+		const char *text = kind != NULL ? envelopes[kind - kinds] : piece;
 		assert_true(buf_append(message, text, strlen(text), &err));
 	}
 	assert_true(buf_append(message, "]}", 2, &err));
 }
 
+/* G: of the message; Z: of something else; K: of the message, with another key. */
 static void test_lists(void **state) {
 	(void)state;
 	struct error err;
-	struct seal_ring *ring = ring_of(NULL, ROOT_A, NULL);
-	uint8_t digest[DIGEST_SIZE] = { 0 };
-	struct bytes plain = { digest, sizeof(digest) };
-	CLEANUP(mem_freep) char *other = seal_box_text(ring, &context, plain, &err);
+	struct seal_ring *ring = ring_of(NULL, ROOT_A, NULL), *alien = ring_of(NULL, ROOT_B, NULL);
+	uint8_t zeros[DIGEST_SIZE] = { 0 }, digest[DIGEST_SIZE];
+	struct bytes right = { digest, sizeof(digest) }, wrong = { zeros, sizeof(zeros) };
 	digest_of(TEXT, strlen(TEXT), digest);
-	CLEANUP(mem_freep) char *good = seal_box_text(ring, &context, plain, &err);
+	char *envelopes[] = { seal_box_text(ring, &context, right, &err),
+		seal_box_text(ring, &context, wrong, &err),
+		seal_box_text(alien, &context, right, &err) };
 	const struct {
 		const char *list;
 		enum error_code code;
@@ -142,6 +146,10 @@ static void test_lists(void **state) {
 		{ "\"Z\",\"G\"", ERROR_NONE },
 		{ "\"G\",\"Z\"", ERROR_NONE },
 		{ "\"Z\"", ERROR_INTEGRITY },
+		{ "\"K\"", ERROR_KEY_MISMATCH },
+		{ "\"K\",\"G\"", ERROR_NONE },
+		{ "\"K\",\"Z\"", ERROR_INTEGRITY },
+		{ "\"Z\",\"K\"", ERROR_INTEGRITY },
 		{ "\"Z\"x\"G\"", ERROR_INTEGRITY },
 		{ "\"Z\" \"G\"", ERROR_INTEGRITY },
 		{ "\"G\", ", ERROR_INTEGRITY },
@@ -154,10 +162,14 @@ static void test_lists(void **state) {
 		CLEANUP(buf_finish) struct buf message = BUF_INIT(10000);
 		assert_true(buf_printf(
 				&message, &err, "%.*s,\"auth\":[", (int)strlen(TEXT) - 1, TEXT));
-		add_list(&message, cases[i].list, good, other);
+		add_list(&message, cases[i].list, envelopes);
 		expect(ring, &context, bytes_in(&message), cases[i].code);
 	}
+	for (size_t i = 0; i < 3; i++) {
+		free(envelopes[i]);
+	}
 	seal_ring_destroy(ring);
+	seal_ring_destroy(alien);
 }
 
 static void test_what_is_not_signed(void **state) {
@@ -177,6 +189,25 @@ static void test_what_is_not_signed(void **state) {
 		assert_int_equal(err.code, ERROR_INVALID);
 	}
 	seal_ring_destroy(ring);
+}
+
+static void test_no_room(void **state) {
+	(void)state;
+	struct error err;
+	struct seal_ring *ring = ring_of(WORKER, ROOT_A, NULL),
+			 *none = seal_ring_create(NULL, &err);
+	for (size_t room = 4; room < 270; room++) {
+		CLEANUP(buf_finish) struct buf out = BUF_INIT(room);
+		assert_true(buf_append(&out, "kept", 4, &err));
+		assert_false(seal_sign(ring, &context, TEXT, &out, &err));
+		assert_int_equal(err.code, ERROR_TOO_LARGE);
+		assert_int_equal(out.size, 4);
+		assert_string_equal(buf_text(&out), "kept");
+		assert_false(seal_sign(none, &context, TEXT, &out, &err));
+		assert_int_equal(err.code, ERROR_INVALID);
+	}
+	seal_ring_destroy(ring);
+	seal_ring_destroy(none);
 }
 
 /* A message that says within itself that it is signed is taken for what it is. */
@@ -201,6 +232,7 @@ int main(void) {
 		cmocka_unit_test(test_every_byte_counts),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_what_is_not_signed),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_a_list_inside),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
