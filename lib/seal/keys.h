@@ -17,6 +17,7 @@ enum {
 	SEAL_KEY_BYTES = 32,
 	SEAL_KEY_TEXT_SIZE = 2 * SEAL_KEY_BYTES + 1, /* hexadecimal, and the zero byte */
 	SEAL_KEY_ID_BYTES = 8,
+	SEAL_KEY_NAME_SIZE = 2 * SEAL_KEY_ID_BYTES + 1,
 	SEAL_TEXT_MAX = 1024, /* of a worker id and whatever else an envelope is bound to */
 };
 
@@ -29,6 +30,8 @@ struct seal_key *seal_key_for_worker(
 		const struct seal_key *root, const char *worker, struct error *err) MUST_CHECK;
 /* For the one who asked for a new key; the caller wipes the text. */
 void seal_key_text(const struct seal_key *key, char text[SEAL_KEY_TEXT_SIZE]);
+/* What people call it by, no secret: the id of its own form, in hexadecimal. */
+void seal_key_name(const struct seal_key *key, char name[SEAL_KEY_NAME_SIZE]);
 void seal_key_destroy(struct seal_key *key); /* NULL is fine */
 
 struct seal_ring;
@@ -40,6 +43,11 @@ struct seal_ring *seal_ring_create(const char *worker, struct error *err) MUST_C
 /* Copies the key in. ERROR_INVALID: it is there already, or eight are. */
 bool seal_ring_add(
 		struct seal_ring *ring, const struct seal_key *key, struct error *err) MUST_CHECK;
+/*
+ * Adds every key of a setting: texts of keys with commas or white space between them, the one to
+ * seal with first. ERROR_INVALID names the place of the key that is wrong, also if there is none.
+ */
+bool seal_ring_read(struct seal_ring *ring, const char *keys, struct error *err) MUST_CHECK;
 void seal_ring_destroy(struct seal_ring *ring); /* NULL is fine */
 
 /*

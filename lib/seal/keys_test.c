@@ -3,6 +3,28 @@
 
 #include "seal/fixture.h"
 
+static const struct seal_context command = {
+	.direction = SEAL_COMMAND,
+	.worker = WORKER,
+};
+static const struct seal_context result = {
+	.direction = SEAL_RESULT,
+	.worker = WORKER,
+};
+
+/* Whether what `from` seals can be opened by `to`. */
+static enum error_code pass(
+		struct seal_ring *from, struct seal_ring *to, const struct seal_context *context) {
+	struct error err = { 0 };
+	CLEANUP(buf_finish) struct buf envelope = BUF_INIT(1000), plain = BUF_INIT(1000);
+	assert_true(seal_box(from, context, bytes_of("hello"), &envelope, &err));
+	if (!seal_open_buf(to, context, bytes_in(&envelope), &plain, &err)) {
+		return err.code;
+	}
+	assert_string_equal(buf_text(&plain), "hello");
+	return ERROR_NONE;
+}
+
 static void refuse(const char *text, const char *says) {
 	struct error err;
 	assert_null(seal_key_parse(text, &err));
@@ -32,6 +54,55 @@ static void test_text(void **state) {
 	refuse("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1g", "position 64");
 	refuse("x00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "position 1 ");
 	refuse(" 00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "position 1 ");
+}
+
+static void refuse_list(const char *text, const char *says) {
+	struct error err;
+	struct seal_ring *ring = seal_ring_create(NULL, &err);
+	assert_false(seal_ring_read(ring, text, &err));
+	assert_int_equal(err.code, ERROR_INVALID);
+	assert_non_null(strstr(err.message, says));
+	assert_null(strstr(err.message, "0a0b0c"));
+	seal_ring_destroy(ring);
+}
+
+static void test_lists(void **state) {
+	(void)state;
+	static const char *const lists[] = { ROOT_A, ROOT_A "," ROOT_B, " " ROOT_A "\n" ROOT_B "\n",
+		ROOT_A ", \t" ROOT_B ",," };
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct error err;
+		struct seal_ring *ring = seal_ring_create(NULL, &err),
+				 *one = ring_of(NULL, ROOT_A, NULL);
+		assert_true(seal_ring_read(ring, lists[i], &err));
+		assert_int_equal(pass(ring, one, &command), ERROR_NONE); /* the first one seals */
+		struct seal_ring *two = ring_of(NULL, ROOT_B, NULL);
+		assert_int_equal(pass(two, ring, &command),
+				i == 0 ? ERROR_KEY_MISMATCH : ERROR_NONE);
+		seal_ring_destroy(ring);
+		seal_ring_destroy(one);
+		seal_ring_destroy(two);
+	}
+	refuse_list("", "no workload key");
+	refuse_list(" ,\n", "no workload key");
+	refuse_list(ROOT_A ",00", "key 2: a workload key has 64");
+	refuse_list(ROOT_A "," ROOT_A, "key 2: workload keys 1 and 2 are the same");
+	refuse_list(ROOT_A ROOT_B, "key 1: a workload key has 64");
+	refuse_list(ROOT_B ";" ROOT_A, "key 1: a workload key has 64");
+	refuse_list(ROOT_A ",x00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+			"key 2: a workload key has only the characters 0-9 and a-f, the one at "
+			"position 1 ");
+}
+
+static void test_names(void **state) {
+	(void)state;
+	struct error err;
+	char name[SEAL_KEY_NAME_SIZE];
+	struct seal_key *root = key_of(ROOT_A), *own = seal_key_for_worker(root, WORKER, &err);
+	seal_key_name(own, name); /* as spec/seal-vectors.json has it */
+	assert_string_equal(name, "0a12a02c5dcce305");
+	seal_key_destroy(own);
+	seal_key_destroy(root);
 }
 
 static void test_generated_keys_differ(void **state) {
@@ -89,28 +160,6 @@ static void test_a_ring_takes_eight_different_keys(void **state) {
 	seal_ring_destroy(ring);
 	seal_ring_destroy(NULL);
 	assert_null(seal_ring_create("", &err));
-}
-
-static const struct seal_context command = {
-	.direction = SEAL_COMMAND,
-	.worker = WORKER,
-};
-static const struct seal_context result = {
-	.direction = SEAL_RESULT,
-	.worker = WORKER,
-};
-
-/* Whether what `from` seals can be opened by `to`. */
-static enum error_code pass(
-		struct seal_ring *from, struct seal_ring *to, const struct seal_context *context) {
-	struct error err = { 0 };
-	CLEANUP(buf_finish) struct buf envelope = BUF_INIT(1000), plain = BUF_INIT(1000);
-	assert_true(seal_box(from, context, bytes_of("hello"), &envelope, &err));
-	if (!seal_open_buf(to, context, bytes_in(&envelope), &plain, &err)) {
-		return err.code;
-	}
-	assert_string_equal(buf_text(&plain), "hello");
-	return ERROR_NONE;
 }
 
 static struct seal_ring *worker_with_own_key(const char *root, const char *worker) {
@@ -207,6 +256,12 @@ static void test_rotation(void **state) {
 		seal_ring_destroy(manager);
 		seal_ring_destroy(worker);
 	}
+	struct seal_ring *both = ring_of(NULL, ROOT_B, ROOT_A),
+			 *old = ring_of(WORKER, ROOT_A, NULL);
+	assert_int_equal(pass(old, both, &result), ERROR_NONE);
+	assert_int_equal(pass(both, old, &command), ERROR_KEY_MISMATCH); /* always with the first */
+	seal_ring_destroy(both);
+	seal_ring_destroy(old);
 	struct seal_ring *manager = ring_of(NULL, ROOT_B, NULL);
 	struct seal_ring *late = ring_of(WORKER, ROOT_A, NULL);
 	assert_int_equal(pass(late, manager, &result), ERROR_KEY_MISMATCH);
@@ -223,7 +278,8 @@ static void test_many_workers(void **state) {
 		for (int i = 0; i < 400; i++) {
 			char name[100];
 			(void)snprintf(name, sizeof(name), "%0*d", i % 80 + 4, i);
-			struct seal_context context = { .direction = i % SEAL_DIRECTIONS,
+			struct seal_context context = { .direction = (enum seal_direction)(
+									i % SEAL_DIRECTIONS),
 				.worker = name };
 			assert_int_equal(pass(one, two, &context), ERROR_NONE);
 			assert_int_equal(pass(two, one, &context), ERROR_NONE);
@@ -247,6 +303,8 @@ static void test_an_empty_ring(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_generated_keys_differ),
 		cmocka_unit_test(test_a_workers_key),
 		cmocka_unit_test(test_a_ring_takes_eight_different_keys),
