@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { ALIGNMENT = 16 };
@@ -76,6 +77,11 @@ void seal_memory_finish(struct seal_memory *memory) {
 		(void)munmap(start, inner + 2 * page); /* which unlocks it */
 		*memory = (struct seal_memory){ 0 };
 	}
+}
+
+bool seal_forbid_dumps(struct error *err) {
+	return prctl(PR_SET_DUMPABLE, 0) == 0 ||
+	       error_errno(err, errno, "core dumps of this program cannot be forbidden");
 }
 
 bool seal_swap_listed(const char *path) {

@@ -29,6 +29,13 @@ bool seal_memory_create(struct seal_memory *memory, size_t size, enum seal_memor
 void seal_memory_finish(struct seal_memory *memory);
 
 /*
+ * No core dump of this process from now on, and nobody else of its user reads its memory. A
+ * program that it starts says so for itself. Without privileges /proc/self/fd and other files
+ * there that only the owner may read are closed to the process itself as well.
+ */
+bool seal_forbid_dumps(struct error *err) MUST_CHECK;
+
+/*
  * Whether memory that is not locked may be written to a disk: some swap is in use, or it cannot be
  * known. Where memory of kind PLAIN is not `locked` and this is true, a program goes on only if
  * its operator said so.

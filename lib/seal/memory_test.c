@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -190,6 +191,19 @@ static void test_the_kernel_knows(void **state) {
 	seal_memory_finish(&memory);
 }
 
+static int forbid_dumps(void *with) {
+	(void)with;
+	struct error err;
+	return prctl(PR_GET_DUMPABLE) == 1 && seal_forbid_dumps(&err) && prctl(PR_GET_DUMPABLE) == 0
+			       ? 0
+			       : 1;
+}
+
+static void test_dumps(void **state) {
+	(void)state;
+	assert_int_equal(in_a_child(forbid_dumps, NULL), 0);
+}
+
 static bool swap_says(const char *text) {
 	char path[] = "/tmp/airscrew-swaps-XXXXXX";
 	int fd = mkstemp(path);
@@ -219,6 +233,7 @@ int main(void) {
 		cmocka_unit_test(test_a_forked_child_has_plain_bytes_but_no_keys),
 		cmocka_unit_test(test_what_cannot_be_locked),
 		cmocka_unit_test(test_the_kernel_knows),
+		cmocka_unit_test(test_dumps),
 		cmocka_unit_test(test_swap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
