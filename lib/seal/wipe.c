@@ -13,6 +13,7 @@ bool seal_wipes(void) {
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +25,27 @@ bool seal_wipes(void) {
 	return true;
 }
 
+enum { PAGE = 4096, LARGE = 64 * PAGE };
+
+static bool is_zero(const uint8_t *bytes, size_t size) {
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+/* Of a large block, much may never have been used: writing there would only now take memory. */
+static void wipe(void *block, size_t size) {
+	uint8_t *at = block;
+	for (; size >= LARGE; at += PAGE, size -= PAGE) {
+		if (!is_zero(at, PAGE)) {
+			explicit_bzero(at, PAGE);
+		}
+	}
+	explicit_bzero(at, size);
+}
+
 void free(void *block) {
 	if (block != NULL) {
 		int kept = errno; /* free() leaves it alone */
-		explicit_bzero(block, malloc_usable_size(block));
+		wipe(block, malloc_usable_size(block));
 		__libc_free(block);
 		errno = kept;
 	}
@@ -56,7 +74,7 @@ void *realloc(void *block, size_t size) {
 	if (size > old) {
 		return grow(block, old, size);
 	}
-	explicit_bzero((char *)block + size, old - size);
+	wipe((char *)block + size, old - size);
 	return __libc_realloc(block, size);
 }
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -166,6 +167,26 @@ static void test_the_slack(void **state) {
 	assert_int_equal(count_markers(), 0);
 }
 
+/* The most memory that this process ever had at once, in kB. */
+static long most_memory(void) {
+	struct rusage usage;
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_maxrss;
+}
+
+static void test_what_was_never_used_takes_no_memory(void **state) {
+	(void)state;
+	enum { SIZE = 256 << 20 };
+	long before = most_memory();
+	uint8_t *block = malloc(SIZE);
+	assert_non_null(block);
+	put_marker(block + SIZE / 2 + 1000, 10000);
+	assert_int_not_equal(count_in(block + SIZE / 2, 20000), 0);
+	free(block);
+	assert_in_range(most_memory(), before, before + 64 * 1024);
+	assert_int_equal(count_markers(), 0);
+}
+
 static void test_realloc_that_grows(void **state) {
 	(void)state;
 	for (size_t i = 0; i + 1 < SIZES; i++) {
@@ -276,6 +297,7 @@ int main(void) {
 		cmocka_unit_test(test_freed_blocks),
 		cmocka_unit_test(test_free_of_aligned_blocks),
 		cmocka_unit_test(test_the_slack),
+		cmocka_unit_test(test_what_was_never_used_takes_no_memory),
 		cmocka_unit_test(test_realloc_that_grows),
 		cmocka_unit_test(test_realloc_that_shrinks),
 		cmocka_unit_test(test_realloc_as_c_has_it),
