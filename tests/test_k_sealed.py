@@ -106,8 +106,12 @@ def test_a_worker_that_has_only_its_own_key(stack):
     assert stack.proplet_view()["key"] == "verified"
 
 
-def test_results_on_disk_are_sealed(stack):
-    rest = start(stack)
+@pytest.mark.parametrize("own", [False, True], ids=["root", "own"])
+def test_results_on_disk_are_sealed(stack, own):
+    """And the next boot is believed, before it has opened anything."""
+    key = sealed.worker_key(bytes.fromhex(KEY), "worker-1").hex() if own else KEY
+    rest = start(stack, worker=key)
+    rest.run("add", example("add"), inputs=[1, 2])
     task = rest.create("hello", SECRET, cli_args=[])
     nap = rest.create("nap", guest("nap"), inputs=["300"])
     rest.start(nap["id"])
@@ -118,7 +122,7 @@ def test_results_on_disk_are_sealed(stack):
     assert b'"sealed":"' in files[0].read_bytes() and b"exit" not in files[0].read_bytes()
     stack.proplet().kill()
     stack.start_broker()
-    stack.start_proplet(PROPLET_WORKLOAD_KEY=KEY)
+    stack.start_proplet(PROPLET_WORKLOAD_KEY=key)
     assert rest.wait(nap["id"])["state"] == COMPLETED
     assert rest.run("hello", SECRET)["state"] == COMPLETED
     assert task["id"]
@@ -323,6 +327,35 @@ def test_version_1_between_old_and_new(stack):
         bus.say("control/manager/start", {**sent, "id": str(uuid.uuid4()),
                                           "file": base64.b64encode(example("add")).decode()})
         wait_until(lambda: REFUSAL in stack.proplet().text(), 10, "the refusal")
+
+
+def in_memory(pid, needle):
+    """Where a process has it, by the names of its mappings."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            span, rights, *rest = line.split(maxsplit=5)
+            begin, end = (int(x, 16) for x in span.split("-"))
+            if "r" not in rights or end - begin > 1 << 30 or "[v" in line:
+                continue
+            try:
+                memory.seek(begin)
+                if needle in memory.read(end - begin):
+                    found.append(line)
+            except OSError:
+                pass
+    return found
+
+
+@pytest.mark.skipif(bool(os.environ.get("AIRSCREW_SANITIZED")), reason="a sanitizer keeps what is freed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads the memory of what may not be dumped")
+def test_nothing_of_it_stays_in_memory(closed):
+    """Neither the module nor what it says, in the worker; nor the key as text."""
+    pid = closed.proplet().pid
+    closed.rest.run("hello", SECRET, env={"SECRET": MARKER.decode()}, stdin=MARKER.decode())
+    assert in_memory(closed.manager.pid, b"proplet") != [], "the search itself finds something"
+    wait_until(lambda: not in_memory(pid, MARKER), 5, f"the marker to go: {in_memory(pid, MARKER)}")
+    assert in_memory(pid, KEY.encode()) == []
 
 
 def test_memory_is_locked_and_nothing_stays(closed):

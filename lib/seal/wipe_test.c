@@ -292,6 +292,7 @@ static void test_threads(void **state) {
 }
 
 int main(void) {
+	seal_wipe_begin();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_search_itself),
 		cmocka_unit_test(test_freed_blocks),

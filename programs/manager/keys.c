@@ -17,11 +17,9 @@ bool keys_open(struct manager *m, struct manager_settings *settings, struct erro
 	if (settings->workload_key == NULL) {
 		return true;
 	}
-	struct seal_key *key = seal_key_parse(settings->workload_key, err);
+	m->ring = seal_ring_create(NULL, err);
+	bool ok = m->ring != NULL && seal_ring_read(m->ring, settings->workload_key, err);
 	secret_wipe(&settings->workload_key);
-	m->ring = key != NULL ? seal_ring_create(NULL, err) : NULL;
-	bool ok = m->ring != NULL && seal_ring_add(m->ring, key, err);
-	seal_key_destroy(key);
 	return ok || error_wrap(err, "setting MANAGER_WORKLOAD_KEY");
 }
 

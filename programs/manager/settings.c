@@ -47,8 +47,9 @@ static const struct setting rows[] = {
 	ROW("MANAGER_CLIENT_KEY", NULL, SECRET, client_key, NULL, "MQTT password",
 			.alias = { "MANAGER_API_KEY" }),
 	ROW("MANAGER_WORKLOAD_KEY", NULL, SECRET, workload_key, NULL,
-			"64 hexadecimal digits: with it modules, commands and results are sealed",
-			.min = 0),
+			"64 hexadecimal digits: with it modules, commands and results are sealed; "
+			"more keys, behind commas, are still good for opening",
+			.alias = { "MANAGER_WORKLOAD_KEYS" }),
 	ROW("MANAGER_WORKLOAD_ALLOW_V1", "workload-allow-v1", BOOL, allow_v1, "false",
 			"workers of Propeller get their modules sealed in its form", .min = 0),
 	ROW("MANAGER_HTTP_HOST", "http-host", TEXT, http_host, "localhost", "address to listen on",

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -17,8 +17,8 @@ const char keys_refusal[] = "Failed to decrypt workload";
 
 /* Pages are locked when they are first touched: what is only reserved costs nothing. */
 static bool protect_memory(const struct proplet_settings *settings, struct error *err) {
-	if (prctl(PR_SET_DUMPABLE, 0) != 0) {
-		return error_errno(err, errno, "forbidding core dumps");
+	if (!seal_forbid_dumps(err)) {
+		return false;
 	}
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) {
 		return true;
@@ -36,18 +36,58 @@ static bool protect_memory(const struct proplet_settings *settings, struct error
 	return true;
 }
 
+static char *form_path(const struct worker *worker) {
+	return str_format("%s/key-id", worker->folder);
+}
+
+/* Which of its keys, and in which form, the manager knows; it is learnt by opening, and kept for
+ * what has to be sealed before anything comes: results of an earlier boot. No secret. */
+static void remember_form(const struct worker *worker) {
+	struct buf id = BUF_INIT(SEAL_KEY_ID_BYTES);
+	struct error err;
+	CLEANUP(mem_freep) char *path = form_path(worker);
+	if (file_read(path, &id, &err) && id.size == SEAL_KEY_ID_BYTES) {
+		(void)seal_ring_prefer(worker->ring, id.data);
+	}
+	buf_finish(&id);
+}
+
+static void keep_form(struct worker *worker) {
+	uint8_t id[SEAL_KEY_ID_BYTES];
+	struct error err;
+	if (!seal_ring_preferred(worker->ring, id) || memcmp(id, worker->form, sizeof(id)) == 0) {
+		return;
+	}
+	CLEANUP(mem_freep) char *path = form_path(worker);
+	if (!file_write(path, id, sizeof(id), 0600, &err)) {
+		log_warn("which key is in use cannot be kept error=\"%s\"", err.message);
+	}
+	memcpy(worker->form, id, sizeof(id));
+}
+
+/* The environment lies in our memory as well. */
+static void wipe_environment(void) {
+	static const char *const names[] = { "PROPLET_WORKLOAD_KEY", "PROPLET_WORKLOAD_KEYS" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *value = getenv(names[i]);
+		if (value != NULL) {
+			explicit_bzero(value, strlen(value));
+		}
+	}
+}
+
 bool keys_open(struct worker *worker, struct proplet_settings *settings, struct error *err) {
 	if (settings->workload_key == NULL) {
 		return true;
 	}
-	struct seal_key *key = seal_key_parse(settings->workload_key, err);
+	worker->ring = seal_ring_create(settings->client_id, err);
+	bool ok = worker->ring != NULL && seal_ring_read(worker->ring, settings->workload_key, err);
 	secret_wipe(&settings->workload_key);
-	worker->ring = key != NULL ? seal_ring_create(settings->client_id, err) : NULL;
-	bool ok = worker->ring != NULL && seal_ring_add(worker->ring, key, err);
-	seal_key_destroy(key);
+	wipe_environment();
 	if (!ok) {
 		return error_wrap(err, "setting PROPLET_WORKLOAD_KEY");
 	}
+	remember_form(worker);
 	return protect_memory(settings, err);
 }
 
@@ -82,8 +122,8 @@ char *keys_sign(const struct worker *worker, enum seal_direction direction, cons
 	return or_nothing(sealed, text, &err);
 }
 
-bool keys_open_command(const struct worker *worker, struct bytes *message, struct buf *json,
-		struct error *err) {
+bool keys_open_command(
+		struct worker *worker, struct bytes *message, struct buf *json, struct error *err) {
 	if (worker->ring == NULL) {
 		return !sealed_is(*message) ||
 		       error_set(err, ERROR_KEY_MISMATCH,
@@ -94,6 +134,7 @@ bool keys_open_command(const struct worker *worker, struct bytes *message, struc
 			    err)) {
 		return false;
 	}
+	keep_form(worker);
 	*message = (struct bytes){ json->data, json->size };
 	return true;
 }

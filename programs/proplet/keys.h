@@ -11,7 +11,8 @@
 #include "proplet/worker.h"
 #include "seal/seal.h"
 
-/* Puts the setting's key into worker->ring, and wipes the setting. */
+/* Puts the setting's keys into worker->ring, and wipes the setting; worker->folder is set before.
+ */
 bool keys_open(struct worker *worker, struct proplet_settings *settings,
 		struct error *err) MUST_CHECK;
 
@@ -25,7 +26,7 @@ char *keys_sign(const struct worker *worker, enum seal_direction direction, cons
  * What counts of a command for this worker, borrowed from it or from `json`. ERROR_INTEGRITY or
  * ERROR_KEY_MISMATCH: it is not sealed although it has to be, or cannot be opened.
  */
-bool keys_open_command(const struct worker *worker, struct bytes *message, struct buf *json,
+bool keys_open_command(struct worker *worker, struct bytes *message, struct buf *json,
 		struct error *err) MUST_CHECK;
 /* The module of the old form, which is sealed in Propeller's way if at all. */
 bool keys_open_inline(const struct worker *worker, const char *checksum, struct buf *module,

@@ -21,6 +21,7 @@
 #include "proplet/state.h"
 #include "proplet/system.h"
 #include "proplet/worker.h"
+#include "seal/wipe.h"
 
 /* The second one: chunks of modules have 256 KiB, those of images what their proxy is set to. */
 enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 16 * 1024 * 1024 };
@@ -67,6 +68,15 @@ static bool open_engine(struct worker *worker, const char *folder, struct error 
 	worker->cache = module_cache_create(worker->engine, worker->settings->cache_bytes,
 			worker->settings->compile_ms);
 	return true;
+}
+
+static bool open_keys(struct worker *worker, struct proplet_settings *settings,
+		const struct state *state, struct error *err) {
+	worker->folder = state->folder;
+	if (settings->workload_key != NULL) {
+		seal_wipe_begin();
+	}
+	return keys_open(worker, settings, err);
 }
 
 static bool open_bus(struct worker *worker, struct error *err) {
@@ -142,8 +152,8 @@ int main(int argc, char **argv) {
 	worker.queue = queue_create(0);
 	worker.attempts = map_create();
 	worker.metadata = system_metadata(&settings);
-	if (!keys_open(&worker, &settings, &err) ||
-			!state_open(&state, settings.state_dir, settings.client_id, &err) ||
+	if (!state_open(&state, settings.state_dir, settings.client_id, &err) ||
+			!open_keys(&worker, &settings, &state, &err) ||
 			!topics_init(&worker.topics, settings.domain_id, settings.channel_id,
 					&err) ||
 			!open_engine(&worker, state.external, &err)) {

@@ -55,9 +55,8 @@ static const struct setting rows[] = {
 			.alias = { "PROPLET_API_KEY" }),
 	ROW("PROPLET_WORKLOAD_KEY", NULL, SECRET, workload_key, NULL,
 			"64 hexadecimal digits: the channel's key, or this worker's own; with it "
-			"only "
-			"sealed commands and modules are taken",
-			.min = 0),
+			"only sealed commands and modules are taken; more keys behind commas",
+			.alias = { "PROPLET_WORKLOAD_KEYS" }),
 	ROW("PROPLET_WORKLOAD_ALLOW_V1", "workload-allow-v1", BOOL, allow_v1, "false",
 			"managers of Propeller may send modules sealed in its form", .min = 0),
 	ROW("PROPLET_ALLOW_SWAP", "allow-swap", BOOL, allow_swap, "false",

@@ -85,9 +85,11 @@ struct worker {
 	char boot[UUID_SIZE];
 	struct topics topics;
 	char *command_topic;
-	struct queue *queue;    /* safe from any thread */
-	struct bus *bus;        /* safe from any thread */
-	struct seal_ring *ring; /* safe from any thread; NULL: nothing is sealed */
+	struct queue *queue;             /* safe from any thread */
+	struct bus *bus;                 /* safe from any thread */
+	struct seal_ring *ring;          /* safe from any thread; NULL: nothing is sealed */
+	uint8_t form[SEAL_KEY_ID_BYTES]; /* of the bus thread: see keys.c */
+	const char *folder;              /* of its state */
 	struct fetcher *fetcher;
 	struct journal *journal; /* NULL: there is no folder for it */
 	struct engine *engine;
