@@ -367,3 +367,43 @@ def test_memory_is_locked_and_nothing_stays(closed):
     asked = len(closed.bus.messages("registry/manager"))
     closed.rest.run("add", example("add"), inputs=[1, 2])
     assert len(closed.bus.messages("registry/manager")) > asked, "it was fetched again"
+
+
+def test_a_key_is_rotated_with_no_downtime(stack):
+    """As docs/settings.md has it: workers learn the new key, the manager changes, the old one goes."""
+    rest = start(stack)
+
+    def works():
+        done = rest.run("add", example("add"), inputs=[20, 22])
+        assert (done["state"], done["results"]) == (COMPLETED, "42"), done
+        assert stack.proplet_view()["key"] == "verified"
+
+    def restart(name, begin, **key):
+        stack.processes[name].stop()
+        begin(**key)
+        works()
+    works()
+    restart("worker-1", stack.start_proplet, PROPLET_WORKLOAD_KEYS=f"{KEY},{OTHER}")
+    restart("manager", stack.start_manager, MANAGER_WORKLOAD_KEYS=f"{OTHER},{KEY}")
+    restart("worker-1", stack.start_proplet, PROPLET_WORKLOAD_KEY=OTHER)
+    restart("manager", stack.start_manager, MANAGER_WORKLOAD_KEY=OTHER)
+
+
+def test_keys_of_the_command_line(tmp_path):
+    cli = run_program("propeller-cli", "keys", "new")
+    assert cli.returncode == 0 and re.fullmatch(r"[0-9a-f]{64}\n", cli.stdout), cli
+    assert cli.stdout != run_program("propeller-cli", "keys", "new").stdout
+    own = sealed.worker_key(bytes.fromhex(KEY), "worker-1").hex()
+    done = run_program("propeller-cli", "keys", "new", "--for", "worker-1", PROPELLER_WORKLOAD_KEY=KEY)
+    assert done.stdout == own + "\n"
+    file = tmp_path / "key"
+    file.write_text(KEY + "\n")
+    file.chmod(0o600)
+    again = {"PROPELLER_WORKLOAD_KEY_FILE": str(file)}
+    assert run_program("propeller-cli", "keys", "new", "--for", "worker-1", **again).stdout == own + "\n"
+    file.chmod(0o644)
+    done = run_program("propeller-cli", "keys", "new", "--for", "worker-1", **again)
+    assert done.returncode != 0 and "_FILE" in done.stderr and KEY not in done.stderr
+    for text in ("", "00", KEY[:-1] + "x"):
+        done = run_program("propeller-cli", "keys", "new", "--for", "w", PROPELLER_WORKLOAD_KEY=text)
+        assert done.returncode != 0 and "PROPELLER_WORKLOAD_KEY" in done.stderr

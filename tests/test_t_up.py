@@ -187,3 +187,21 @@ def test_two_on_one_state_folder(begin):
     assert second.returncode != 0 and second.stderr.strip()
     assert up.rest().get("/health").status == 200
     assert up.end() == 0
+
+
+def test_encrypted(tmp_path):
+    """A key of its own for each run, in no file and no argument."""
+    up = Up(tmp_path, "--http-port", free_port(), "--mqtt-port", free_port(), "--samples", "--encrypted")
+    try:
+        views = up.rest().get("/proplets").json["proplets"]
+        assert [view["key"] for view in views] == ["verified"]
+        wait_until(lambda: "hello-world" in up.text, 30, "the samples")
+        pids = json.loads((up.state / "up.json").read_text())["children"]
+        for pid in pids.values():
+            assert not re.search(r"[0-9a-f]{64}", Path(f"/proc/{pid}/cmdline").read_text())
+    finally:
+        assert up.end() == 0
+    assert "Failed" not in up.text
+    for file in up.state.rglob("*"):
+        if file.is_file() and file.suffix in (".log", ".json", ".conf"):
+            assert not re.search(r"\b[0-9a-f]{64}\b", file.read_text(errors="replace")), file

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
-enum { G = 0, C = 1, R = 2, L = 4, W = 8, U = 16, P = 32 };
+enum { G = 0, C = 1, R = 2, L = 4, W = 8, U = 16, P = 32, K = 64 };
 
 static const struct row {
 	const char *name;

@@ -108,3 +108,5 @@ int proplets_history(const struct arguments *arguments, struct error *err);
 int proplets_delete(const struct arguments *arguments, struct error *err);
 int health(const struct arguments *arguments, struct error *err);
 int up(const struct arguments *arguments, struct error *err);
+/* keys.c */
+int keys_new(const struct arguments *arguments, struct error *err);

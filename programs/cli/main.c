@@ -8,7 +8,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 
-enum { C = 1, R = 2, L = 4, W = 8, U = 16, P = 32 };
+enum { C = 1, R = 2, L = 4, W = 8, U = 16, P = 32, K = 64 };
 
 static int version(const struct arguments *arguments, struct error *err) {
 	(void)arguments, (void)err;
@@ -48,6 +48,8 @@ static const struct verb verbs[] = {
 			"when a worker was heard, the last ten times", P, 1, 1, false },
 	{ "proplets", "delete", proplets_delete, "ID", "forgets a worker that has no tasks", 0, 1,
 			1, false },
+	{ "keys", "new", keys_new, "[--for ID]",
+			"makes a workload key, or with --for that of one worker", K, 0, 0, false },
 	{ "health", "", health, "", "asks the manager whether it is well", 0, 0, 0, false },
 	{ "up", "", up, "[FLAGS]",
 			"starts broker, manager and workers on this machine, until Ctrl-C", U, 0, 0,

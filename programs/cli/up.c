@@ -20,6 +20,7 @@
 #include "cli/children.h"
 #include "cli/cli.h"
 #include "cli/samples.h"
+#include "seal/keys.h"
 
 enum { CHILDREN_MAX = 66, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
 
@@ -28,6 +29,7 @@ struct stack {
 	uint16_t http_port, mqtt_port;
 	uint64_t proplets;
 	int lock;
+	char key[SEAL_KEY_TEXT_SIZE]; /* "": nothing is sealed */
 	struct child children[CHILDREN_MAX];
 	size_t count;
 };
@@ -132,6 +134,19 @@ static bool lock_folder(struct stack *stack, struct error *err) {
 	return true;
 }
 
+/* Of this run alone: what it has sealed on disk, it can open again only with the same key. */
+static bool make_key(struct stack *stack, const struct arguments *arguments, struct error *err) {
+	if (arguments->flags[FLAG_ENCRYPTED] == NULL) {
+		return true;
+	}
+	struct seal_key *key = seal_key_generate(err);
+	if (key != NULL) {
+		seal_key_text(key, stack->key);
+	}
+	seal_key_destroy(key);
+	return key != NULL;
+}
+
 static bool choose(struct stack *stack, const struct arguments *arguments, struct error *err) {
 	const char *given = arguments->flags[FLAG_STATE];
 	CLEANUP(mem_freep) char *folder = given != NULL ? str_copy(given) : default_folder();
@@ -143,7 +158,7 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 	stack->programs = own_folder();
 	stack->examples = find_examples(stack, arguments);
 	stack->proplets = 1;
-	if (!lock_folder(stack, err) ||
+	if (!lock_folder(stack, err) || !make_key(stack, arguments, err) ||
 			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX,
 					&stack->proplets, err) ||
 			!choose_port(arguments, FLAG_MQTT_PORT, "mqtt-port", 1883, 0,
@@ -212,6 +227,10 @@ static void add_bus_env(struct child *child, const struct stack *stack, const ch
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		CLEANUP(mem_freep) char *name = str_format("%s_%s", prefix, values[i][0]);
 		add_env(child, name, values[i][1]);
+	}
+	if (stack->key[0] != 0) {
+		CLEANUP(mem_freep) char *name = str_format("%s_WORKLOAD_KEY", prefix);
+		add_env(child, name, stack->key);
 	}
 	/* A settings file that lies here by chance is for some other stack. */
 	strings_add(&child->argv, "--config=");
