@@ -15,12 +15,13 @@ static bool is_final(const json_t *task) {
 
 json_t *wait_final(
 		struct manager *manager, const char *id, const char *timeout, struct error *err) {
-	uint64_t ms = UINT64_MAX / 2;
+	const uint64_t ages = UINT64_MAX / 2; /* a deadline that is still a number */
+	uint64_t ms = ages;
 	if (timeout != NULL && !str_to_duration_ms(timeout, &ms, err)) {
 		(void)error_wrap(err, "flag --timeout");
 		return NULL;
 	}
-	for (uint64_t deadline = clock_ms() + ms;;) {
+	for (uint64_t deadline = clock_ms() + (ms < ages ? ms : ages);;) {
 		uint64_t now = clock_ms(), left = now < deadline ? deadline - now : 0;
 		unsigned seconds = left < STEP_SECONDS * 1000 ? (unsigned)((left + 999) / 1000)
 							      : (unsigned)STEP_SECONDS;

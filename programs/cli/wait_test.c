@@ -123,6 +123,15 @@ static void no_longer_than_the_timeout(void **state) {
 	expect_final("0", 1);
 }
 
+/* As good as for ever. */
+static void a_timeout_of_ages(void **state) {
+	(void)state;
+	peer.answers[0] = RUNNING;
+	peer.answers[1] = DONE;
+	expect_final("18446744073709551", 2);
+	assert_int_equal(peer.seconds[0], 30);
+}
+
 static void what_was_never_started_never_ends(void **state) {
 	(void)state;
 	peer.answers[0] = "{\"state\":0}";
@@ -226,6 +235,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(until_it_is_final, begin),
 		cmocka_unit_test_setup(no_longer_than_the_timeout, begin),
+		cmocka_unit_test_setup(a_timeout_of_ages, begin),
 		cmocka_unit_test_setup(what_was_never_started_never_ends, begin),
 		cmocka_unit_test_setup(what_else_goes_wrong, begin),
 		cmocka_unit_test(the_exit_code_is_the_task_s),
