@@ -81,6 +81,8 @@ const char *state_name(const json_t *task);
 
 /* workload.c: from flags to a task's JSON; NULL with err. */
 json_t *task_from_flags(const struct arguments *arguments, const char *name, struct error *err);
+/* The id in the answer to a creation, borrowed; NULL with err where somebody else has answered. */
+const char *task_id(const json_t *created, struct error *err);
 
 /* wait.c: until the task is final; NULL with err. */
 json_t *wait_final(struct manager *manager, const char *id, const char *timeout, struct error *err);

@@ -112,8 +112,9 @@ int tasks_run(const struct arguments *arguments, struct error *err) {
 	if (!ok) {
 		json_decref(body);
 	}
-	if (ok && manager_call(&manager, "POST", "/tasks", body, &created, err)) {
-		const char *id = json_string_value(json_object_get(created, "id"));
+	ok = ok && manager_call(&manager, "POST", "/tasks", body, &created, err);
+	const char *id = ok ? task_id(created, err) : NULL;
+	if (id != NULL) {
 		task = run(&manager, arguments, id, err);
 		code = task != NULL ? finish(&manager, arguments, task, id) : -1;
 	}

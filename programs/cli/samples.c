@@ -42,9 +42,9 @@ static json_t *run_one(struct manager *manager, const struct sample *sample, con
 	if (!manager_call(manager, "POST", "/tasks", describe(sample), &created, err)) {
 		return NULL;
 	}
-	const char *id = json_string_value(json_object_get(created, "id"));
-	CLEANUP(mem_freep) char *start = task_path(id, "/start");
-	if (manager_upload(manager, id, file, err) &&
+	const char *id = task_id(created, err);
+	CLEANUP(mem_freep) char *start = id != NULL ? task_path(id, "/start") : NULL;
+	if (id != NULL && manager_upload(manager, id, file, err) &&
 			manager_call(manager, "POST", start, NULL, NULL, err)) {
 		task = wait_final(manager, id, "120s", err);
 	}

@@ -182,11 +182,22 @@ static void one_is_refused(void **state) {
 	}
 }
 
+/* Whoever answers at that address: it is no manager. */
+static void answers_that_are_no_task(void **state) {
+	(void)state;
+	peer.answer = "{}";
+	assert_false(run());
+	assert_int_equal(peer.created, SAMPLES);
+	assert_int_equal(peer.uploaded + peer.started + peer.waited, 0);
+	assert_int_equal(count("WRONG"), SAMPLES);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(all_is_right, begin),
 		cmocka_unit_test_setup(one_is_wrong, begin),
 		cmocka_unit_test_setup(one_is_refused, begin),
+		cmocka_unit_test_setup(answers_that_are_no_task, begin),
 	};
 	return cmocka_run_group_tests_name("cli/samples", tests, NULL, NULL);
 }

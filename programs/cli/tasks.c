@@ -41,10 +41,6 @@ static bool upload_or_delete(
 	return false;
 }
 
-static void print_created(const json_t *task) {
-	(void)puts(json_string_value(json_object_get(task, "id")));
-}
-
 int tasks_create(const struct arguments *arguments, struct error *err) {
 	struct manager manager;
 	json_t *task = NULL, *body = task_from_flags(arguments, arguments->items[0], err);
@@ -55,13 +51,13 @@ int tasks_create(const struct arguments *arguments, struct error *err) {
 	if (!ok) {
 		json_decref(body);
 	}
-	ok = ok && manager_call(&manager, "POST", "/tasks", body, &task, err) &&
-	     upload_or_delete(&manager, json_string_value(json_object_get(task, "id")),
-			     arguments->flags[FLAG_FILE], err);
+	ok = ok && manager_call(&manager, "POST", "/tasks", body, &task, err);
+	const char *id = ok ? task_id(task, err) : NULL;
+	ok = id != NULL && upload_or_delete(&manager, id, arguments->flags[FLAG_FILE], err);
 	if (ok && wants_json(arguments)) {
 		print_json(task);
 	} else if (ok) {
-		print_created(task);
+		(void)puts(id);
 	}
 	json_decref(task);
 	manager_close(&manager);

@@ -261,6 +261,20 @@ static void a_task_is_changed(void **state) {
 	assert_int_equal(call(tasks_update, &arguments), -1);
 }
 
+/* Whoever answers at that address: it is no manager. */
+static void answers_that_are_no_task(void **state) {
+	(void)state;
+	static const char *const answers[] = { NULL, "{}", "{\"id\":7}", "[]", "\"id1\"" };
+	struct arguments arguments = { .items = { "n" }, .count = 1 };
+	for (size_t i = 0; i < 2 * sizeof(answers) / sizeof(answers[0]); i++) {
+		peer.answer = answers[i / 2];
+		arguments.flags[FLAG_FILE] = i % 2 != 0 ? "m.wasm" : NULL;
+		assert_int_equal(call(tasks_create, &arguments), -1);
+		assert_string_equal(peer.asked, "POST /tasks {\"name\":\"n\",\"limits\":{}}");
+		assert_non_null(strstr(failure.message, "is this its address?"));
+	}
+}
+
 static void a_wait_ends_as_its_task(void **state) {
 	(void)state;
 	struct arguments arguments = { .items = { "id1" }, .count = 1 };
@@ -282,6 +296,7 @@ int main(void) {
 		cmocka_unit_test_setup(pages_and_filters, begin),
 		cmocka_unit_test_setup(a_task_is_created, begin),
 		cmocka_unit_test_setup(a_task_is_changed, begin),
+		cmocka_unit_test_setup(answers_that_are_no_task, begin),
 		cmocka_unit_test_setup(a_wait_ends_as_its_task, begin),
 	};
 	return cmocka_run_group_tests_name("cli/tasks", tests, NULL, NULL);

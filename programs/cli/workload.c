@@ -180,3 +180,12 @@ json_t *task_from_flags(const struct arguments *arguments, const char *name, str
 	json_decref(task);
 	return NULL;
 }
+
+const char *task_id(const json_t *created, struct error *err) {
+	const char *id = json_string_value(json_object_get(created, "id"));
+	if (id == NULL) {
+		error_set(err, ERROR_INTERNAL,
+				"the manager's answer has no task in it; is this its address?");
+	}
+	return id;
+}
