@@ -100,9 +100,11 @@ static bool get_image(struct image_puller *puller, struct image_found *found, st
 	for (int i = 0; puller->manifest.index; i++) {
 		char digest[IMAGE_DIGEST_SIZE];
 		const struct descriptor *entry = manifest_platform(&puller->manifest, err);
-		if (entry == NULL || i == INDEXES_MAX) {
-			return entry == NULL ||
-			       error_set(err, ERROR_INVALID, "it is an index of indexes");
+		if (entry == NULL) {
+			return false;
+		}
+		if (i == INDEXES_MAX) {
+			return error_set(err, ERROR_INVALID, "it is an index of indexes");
 		}
 		memcpy(digest, entry->digest, sizeof(digest));
 		manifest_finish(&puller->manifest);

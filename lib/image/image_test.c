@@ -234,6 +234,8 @@ static void manifests_that_are_wrong(void **state) {
 				ERROR_INTEGRITY, "something else for the manifest" },
 		{ OK "31", "{\"schemaVersion\":2,\"layers\":[]}", NULL, ERROR_NOT_FOUND,
 				"no WebAssembly in it" },
+		{ OK "34", "{\"schemaVersion\":2,\"manifests\":[]}", NULL, ERROR_NOT_FOUND,
+				"no image for wasm" },
 		{ "404 No\r\nContent-Length: 41", "{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\"}]}",
 				"127.0.0.1:%u/a:v1", ERROR_NOT_FOUND, "404 MANIFEST_UNKNOWN" },
 	};
