@@ -12,19 +12,20 @@ import pytest
 
 from api import Rest
 from modules import example
+from registry import WASM, Registry
 from stack import BIN, clean_environment, die_with_parent, free_port
 from wait import PATIENCE, wait_until
 
 
 class Up:
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, **environment):
         self.state = folder / "state"
         self.log = folder / "up.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [BIN / "propeller-cli", "up", "--state", self.state, *map(str, arguments)],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-                env=clean_environment(), preexec_fn=die_with_parent)
+                env={**clean_environment(), **environment}, preexec_fn=die_with_parent)
 
     @property
     def text(self):
@@ -74,8 +75,9 @@ def begin(tmp_path):
     """up(ARGUMENTS); whatever is left of it at the end is killed, and told about."""
     begun = []
 
-    def start(*arguments):
-        begun.append(Up(tmp_path, "--http-port", free_port(), "--mqtt-port", free_port(), *arguments))
+    def start(*arguments, **environment):
+        begun.append(Up(tmp_path, "--http-port", free_port(), "--mqtt-port", free_port(),
+                        "--proxy-port", free_port(), *arguments, **environment))
         return begun[-1]
     yield start
     for up in begun:
@@ -119,12 +121,25 @@ def test_what_was_chosen_is_written(begin):
     assert up.end() == 0
 
 
+def test_an_image(begin, stack):
+    """The user says how registries are reached; the proxy is part of the stack."""
+    registry = Registry(stack)
+    registry.push("team/add", "v1", (WASM, example("add")))
+    up = begin(PROXY_PLAIN_HTTP=registry.host)
+    up.ready()
+    task = up.rest().create("add", image_url=registry.name("team/add", "v1"), inputs=[1, 2])
+    up.rest().start(task["id"])
+    assert up.rest().wait(task["id"])["results"] == "3"
+    assert up.end() == 0
+
+
 def test_taken_ports_move(begin, tmp_path):
     with socket.socket() as http, socket.socket() as mqtt:
         for taken in (http, mqtt):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-        up = begin("--http-port", http.getsockname()[1], "--mqtt-port", mqtt.getsockname()[1])
+        up = begin("--http-port", http.getsockname()[1], "--mqtt-port", mqtt.getsockname()[1],
+                   "--proxy-port", mqtt.getsockname()[1])
         chosen = json.dumps(up.ready())
         assert str(http.getsockname()[1]) not in chosen
         assert str(mqtt.getsockname()[1]) not in chosen

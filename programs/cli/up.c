@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `up`: broker, manager and workers on this machine, ready when it says so, gone when it ends. */
+/* `up`: broker, manager, proxy and workers on this machine, ready when it says so, gone when it
+ * ends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +23,11 @@
 #include "cli/samples.h"
 #include "seal/keys.h"
 
-enum { CHILDREN_MAX = 66, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
+enum { CHILDREN_MAX = 67, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
 
 struct stack {
 	char *folder, *programs, *url, *examples;
-	uint16_t http_port, mqtt_port;
+	uint16_t http_port, mqtt_port, proxy_port; /* 0: not chosen yet */
 	uint64_t proplets;
 	int lock;
 	char key[SEAL_KEY_TEXT_SIZE]; /* "": nothing is sealed */
@@ -66,21 +67,27 @@ static bool number_flag(const struct arguments *arguments, enum flag flag, const
 	return true;
 }
 
-/* The wanted port, or the next that is free and not `other`. Neighbours come before a port of the
-   kernel's choice: it chooses among those that it also gives to outgoing connections. */
-static bool choose_port(const struct arguments *arguments, enum flag flag, const char *name,
-		uint64_t fallback, uint16_t other, uint16_t *port, struct error *err) {
-	uint64_t wanted = fallback;
+static bool is_ours(const struct stack *stack, uint16_t port) {
+	return port != 0 &&
+	       (port == stack->http_port || port == stack->mqtt_port || port == stack->proxy_port);
+}
+
+/* The wanted port, or the next that is free and not ours already. Neighbours come before a port of
+   the kernel's choice: it chooses among those that it also gives to outgoing connections. */
+static bool choose_port(const struct stack *stack, const struct arguments *arguments,
+		enum flag flag, const char *name, uint64_t wanted, uint16_t *chosen,
+		struct error *err) {
 	if (!number_flag(arguments, flag, name, 0, 65535, &wanted, err)) {
 		return false;
 	}
 	for (uint64_t next = wanted; next < wanted + PORTS_TRIED; next++) {
-		*port = next <= 65535 ? (uint16_t)next : 0;
-		if ((*port != other || other == 0) && bind_port(port)) {
-			if (*port != wanted && wanted != 0) {
+		uint16_t port = next <= 65535 ? (uint16_t)next : 0;
+		if (!is_ours(stack, port) && bind_port(&port) && !is_ours(stack, port)) {
+			if (port != wanted && wanted != 0) {
 				(void)fprintf(stderr, "port %llu is taken, using %u\n",
-						(unsigned long long)wanted, *port);
+						(unsigned long long)wanted, port);
 			}
+			*chosen = port;
 			return true;
 		}
 	}
@@ -161,10 +168,12 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 	if (!lock_folder(stack, err) || !make_key(stack, arguments, err) ||
 			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX,
 					&stack->proplets, err) ||
-			!choose_port(arguments, FLAG_MQTT_PORT, "mqtt-port", 1883, 0,
+			!choose_port(stack, arguments, FLAG_MQTT_PORT, "mqtt-port", 1883,
 					&stack->mqtt_port, err) ||
-			!choose_port(arguments, FLAG_HTTP_PORT, "http-port", 7070, stack->mqtt_port,
-					&stack->http_port, err)) {
+			!choose_port(stack, arguments, FLAG_HTTP_PORT, "http-port", 7070,
+					&stack->http_port, err) ||
+			!choose_port(stack, arguments, FLAG_PROXY_PORT, "proxy-port", 9191,
+					&stack->proxy_port, err)) {
 		return false;
 	}
 	stack->url = str_format("http://127.0.0.1:%u", stack->http_port);
@@ -236,8 +245,8 @@ static void add_bus_env(struct child *child, const struct stack *stack, const ch
 	strings_add(&child->argv, "--config=");
 }
 
-/* The user's own environment counts for the log level and the external runtime, and nothing else.
- */
+/* The user's own environment counts for the log level, the external runtime and the proxy's
+ * registries, and nothing else. */
 static void pass_env(struct child *child, const char *name) {
 	const char *value = getenv(name);
 	if (value != NULL) {
@@ -281,6 +290,28 @@ static bool add_manager(struct stack *stack, struct error *err) {
 	return true;
 }
 
+static bool add_proxy(struct stack *stack, struct error *err) {
+	static const char *const passed[] = { "PROXY_LOG_LEVEL", "PROXY_PLAIN_HTTP",
+		"PROXY_REGISTRY_URL", "PROXY_REGISTRY_USERNAME", "PROXY_REGISTRY_PASSWORD",
+		"PROXY_REGISTRY_PASSWORD_FILE", "PROXY_REGISTRY_TOKEN", "PROXY_REGISTRY_TOKEN_FILE",
+		"PROXY_REGISTRY_CONFIG", "PROXY_REGISTRY_CA" };
+	CLEANUP(mem_freep) char *port = str_format("%u", stack->proxy_port);
+	CLEANUP(mem_freep)
+	char *program = find_program(stack, "propeller-proxy", "build it with `make`", err);
+	if (program == NULL) {
+		return false;
+	}
+	struct child *child = add_child(stack, "proxy", program);
+	add_bus_env(child, stack, "PROXY", "proxy");
+	add_env(child, "PROXY_HTTP_HOST", "127.0.0.1");
+	add_env(child, "PROXY_HTTP_PORT", port);
+	add_env(child, "PROXY_STATE_DIR", stack->folder);
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
+		pass_env(child, passed[i]);
+	}
+	return true;
+}
+
 static bool add_proplet(struct stack *stack, unsigned number, struct error *err) {
 	CLEANUP(mem_freep) char *id = str_format("proplet-%u", number);
 	CLEANUP(mem_freep) char *folder = str_format("%s/%s", stack->folder, id);
@@ -299,7 +330,7 @@ static bool add_proplet(struct stack *stack, unsigned number, struct error *err)
 }
 
 static bool add_all(struct stack *stack, struct error *err) {
-	if (!add_broker(stack, err) || !add_manager(stack, err)) {
+	if (!add_broker(stack, err) || !add_manager(stack, err) || !add_proxy(stack, err)) {
 		return false;
 	}
 	for (unsigned i = 1; i <= stack->proplets; i++) {
@@ -313,13 +344,22 @@ static bool add_all(struct stack *stack, struct error *err) {
 /* --- readiness ---------------------------------------------------------------------------------
  */
 
-static bool broker_answers(struct stack *stack, struct manager *manager) {
+static bool port_answers(uint16_t port) {
 	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons(stack->mqtt_port),
+		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	(void)manager;
 	return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+static bool broker_answers(struct stack *stack, struct manager *manager) {
+	(void)manager;
+	return port_answers(stack->mqtt_port);
+}
+
+static bool proxy_answers(struct stack *stack, struct manager *manager) {
+	(void)manager;
+	return port_answers(stack->proxy_port);
 }
 
 static bool manager_answers(struct stack *stack, struct manager *manager) {
@@ -377,6 +417,7 @@ static bool start_all(
 	       start_range(stack, 1, 2, err) &&
 	       wait_for(stack, manager, "manager", manager_answers, asked, err) &&
 	       start_range(stack, 2, stack->count, err) &&
+	       wait_for(stack, manager, "proxy", proxy_answers, asked, err) &&
 	       wait_for(stack, manager, "workers", proplets_alive, asked, err);
 }
 
@@ -390,9 +431,10 @@ static bool write_choice(const struct stack *stack, struct error *err) {
 		json_object_set_new(children, stack->children[i].name,
 				json_integer(stack->children[i].pid));
 	}
-	json_t *choice = json_pack("{s:s,s:s,s:i,s:i,s:I,s:i,s:s,s:o}", "version", AIRSCREW_VERSION,
-			"manager_url", stack->url, "http_port", (int)stack->http_port, "mqtt_port",
-			(int)stack->mqtt_port, "proplets", (json_int_t)stack->proplets, "pid",
+	json_t *choice = json_pack("{s:s,s:s,s:i,s:i,s:i,s:I,s:i,s:s,s:o}", "version",
+			AIRSCREW_VERSION, "manager_url", stack->url, "http_port",
+			(int)stack->http_port, "mqtt_port", (int)stack->mqtt_port, "proxy_port",
+			(int)stack->proxy_port, "proplets", (json_int_t)stack->proplets, "pid",
 			(int)getpid(), "state", stack->folder, "children", children);
 	CLEANUP(mem_freep) char *text = json_dumps(choice, JSON_INDENT(2));
 	json_decref(choice);
