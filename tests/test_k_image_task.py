@@ -3,6 +3,7 @@
 and what comes of it when one of them fails."""
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -12,7 +13,7 @@ from api import COMPLETED, FAILED
 from bus import Bus
 from modules import big_module, example
 from registry import WASM, Asker, Registry, digest_of, metrics
-from stack import free_port, measure
+from stack import BIN, clean_environment, free_port, measure
 from wait import PATIENCE, stays, wait_until
 
 ADD = example("add")
@@ -46,6 +47,21 @@ def test_from_the_registry_to_the_result(whole):
     assert task["state"] == COMPLETED and task["results"] == "42", task
     assert seconds < 2 * PATIENCE, "Propeller's takes 5.1 s"
     whole.all_alive()
+
+
+def test_by_the_command_line(whole):
+    whole.registry.push("team/add", "v1", (WASM, ADD))
+    whole.start_proplet()
+    start_proxy(whole)
+
+    def cli(*arguments):
+        done = subprocess.run([BIN / "propeller-cli", "-m", f"http://127.0.0.1:{whole.http_port}", *arguments],
+                              capture_output=True, text=True, timeout=60, env=clean_environment())
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+    task_id = cli("tasks", "create", "add", "--image", whole.registry.name("team/add", "v1"), "--inputs", "4,5")
+    cli("tasks", "start", task_id)
+    assert whole.rest.wait(task_id)["results"] == "9"
 
 
 def test_a_worker_waits_for_a_proxy_that_comes_later(whole):

@@ -123,11 +123,11 @@ static void add_texts(json_t *task, const struct arguments *arguments) {
 		enum flag flag;
 		const char *member;
 	} texts[] = { { FLAG_ENGINE, "engine" }, { FLAG_INVOKE, "invoke" },
-		{ FLAG_PROPLET, "proplet_id" }, { FLAG_IMAGE_URL, "image_url" },
-		{ FLAG_DIGEST, "digest" }, { FLAG_NAMESPACE, "namespace" },
-		{ FLAG_RESTART, "restart" }, { FLAG_KBS, "kbs_resource_path" },
-		{ FLAG_MODE, "mode" }, { FLAG_KIND, "kind" }, { FLAG_SCHEDULE, "schedule" },
-		{ FLAG_TIMEZONE, "timezone" } };
+		{ FLAG_PROPLET, "proplet_id" }, { FLAG_IMAGE, "image_url" },
+		{ FLAG_IMAGE_URL, "image_url" }, { FLAG_DIGEST, "digest" },
+		{ FLAG_NAMESPACE, "namespace" }, { FLAG_RESTART, "restart" },
+		{ FLAG_KBS, "kbs_resource_path" }, { FLAG_MODE, "mode" }, { FLAG_KIND, "kind" },
+		{ FLAG_SCHEDULE, "schedule" }, { FLAG_TIMEZONE, "timezone" } };
 	static const struct {
 		enum flag flag;
 		const char *member;
