@@ -23,9 +23,9 @@ struct image_puller {
 };
 
 struct image_puller *image_puller_create(const struct image_options *options, struct error *err) {
-	const struct wire_options wiring = { .ca_file = options->ca_file,
-		.quiet_ms = options->quiet_ms,
-		.timeout_ms = options->timeout_ms };
+	const struct wire_options wiring = {
+		.ca = options->ca, .quiet_ms = options->quiet_ms, .timeout_ms = options->timeout_ms
+	};
 	const struct session_options asking = { .reference = options->reference,
 		.credentials = options->credentials,
 		.plain = options->plain };

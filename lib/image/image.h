@@ -26,7 +26,7 @@ struct image_options {
 	const struct image_reference *reference; /* the three are borrowed */
 	const struct credentials *credentials;   /* or NULL */
 	const struct strings *plain; /* registries that are spoken to by http: HOST:PORT; or NULL */
-	const char *ca_file;         /* PEM; NULL: the system's */
+	const char *ca;              /* authorities, as PEM, and no others; NULL: the system's */
 	unsigned quiet_ms;           /* a registry that says nothing; 0: 30 s */
 	uint64_t timeout_ms;         /* for all of it; 0: 600 s */
 	uint64_t size_max;           /* of a module; 0: IMAGE_SIZE_MAX, which is the most */

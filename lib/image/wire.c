@@ -23,7 +23,7 @@ enum {
 struct wire {
 	CURL *curl;
 	CURLM *multi;
-	char *ca_file, *place; /* place: host and path of the URL, to be shown */
+	char *ca, *place; /* place: host and path of the URL, to be shown */
 	uint64_t timeout_ms, until_ms, quiet_ms, heard_ms;
 	atomic_bool cancelled;
 	bool active, headed, paused, done, broken;
@@ -200,8 +200,10 @@ static void set_up(struct wire *wire, const struct wire_request *request) {
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, wire);
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, wire->said);
 	(void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (wire->ca_file != NULL) {
-		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, wire->ca_file);
+	if (wire->ca != NULL) {
+		struct curl_blob blob = { wire->ca, strlen(wire->ca), CURL_BLOB_NOCOPY };
+		(void)curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+		(void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* nor the system's */
 	}
 	set_headers(wire, request);
 }
@@ -399,7 +401,7 @@ struct wire *wire_create(const struct wire_options *options, struct error *err) 
 	struct wire *wire = MEM_NEW(struct wire);
 	wire->curl = curl_easy_init();
 	wire->multi = curl_multi_init();
-	wire->ca_file = str_copy(options->ca_file);
+	wire->ca = str_copy(options->ca);
 	wire->quiet_ms = options->quiet_ms != 0 ? options->quiet_ms : QUIET_MS;
 	wire->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TIMEOUT_MS;
 	wire->until_ms = clock_ms() + wire->timeout_ms;
@@ -413,7 +415,7 @@ void wire_destroy(struct wire *wire) {
 		curl_easy_cleanup(wire->curl);
 		(void)curl_multi_cleanup(wire->multi);
 		buf_finish(&wire->in);
-		free(wire->ca_file);
+		free(wire->ca);
 		free(wire->place);
 		free(wire);
 	}

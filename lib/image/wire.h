@@ -17,7 +17,7 @@
 enum { WIRE_PIECE_MAX = 256 * 1024 };
 
 struct wire_options {
-	const char *ca_file; /* PEM; NULL: the system's */
+	const char *ca;      /* authorities, as PEM, and no others; NULL: the system's */
 	unsigned quiet_ms;   /* a peer that says nothing for so long is given up; 0: 30 s */
 	uint64_t timeout_ms; /* from now on, for everything; 0: 600 s */
 };

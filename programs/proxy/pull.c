@@ -76,7 +76,7 @@ static bool pull(struct proxy *proxy, struct job *job, struct content *content, 
 	const struct image_options options = { .reference = &reference,
 		.credentials = &settings->credentials,
 		.plain = &settings->plain,
-		.ca_file = settings->registry_ca,
+		.ca = settings->registry_tls.ca,
 		.quiet_ms = (unsigned)settings->quiet_ms,
 		.timeout_ms = settings->pull_ms,
 		.size_max = settings->size_max };

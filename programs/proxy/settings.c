@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/settings.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "bus/topics.h"
@@ -75,8 +73,8 @@ static const struct setting rows[] = {
 			"other registries",
 			.min = 0),
 	ROW("PROXY_REGISTRY_CA", "registry-ca", TEXT, registry_ca, NULL,
-			"file with the certificates (PEM) that vouch for registries; default: the "
-			"system's",
+			"PEM file with the authorities that registries' certificates may come "
+			"from, and no others; default: the system's",
 			.min = 0),
 	ROW("PROXY_PLAIN_HTTP", "plain-http", TEXT, plain_http, NULL,
 			"registries that are spoken to without TLS, separated by commas: HOST:PORT",
@@ -169,11 +167,8 @@ static bool check_registries(struct proxy_settings *s, struct error *err) {
 	if (!session_check_plain(&s->plain, err)) {
 		return error_wrap(err, "setting PROXY_PLAIN_HTTP");
 	}
-	if (s->registry_ca != NULL && access(s->registry_ca, R_OK) != 0) {
-		return error_errno(err, errno, "setting PROXY_REGISTRY_CA: reading %s",
-				s->registry_ca);
-	}
-	return read_credentials(s, err);
+	const struct tls_files files = { .ca = { "PROXY_REGISTRY_CA", s->registry_ca } };
+	return tls_read(&files, &s->registry_tls, err) && read_credentials(s, err);
 }
 
 static bool check(struct proxy_settings *settings, struct error *err) {
@@ -207,5 +202,6 @@ void proxy_settings_finish(struct proxy_settings *settings) {
 	credentials_finish(&settings->credentials);
 	strings_finish(&settings->plain);
 	tls_finish(&settings->mqtt_tls);
+	tls_finish(&settings->registry_tls);
 	settings_finish(&table, settings);
 }

@@ -21,6 +21,7 @@ struct proxy_settings {
 	char *registry_url, *registry_username, *registry_password, *registry_token;
 	char *registry_config, *registry_ca, *plain_http;
 	bool authenticate;
+	struct tls_parts registry_tls;  /* only authorities */
 	struct credentials credentials; /* of all of these */
 	struct strings plain;
 	uint64_t chunk_size, size_max, pulls, pull_ms, quiet_ms, cache_bytes;
