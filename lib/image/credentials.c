@@ -112,7 +112,7 @@ static bool add_pair(struct credentials *list, const char *registry, const char 
 						      .username = (char *)pair.data,
 						      .password = colon + 1 });
 	}
-	if (pair.size != 0) {
+	if (pair.data != NULL) {
 		explicit_bzero(pair.data, pair.size);
 	}
 	buf_finish(&pair);

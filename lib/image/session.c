@@ -296,7 +296,7 @@ static bool ask_token(struct session *session, const char *url, struct error *er
 	struct buf body = BUF_INIT(TOKEN_ANSWER_MAX);
 	bool ok = read_body(session->wire, &body, err) &&
 		  take_token(session, (struct bytes){ body.data, body.size }, err);
-	if (body.size != 0) {
+	if (body.data != NULL) {
 		explicit_bzero(body.data, body.size);
 	}
 	buf_finish(&body);
