@@ -9,7 +9,7 @@ import pytest
 from stack import BIN, TOP, clean_environment, free_port
 from wait import wait_until
 
-NAMES = {"propeller-manager": "manager", "proplet": "proplet"}
+NAMES = {"propeller-manager": "manager", "proplet": "proplet", "propeller-proxy": "proxy"}
 PROGRAMS = list(NAMES)
 # /etc is ours alone in a mount namespace: $1 is what its propeller/config.toml should hold.
 OWN_ETC = ('mount -t tmpfs none /etc && mkdir /etc/propeller && cat "$1" >/etc/propeller/config.toml '
