@@ -161,7 +161,9 @@ static void what_each_verb_asks(void **state) {
 			fail_msg("%s: %s", rows[i].asked, failure.message);
 		}
 		assert_string_equal(peer.asked, rows[i].asked);
-		if (strstr(shown, rows[i].shown) == NULL) {
+		bool whole = str_ends(rows[i].shown, "\n");
+		if (whole ? strcmp(shown, rows[i].shown) != 0
+			  : strstr(shown, rows[i].shown) == NULL) {
 			fail_msg("%s: %s", rows[i].asked, shown);
 		}
 	}
