@@ -173,3 +173,17 @@ bool file_sync_folder(const char *path, struct error *err) {
 	}
 	return true;
 }
+
+char *file_state_folder(void) {
+	static const struct {
+		const char *variable, *below;
+	} places[] = { { "STATE_DIRECTORY", "" }, { "XDG_STATE_HOME", "/propeller" },
+		{ "HOME", "/.local/state/propeller" } };
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *value = getenv(places[i].variable);
+		if (value != NULL && value[0] == '/') {
+			return str_format("%s%s", value, places[i].below);
+		}
+	}
+	return NULL;
+}

@@ -17,5 +17,9 @@ bool file_write(const char *path, const void *bytes, size_t size, unsigned mode,
 bool file_make_folder(const char *path, struct error *err) MUST_CHECK;
 /* Makes the names in a folder durable. */
 bool file_sync_folder(const char *path, struct error *err) MUST_CHECK;
+/* Where a program's state lies if nobody says so: what systemd or the user's environment name for
+ * it
+ * ($STATE_DIRECTORY, $XDG_STATE_HOME/propeller, ~/.local/state/propeller), or NULL. To be freed. */
+char *file_state_folder(void) MUST_CHECK;
 /* For CLEANUP(file_closep) int fd = -1; */
 void file_closep(int *fd);

@@ -12,21 +12,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Where state lies if nobody says so, or NULL. */
-static char *default_folder(void) {
-	static const struct {
-		const char *variable, *below;
-	} places[] = { { "STATE_DIRECTORY", "" }, { "XDG_STATE_HOME", "/propeller" },
-		{ "HOME", "/.local/state/propeller" } };
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const char *value = getenv(places[i].variable);
-		if (value != NULL && value[0] == '/') {
-			return str_format("%s%s", value, places[i].below);
-		}
-	}
-	return NULL;
-}
-
 static bool take_lock(struct state *state, struct error *err) {
 	CLEANUP(mem_freep) char *path = str_format("%s/lock", state->folder);
 	state->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -62,7 +47,7 @@ static bool open_temporary(struct state *state, struct error *err) {
 
 static bool try_default(struct state *state, const char *client_id) {
 	struct error err;
-	CLEANUP(mem_freep) char *base = default_folder();
+	CLEANUP(mem_freep) char *base = file_state_folder();
 	char *folder = str_format("%s/proplet-%s", base != NULL ? base : "", client_id);
 	if (base != NULL && file_make_folder(folder, &err)) {
 		state->folder = folder;

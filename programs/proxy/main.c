@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
@@ -22,25 +23,11 @@ static void block_signals(sigset_t *set) {
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Where files lie: as the worker has it (programs/proplet/state.c). */
-static char *default_folder(void) {
-	static const struct {
-		const char *variable, *below;
-	} places[] = { { "STATE_DIRECTORY", "" }, { "XDG_STATE_HOME", "/propeller" },
-		{ "HOME", "/.local/state/propeller" } };
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const char *value = getenv(places[i].variable);
-		if (value != NULL && value[0] == '/') {
-			return str_format("%s%s", value, places[i].below);
-		}
-	}
-	return NULL;
-}
-
 static bool open_cache(struct proxy *proxy, struct error *err) {
 	const struct proxy_settings *settings = proxy->settings;
 	CLEANUP(mem_freep)
-	char *base = settings->state_dir != NULL ? str_copy(settings->state_dir) : default_folder();
+	char *base = settings->state_dir != NULL ? str_copy(settings->state_dir)
+						 : file_state_folder();
 	if (base == NULL) {
 		return error_set(err, ERROR_INVALID,
 				"setting PROXY_STATE_DIR is missing, and neither $STATE_DIRECTORY "
