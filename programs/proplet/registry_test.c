@@ -1,231 +1,366 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pulls in threads, chunks by hand; the bus has no broker, so what is asked for goes nowhere. */
+/* The test is Propeller's proxy and the clock. */
 #include "proplet/registry.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
 
-#include "base/clock.h"
+#include "base/base64.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "bus/fixture.h"
 
-enum { PULLERS = 8, FOR_EVER_MS = 60000, SOON_MS = 60 };
+enum { AT_ONCE = 2, TIMEOUT_MS = 60, AGAIN_MS = TIMEOUT_MS / 6, IMAGE_MAX = 1000 };
 
-struct fixture {
-	struct bus *bus;
-	struct topics topics;
-};
-
-static void ignore(void *context) {
-	(void)context;
-}
-
-static void ignore_end(void *context, const char *reason) {
-	(void)context;
-	(void)reason;
-}
-
-static void ignore_message(void *context, const char *topic, struct bytes payload) {
-	(void)context;
-	(void)topic;
-	(void)payload;
-}
-
-static int set_up(void **state) {
-	struct fixture *fixture = MEM_NEW(struct fixture);
-	struct error err;
-	const struct bus_options options = { .address = "127.0.0.1:1", .client_id = "test" };
-	const struct bus_handlers handlers = { ignore, ignore_end, ignore_message, NULL };
-	log_set_level(LOG_ERROR);
-	fixture->bus = bus_create(&options, &handlers, &err);
-	assert_non_null(fixture->bus);
-	assert_true(topics_init(&fixture->topics, "d", "c", &err));
-	*state = fixture;
-	return 0;
-}
-
-static int tear_down(void **state) {
-	struct fixture *fixture = *state;
-	bus_destroy(fixture->bus, 0);
-	topics_finish(&fixture->topics);
-	free(fixture);
-	return 0;
-}
-
-static struct registry *make(
-		struct fixture *fixture, size_t image_max, uint64_t at_once, uint64_t timeout_ms) {
-	const struct registry_limits limits = { image_max, at_once, timeout_ms };
-	return registry_create(fixture->bus, &fixture->topics, &limits);
-}
-
-/* One who pulls, in a thread of his own. */
-struct puller {
+/* Somebody who pulls, in a thread of its own. */
+struct job {
 	struct registry *registry;
 	const char *name;
 	struct run_stop *stop;
 	pthread_t thread;
+	atomic_uint looks; /* at the clock, which it does before it waits */
 	struct image *image;
 	struct error err;
-	atomic_bool done;
 };
 
+/* The clock goes on when the test says so (--wrap, see meson.build). */
+static atomic_uint_fast64_t now_ms;
+static _Thread_local struct job *own_job;
+
+uint64_t __real_clock_ms(void);
+uint64_t __wrap_clock_ms(void);
+uint64_t __wrap_clock_ms(void) {
+	if (own_job != NULL) {
+		(void)atomic_fetch_add(&own_job->looks, 1);
+	}
+	return atomic_load(&now_ms);
+}
+
+struct desk {
+	struct topics topics;
+	struct bus *bus;
+	struct registry *registry;
+	size_t seen; /* requests that were looked at */
+};
+
+static int set_up(void **state) {
+	struct desk *desk = MEM_NEW(struct desk);
+	const struct bus_options options = { 0 };
+	const struct bus_handlers handlers = { 0 };
+	const struct registry_limits limits = { IMAGE_MAX, AT_ONCE, TIMEOUT_MS };
+	struct error err;
+	log_set_level(LOG_ERROR);
+	atomic_store(&now_ms, __real_clock_ms());
+	assert_true(topics_init(&desk->topics, "d", "c", &err));
+	desk->bus = bus_create(&options, &handlers, &err);
+	desk->registry = registry_create(desk->bus, &desk->topics, &limits);
+	*state = desk;
+	return 0;
+}
+
+static int tear_down(void **state) {
+	struct desk *desk = *state;
+	assert_false(bus_hears(desk->bus, desk->topics.image_chunk)); /* nobody waits any more */
+	registry_destroy(desk->registry);
+	bus_destroy(desk->bus, 0);
+	topics_finish(&desk->topics);
+	free(desk);
+	return 0;
+}
+
 static void *pull(void *context) {
-	struct puller *puller = context;
-	puller->image = registry_pull(puller->registry, puller->name, puller->stop, &puller->err);
-	atomic_store(&puller->done, true);
+	struct job *job = context;
+	own_job = job;
+	job->image = registry_pull(job->registry, job->name, job->stop, &job->err);
 	return NULL;
 }
 
-static void begin(struct puller *puller, struct registry *registry, const char *name) {
-	*puller = (struct puller){ .registry = registry, .name = name };
-	puller->stop = run_stop_create(NULL);
-	assert_int_equal(pthread_create(&puller->thread, NULL, pull, puller), 0);
+static void await_looks(struct job *job, unsigned count) {
+	uint64_t deadline = __real_clock_ms() + BUS_PATIENCE_MS;
+	while (atomic_load(&job->looks) < count) {
+		assert_true(__real_clock_ms() < deadline);
+		(void)poll(NULL, 0, 1);
+	}
 }
 
-static void finish(struct puller *puller) {
-	(void)pthread_join(puller->thread, NULL);
-	image_release(puller->image);
-	run_stop_destroy(puller->stop);
+/* Returns when it has looked around, under the lock that it has until it waits. */
+static void begin(struct desk *desk, struct job *job, const char *name) {
+	*job = (struct job){
+		.registry = desk->registry, .name = name, .stop = run_stop_create(NULL)
+	};
+	assert_int_equal(pthread_create(&job->thread, NULL, pull, job), 0);
+	await_looks(job, 1);
 }
 
-static void feed(struct registry *registry, const char *name, unsigned index, unsigned count,
-		const char *data) {
-	char text[256];
-	int size = snprintf(text, sizeof(text),
-			"{\"app_name\":\"%s\",\"chunk_idx\":%u,\"total_chunks\":%u,\"data\":\"%"
-			"s\"}",
+static void expect_image(struct job *job, const char *content) {
+	assert_int_equal(pthread_join(job->thread, NULL), 0);
+	if (job->image == NULL) {
+		fail_msg("%s: %s", job->name, job->err.message);
+	}
+	const struct bytes bytes = image_bytes(job->image);
+	assert_int_equal(bytes.size, strlen(content));
+	assert_memory_equal(bytes.data, content, bytes.size);
+	char digest[DIGEST_HEX_SIZE];
+	digest_hex((const uint8_t *)content, strlen(content), digest);
+	assert_string_equal(image_digest(job->image), digest);
+	image_release(job->image);
+	run_stop_destroy(job->stop);
+}
+
+static void expect_failure(struct job *job, enum error_code code, const char *says) {
+	assert_int_equal(pthread_join(job->thread, NULL), 0);
+	assert_null(job->image);
+	if (job->err.code != code || strstr(job->err.message, says) == NULL) {
+		fail_msg("%d %s", (int)job->err.code, job->err.message);
+	}
+	run_stop_destroy(job->stop);
+}
+
+static void expect_request(struct desk *desk, const char *name) {
+	const struct said said = bus_said(desk->bus, desk->seen++);
+	assert_string_equal(said.topic, "m/d/c/c/registry/proplet");
+	json_t *object = json_loads((const char *)said.payload.data, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(object, "app_name")), name);
+	json_decref(object);
+}
+
+static void expect_no_request(struct desk *desk) {
+	assert_int_equal(bus_count(desk->bus), desk->seen);
+}
+
+static void deliver(struct desk *desk, const char *name, unsigned index, unsigned count,
+		const char *content) {
+	CLEANUP(mem_freep)
+	char *data = base64_encode((const uint8_t *)content, strlen(content));
+	CLEANUP(mem_freep)
+	char *text = str_format("{\"app_name\":\"%s\",\"chunk_idx\":%u,\"total_chunks\":%u,"
+				"\"data\":\"%s\"}",
 			name, index, count, data);
-	registry_message(registry, (struct bytes){ (const uint8_t *)text, (size_t)size });
+	registry_message(desk->registry, (struct bytes){ (const uint8_t *)text, strlen(text) });
 }
 
-/* Between two looks at a condition that nobody signals. */
-static void look_again(void) {
-	(void)poll(NULL, 0, 2);
+/* --- the tests ---------------------------------------------------------------------------------
+ */
+
+static void an_image_in_chunks(void **state) {
+	struct desk *desk = *state;
+	struct job job;
+	assert_false(bus_hears(desk->bus, desk->topics.image_chunk));
+	begin(desk, &job, "r/app:1");
+	assert_true(bus_hears(desk->bus, desk->topics.image_chunk));
+	expect_request(desk, "r/app:1");
+	deliver(desk, "r/app:1", 2, 3, "c");
+	deliver(desk, "r/other", 0, 1, "zzz");
+	deliver(desk, "r/app:1", 0, 3, "aaa");
+	deliver(desk, "r/app:1", 0, 3, "aaa");
+	deliver(desk, "r/app:1", 1, 3, "bb");
+	expect_image(&job, "aaabbc");
+	deliver(desk, "r/app:1", 1, 3, "bb"); /* for nobody */
+	expect_no_request(desk);
 }
 
-/* "hello" in two chunks, for all names, until he who pulls one has it. */
-static void feed_until_done(struct puller *puller) {
-	static const char *const names[] = { "x", "y" };
-	while (!atomic_load(&puller->done)) {
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			feed(puller->registry, names[i], 1, 2, "bG8=");
-			feed(puller->registry, names[i], 0, 2, "aGVs");
-		}
-		look_again();
+static void all_who_wait_share_it(void **state) {
+	enum { JOBS = 4 };
+	struct desk *desk = *state;
+	struct job jobs[JOBS];
+	for (size_t i = 0; i < JOBS; i++) {
+		begin(desk, &jobs[i], "app");
 	}
+	expect_request(desk, "app");
+	deliver(desk, "app", 0, 1, "wasm");
+	for (size_t i = 0; i < JOBS; i++) {
+		expect_image(&jobs[i], "wasm");
+	}
+	expect_no_request(desk);
+	begin(desk, &jobs[0], "app"); /* nothing is kept */
+	expect_request(desk, "app");
+	deliver(desk, "app", 0, 1, "newer");
+	expect_image(&jobs[0], "newer");
 }
 
-static void everybody_who_waits_is_served(void **state) {
-	struct registry *registry = make(*state, 100, 1, FOR_EVER_MS);
-	struct puller pullers[PULLERS];
-	for (int i = 0; i < PULLERS; i++) {
-		begin(&pullers[i], registry, i % 2 == 0 ? "x" : "y"); /* one at a time */
+static void others_wait_for_their_turn(void **state) {
+	static const char *const names[] = { "a", "b", "c", "d" };
+	struct desk *desk = *state;
+	struct job jobs[4];
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		begin(desk, &jobs[i], names[i]);
+		expect_request(desk, names[i]);
 	}
-	for (int i = 0; i < PULLERS; i++) {
-		feed_until_done(&pullers[i]);
-	}
-	for (int i = 0; i < PULLERS; i++) {
-		(void)pthread_join(pullers[i].thread, NULL);
-		assert_non_null(pullers[i].image);
-		struct bytes bytes = image_bytes(pullers[i].image);
-		assert_int_equal(bytes.size, 5);
-		assert_memory_equal(bytes.data, "hello", 5);
-		assert_int_equal(strlen(image_digest(pullers[i].image)), 64);
-		image_release(pullers[i].image);
-		run_stop_destroy(pullers[i].stop);
-	}
-	registry_destroy(registry);
+	begin(desk, &jobs[2], "c");
+	expect_no_request(desk);
+	deliver(desk, "c", 0, 1, "early"); /* it was not asked for yet */
+	deliver(desk, "a", 0, 1, "1");
+	expect_image(&jobs[0], "1");
+	expect_request(desk, "c");
+	begin(desk, &jobs[3], "d");
+	expect_no_request(desk);
+	run_stop_request(jobs[3].stop); /* before its turn */
+	expect_failure(&jobs[3], ERROR_INTERRUPTED, "stopped");
+	deliver(desk, "b", 0, 1, "2");
+	deliver(desk, "c", 0, 1, "3");
+	expect_image(&jobs[1], "2");
+	expect_image(&jobs[2], "3");
+	expect_no_request(desk);
 }
 
+static void what_does_not_fit_ends_it(void **state) {
+	struct desk *desk = *state;
+	struct job job;
+	begin(desk, &job, "app");
+	deliver(desk, "app", 0, 2, "a");
+	deliver(desk, "app", 0, 3, "a");
+	expect_failure(&job, ERROR_INTEGRITY, "image \"app\"");
+	begin(desk, &job, "app");
+	deliver(desk, "app", 0, 2, "a");
+	deliver(desk, "app", 0, 2, "b");
+	expect_failure(&job, ERROR_INTEGRITY, "image \"app\"");
+	begin(desk, &job, "app");
+	CLEANUP(mem_freep) char *half = mem_zero(IMAGE_MAX / 2 + 2, 1);
+	memset(half, 'x', IMAGE_MAX / 2 + 1);
+	deliver(desk, "app", 0, 2, half);
+	deliver(desk, "app", 1, 2, half);
+	expect_failure(&job, ERROR_TOO_LARGE, "image \"app\"");
+	begin(desk, &job, "app");
+	half[IMAGE_MAX / 2] = 0;
+	deliver(desk, "app", 0, 2, half);
+	deliver(desk, "app", 1, 2, half);
+	CLEANUP(mem_freep) char *whole = str_format("%s%s", half, half);
+	expect_image(&job, whole);
+}
+
+static void garbage_is_dropped(void **state) {
+	static const char *const payloads[] = { "", "{", "null", "{\"app_name\":\"app\"}",
+		"{\"app_name\":\"app\",\"chunk_idx\":0,\"total_chunks\":0,\"data\":\"YQ==\"}",
+		"{\"app_name\":\"app\",\"chunk_idx\":1,\"total_chunks\":1,\"data\":\"YQ==\"}",
+		"{\"app_name\":\"app\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"Y\"}",
+		"{\"app_name\":\"app\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"\"}" };
+	struct desk *desk = *state;
+	struct job job;
+	begin(desk, &job, "app");
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		registry_message(desk->registry, (struct bytes){ (const uint8_t *)payloads[i],
+								 strlen(payloads[i]) });
+	}
+	deliver(desk, "app", 0, 1, "wasm");
+	expect_image(&job, "wasm");
+}
+
+/* The proxy says nothing when it fails. */
 static void what_does_not_come_is_given_up(void **state) {
-	struct registry *registry = make(*state, 100, 4, SOON_MS);
-	struct error err;
-	uint64_t begin_ms = clock_ms();
-	assert_null(registry_pull(registry, "x", NULL, &err));
-	assert_int_equal(err.code, ERROR_UNAVAILABLE);
-	assert_non_null(strstr(err.message, "nothing came"));
-	assert_true(clock_ms() >= begin_ms + SOON_MS);
-	registry_destroy(registry);
-}
-
-/* Feeds one chunk until the pull has ended; with which code. */
-static enum error_code ended_by(struct registry *registry, const char *data, const char *other) {
-	struct puller puller;
-	begin(&puller, registry, "x");
-	while (!atomic_load(&puller.done)) {
-		feed(registry, "x", 0, 2, data);
-		feed(registry, "x", 0, 2, other);
-		look_again();
+	struct desk *desk = *state;
+	struct job job;
+	begin(desk, &job, "app");
+	expect_request(desk, "app");
+	for (unsigned i = 1; i < 6; i++) {
+		expect_no_request(desk);
+		(void)atomic_fetch_add(&now_ms, AGAIN_MS);
+		expect_request(desk, "app"); /* it may have been lost */
 	}
-	(void)pthread_join(puller.thread, NULL);
-	assert_null(puller.image);
-	run_stop_destroy(puller.stop);
-	return puller.err.code;
+	(void)atomic_fetch_add(&now_ms, AGAIN_MS);
+	expect_failure(&job, ERROR_UNAVAILABLE, "nothing came from the proxy");
+	begin(desk, &job, "app");
+	expect_request(desk, "app");
+	deliver(desk, "app", 0, 2, "a");
+	(void)atomic_fetch_add(&now_ms, TIMEOUT_MS - 1);
+	expect_request(desk, "app");
+	deliver(desk, "app", 0, 2, "a"); /* no progress */
+	(void)atomic_fetch_add(&now_ms, 1);
+	expect_failure(&job, ERROR_UNAVAILABLE, "1 of 2 chunks");
 }
 
-static void what_contradicts_itself_or_is_too_large_ends(void **state) {
-	struct registry *registry = make(*state, 4, 4, FOR_EVER_MS);
-	assert_int_equal(ended_by(registry, "aGVs", "bG8="), ERROR_INTEGRITY);
-	struct puller puller;
-	begin(&puller, registry, "y");
-	feed_until_done(&puller); /* five bytes, four are allowed */
-	assert_int_equal(puller.err.code, ERROR_TOO_LARGE);
-	finish(&puller);
-	registry_destroy(registry);
-}
-
-static void a_stop_ends_one_and_not_the_others(void **state) {
-	struct registry *registry = make(*state, 100, 1, FOR_EVER_MS);
-	struct puller stopped, other, third;
-	begin(&stopped, registry, "x");
-	begin(&other, registry, "x");
-	begin(&third, registry, "y"); /* perhaps waits for its turn */
-	run_stop_request(stopped.stop);
-	run_stop_request(third.stop);
-	while (!atomic_load(&stopped.done) || !atomic_load(&third.done)) {
-		look_again();
+static void progress_begins_its_time_again(void **state) {
+	struct desk *desk = *state;
+	struct job job;
+	begin(desk, &job, "app");
+	expect_request(desk, "app");
+	for (unsigned i = 0; i < 4; i++) {
+		(void)atomic_fetch_add(&now_ms, TIMEOUT_MS - 1);
+		expect_request(desk, "app");
+		deliver(desk, "app", i, 5, "x");
 	}
-	assert_int_equal(stopped.err.code, ERROR_INTERRUPTED);
-	assert_int_equal(third.err.code, ERROR_INTERRUPTED);
-	feed_until_done(&other);
-	assert_non_null(other.image);
-	finish(&stopped);
-	finish(&other);
-	finish(&third);
-	registry_destroy(registry);
+	deliver(desk, "app", 4, 5, "x");
+	expect_image(&job, "xxxxx");
 }
 
-static void the_end_ends_all(void **state) {
-	struct registry *registry = make(*state, 100, 1, FOR_EVER_MS);
-	struct puller one, two;
-	begin(&one, registry, "x");
-	begin(&two, registry, "y");
-	registry_close(registry);
-	while (!atomic_load(&one.done) || !atomic_load(&two.done)) {
-		look_again();
-	}
-	assert_int_equal(one.err.code, ERROR_INTERRUPTED);
-	assert_int_equal(two.err.code, ERROR_INTERRUPTED);
-	finish(&one);
-	finish(&two);
-	registry_destroy(registry);
+/* One who gives up disturbs nobody; the last one takes the request with him. */
+static void stops(void **state) {
+	struct desk *desk = *state;
+	struct job jobs[2], late = { .registry = desk->registry, .name = "app" };
+	begin(desk, &jobs[0], "app");
+	begin(desk, &jobs[1], "app");
+	run_stop_request(jobs[0].stop);
+	expect_failure(&jobs[0], ERROR_INTERRUPTED, "stopped while");
+	assert_true(bus_hears(desk->bus, desk->topics.image_chunk));
+	deliver(desk, "app", 0, 1, "wasm");
+	expect_image(&jobs[1], "wasm");
+	begin(desk, &jobs[0], "app");
+	run_stop_request(jobs[0].stop);
+	expect_failure(&jobs[0], ERROR_INTERRUPTED, "stopped while");
+	assert_false(bus_hears(desk->bus, desk->topics.image_chunk));
+	late.stop = run_stop_create(NULL);
+	run_stop_request(late.stop);
+	assert_int_equal(pthread_create(&late.thread, NULL, pull, &late), 0);
+	expect_failure(&late, ERROR_INTERRUPTED, "stopped before");
 }
+
+static void a_new_connection_asks_again(void **state) {
+	static const char *const names[] = { "a", "b", "c" };
+	struct desk *desk = *state;
+	struct job jobs[3];
+	desk->bus->down = true;
+	for (size_t i = 0; i < 3; i++) {
+		begin(desk, &jobs[i], names[i]);
+	}
+	expect_no_request(desk);
+	desk->bus->down = false;
+	registry_connected(desk->registry);
+	assert_int_equal(bus_count(desk->bus), AT_ONCE); /* not for the one that waits */
+	desk->seen = AT_ONCE;
+	deliver(desk, "a", 0, 1, "1");
+	expect_image(&jobs[0], "1");
+	expect_request(desk, "c");
+	deliver(desk, "b", 0, 1, "2");
+	deliver(desk, "c", 0, 1, "3");
+	expect_image(&jobs[1], "2");
+	expect_image(&jobs[2], "3");
+}
+
+static void an_end_lets_go_of_all(void **state) {
+	static const char *const names[] = { "a", "a", "b", "c" };
+	struct desk *desk = *state;
+	struct job jobs[4];
+	for (size_t i = 0; i < 4; i++) {
+		begin(desk, &jobs[i], names[i]);
+	}
+	registry_close(desk->registry);
+	for (size_t i = 0; i < 4; i++) {
+		expect_failure(&jobs[i], ERROR_INTERRUPTED, "the worker is ending");
+	}
+}
+
+#define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everybody_who_waits_is_served),
-		cmocka_unit_test(what_does_not_come_is_given_up),
-		cmocka_unit_test(what_contradicts_itself_or_is_too_large_ends),
-		cmocka_unit_test(a_stop_ends_one_and_not_the_others),
-		cmocka_unit_test(the_end_ends_all),
+		WITH_DESK(an_image_in_chunks),
+		WITH_DESK(all_who_wait_share_it),
+		WITH_DESK(others_wait_for_their_turn),
+		WITH_DESK(what_does_not_fit_ends_it),
+		WITH_DESK(garbage_is_dropped),
+		WITH_DESK(what_does_not_come_is_given_up),
+		WITH_DESK(progress_begins_its_time_again),
+		WITH_DESK(stops),
+		WITH_DESK(a_new_connection_asks_again),
+		WITH_DESK(an_end_lets_go_of_all),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("proplet/registry", tests, NULL, NULL);
 }
