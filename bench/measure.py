@@ -43,11 +43,12 @@ def cpu_seconds(pid):
 class Stack:
     """All programs on loopback, with their state in a folder of build/ (so: on this disk)."""
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, flags=(), **settings):
         folder.mkdir()
         self.folder = folder
         self.process = subprocess.Popen(
-            [BIN / "propeller-cli", "up", "--state", folder, "--http-port", "0", "--mqtt-port", "0"],
+            [BIN / "propeller-cli", "up", "--state", folder, "--http-port", "0", "--mqtt-port", "0",
+             *flags],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, **settings})
         for line in self.process.stdout:

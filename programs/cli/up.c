@@ -245,8 +245,8 @@ static void add_bus_env(struct child *child, const struct stack *stack, const ch
 	strings_add(&child->argv, "--config=");
 }
 
-/* The user's own environment counts for the log level, the external runtime and the proxy's
- * registries, and nothing else. */
+/* The user's own environment counts for the log level, the external runtime, whether compiled code
+ * is kept, and the proxy's registries; for nothing else. */
 static void pass_env(struct child *child, const char *name) {
 	const char *value = getenv(name);
 	if (value != NULL) {
@@ -326,6 +326,7 @@ static bool add_proplet(struct stack *stack, unsigned number, struct error *err)
 	add_env(child, "PROPLET_MQTT_TIMEOUT", "3");
 	pass_env(child, "PROPLET_LOG_LEVEL");
 	pass_env(child, "PROPLET_EXTERNAL_WASM_RUNTIME");
+	pass_env(child, "PROPLET_CACHE_DECRYPTED");
 	return true;
 }
 
