@@ -279,7 +279,7 @@ static void a_broken_transfer_goes_on(void **state) {
 	add(fake, (struct canned){ .ask = "Range: bytes=10-",
 				  .head = "206 Part\r\nContent-Range: bytes 10-27/28\r\n"
 					  "Content-Length: 18",
-				  .body = MODULE + 10,
+				  .body = &MODULE[10],
 				  .size = 5 });
 	add_module(fake); /* this one knows nothing of ranges */
 	peer_run(&fake->peer);
@@ -541,7 +541,7 @@ static void nothing_for_others(void **state) {
 	add(other, (struct canned){ .ask = "Range: bytes=12-",
 				   .head = "206 Part\r\nContent-Range: bytes 12-27/28\r\n"
 					   "Content-Length: 16",
-				   .body = MODULE + 12,
+				   .body = &MODULE[12],
 				   .size = 16 });
 	peer_run(&fake->peer);
 	peer_run(&other->peer);

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -74,11 +75,10 @@ static void take_location(struct wire_answer *answer, const char *value) {
 }
 
 static void take_challenge(struct wire_answer *answer, const char *value) {
-	size_t have = strlen(answer->challenge), more = strlen(value);
-	if (have + more + 3 < sizeof(answer->challenge)) {
-		memcpy(answer->challenge + have, have != 0 ? ", " : "", 3);
-		have = strlen(answer->challenge);
-		memcpy(answer->challenge + have, value, more + 1);
+	size_t have = strlen(answer->challenge), room = sizeof(answer->challenge) - have;
+	if (strlen(value) + 3 < room) {
+		(void)snprintf(answer->challenge + have, room, "%s%s", have != 0 ? ", " : "",
+				value);
 	}
 }
 
