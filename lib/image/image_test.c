@@ -400,12 +400,14 @@ static struct credentials ours(const struct fake *fake) {
 }
 
 #define BASIC "Authorization: Basic YW5uOmh1bnRlcjI="
-#define ASKS_BASIC "401 Who\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0"
+#define ASKS_BASIC "401 Who\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 2"
 
 static void basic_when_it_is_asked_for(void **state) {
 	(void)state;
 	struct fake *fake = fake_create(MODULE_SIZE);
-	add(fake, (struct canned){ .ask = "/v2/a/manifests/latest ", .head = ASKS_BASIC });
+	add(fake, (struct canned){ .ask = "/v2/a/manifests/latest ",
+				  .head = ASKS_BASIC,
+				  .body = "{}" });
 	add_manifest(fake);
 	add_module(fake);
 	peer_run(&fake->peer);
@@ -424,7 +426,10 @@ static void basic_when_it_is_asked_for(void **state) {
 static void credentials_that_do_not_help(void **state) {
 	(void)state;
 	struct fake *fake = fake_create(MODULE_SIZE);
-	add(fake, (struct canned){ .ask = "/v2/a/", .head = ASKS_BASIC, .stays = true });
+	add(fake, (struct canned){ .ask = "/v2/a/",
+				  .head = ASKS_BASIC,
+				  .body = "{}",
+				  .stays = true });
 	peer_run(&fake->peer);
 	struct credentials list = ours(fake);
 	expect_error((struct try){ .credentials = &list }, fake, ERROR_DENIED,
@@ -531,7 +536,9 @@ static void nothing_for_others(void **state) {
 			other->peer.port);
 	CLEANUP(mem_freep)
 	char *plain = str_format("127.0.0.1:%u,127.0.0.1:%u", fake->peer.port, other->peer.port);
-	add(fake, (struct canned){ .ask = "/v2/a/manifests/latest ", .head = ASKS_BASIC });
+	add(fake, (struct canned){ .ask = "/v2/a/manifests/latest ",
+				  .head = ASKS_BASIC,
+				  .body = "{}" });
 	add_manifest(fake);
 	add(fake, (struct canned){ .ask = fake->ask_module, .head = head, .stays = true });
 	add(other, (struct canned){ .ask = "GET /store?sign=hunter2 ",

@@ -379,7 +379,7 @@ static enum verdict redirect(struct session *session, struct asking *it, const c
 	if (!ok || !may_ask(session, next, err)) {
 		return VERDICT_FAILED;
 	}
-	wire_rest(session->wire, &BUF_INIT(0));
+	wire_rest(session->wire, NULL);
 	str_set(&it->url, next);
 	return VERDICT_AGAIN;
 }
@@ -418,7 +418,7 @@ static enum verdict look_at(struct session *session, struct asking *it,
 	if (status == 401 && own && !it->authorised) {
 		CLEANUP(mem_freep) char *challenge = str_copy(answer->challenge);
 		it->authorised = true;
-		wire_rest(session->wire, &BUF_INIT(0));
+		wire_rest(session->wire, NULL);
 		return authorise(session, challenge, err) ? VERDICT_AGAIN : VERDICT_FAILED;
 	}
 	(void)bad_status(session, status, err);

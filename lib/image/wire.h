@@ -47,8 +47,8 @@ const struct wire_answer *wire_get(struct wire *wire, const struct wire_request 
 		struct error *err) MUST_CHECK;
 /* The next piece of the body, valid until the next call; of size 0 at its end. */
 bool wire_read(struct wire *wire, struct bytes *piece, struct error *err) MUST_CHECK;
-/* The rest of the body, if it is short: then the connection can be used again. Appends at most
- * `out`'s limit, which may be 0. */
+/* The rest of the body, if it is short: then the connection can be used again. Appended to `out`
+ * (may be NULL) as far as its limit allows. */
 void wire_rest(struct wire *wire, struct buf *out);
 /* The last failure was one of the connection, and another try may go better. */
 bool wire_broken(const struct wire *wire);
