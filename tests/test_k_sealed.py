@@ -256,6 +256,36 @@ def test_announcements_of_others_do_not_count(closed):
     rest.wait(task["id"])
 
 
+def raw_beat(stack):
+    with stack.bus.lock:
+        return [p for _, path, p in stack.bus.heard if path == "control/proplet/alive"][-1]
+
+
+def test_announcements_that_are_repeated_do_not_count(closed):
+    """Signed ones, from before a task began, and from an earlier boot of the worker."""
+    rest = closed.rest
+    heard_boot(closed)
+    beats = [raw_beat(closed)]
+    closed.proplet().stop()
+    closed.start_proplet(PROPLET_WORKLOAD_KEY=KEY)
+    boot = closed.proplet_view()["boot"]
+    closed.bus.wait_for("control/proplet/alive", lambda m: m["boot"] == boot)
+    beats.append(raw_beat(closed))
+    assert boot.encode() in beats[1] and boot.encode() not in beats[0]
+    task = rest.create("nap", guest("nap"), inputs=["600000"])
+    rest.start(task["id"])
+    wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    closed.bus.wait_for("control/proplet/alive", lambda m: m.get("running") == [[task["id"], 1]])
+    for beat in beats:
+        closed.bus.say("control/proplet/alive", beat)
+    wait_until(lambda: closed.manager.text().count("an old message of a worker") == 2, 10, "both")
+    assert stays(lambda: rest.task(task["id"])["state"] == RUNNING, 0.5)
+    view = closed.proplet_view()
+    assert (view["alive"], view["boot"]) == (True, boot)
+    rest.stop(task["id"])
+    rest.wait(task["id"])
+
+
 def test_a_stranger_gets_nothing_while_there_is_another(closed):
     """It is listed, and is placed last."""
     stranger = {"proplet_id": "stranger", "boot": str(uuid.uuid4()), "features": ["commands"],

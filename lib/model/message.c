@@ -93,6 +93,7 @@ static bool read_abilities(const json_t *object, struct presence *p, struct erro
 
 static bool read_presence(const json_t *object, struct presence *p, struct error *err) {
 	return read_identity(object, p, err) && read_abilities(object, p, err) &&
+	       member_u64(object, "boot_number", 0, INT64_MAX, &p->boot_number, err) &&
 	       member_u64(object, "command", 0, INT64_MAX, &p->command, err) &&
 	       read_refs(object, "running", &p->running, err) &&
 	       read_refs(object, "held", &p->held, err) &&
@@ -136,6 +137,9 @@ char *presence_encode(const struct presence *p, bool announcement) {
 	}
 	member_put_u64(object, "interval_ms", p->interval_ms);
 	member_put_u64(object, "memory_free_bytes", p->memory_free_bytes);
+	if (p->boot_number != 0) {
+		member_put_u64(object, "boot_number", p->boot_number);
+	}
 	member_put_u64(object, "command", p->command);
 	json_object_set_new(object, "running", write_refs(&p->running));
 	json_object_set_new(object, "held", write_refs(&p->held));

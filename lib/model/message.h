@@ -52,6 +52,7 @@ struct presence {
 	uint64_t interval_ms; /* between heartbeats; 0: not said */
 	uint64_t cpus;
 	uint64_t memory_bytes, memory_free_bytes; /* 0: not said */
+	uint64_t boot_number;                     /* grows from boot to boot; 0: not said */
 	uint64_t command;                  /* the highest command number it has seen in this boot */
 	struct attempt_refs running, held; /* what it runs; whose results it still holds */
 	json_t *metadata;                  /* an object or NULL (announcements only) */

@@ -70,8 +70,17 @@ static bool take_boot(struct proplet *proplet, const struct presence *presence) 
 		return false;
 	}
 	memcpy(proplet->boot, presence->boot, sizeof(proplet->boot));
+	proplet->boot_number = presence->boot_number;
 	proplet->next_command = 1;
+	proplet->seen_command = 0;
 	return true;
+}
+
+bool proplet_has_moved_on(const struct proplet *proplet, const struct presence *presence) {
+	if (strcmp(proplet->boot, presence->boot) == 0) {
+		return !presence->offline && presence->command < proplet->seen_command;
+	}
+	return proplet->boot[0] != 0 && presence->boot_number <= proplet->boot_number;
 }
 
 static bool take_texts(struct proplet *proplet, const struct presence *presence) {
@@ -122,6 +131,9 @@ bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint
 	changed |= take_number(&proplet->cpus, presence->cpus);
 	changed |= take_number(&proplet->memory_bytes, presence->memory_bytes);
 	(void)take_number(&proplet->memory_free_bytes, presence->memory_free_bytes);
+	if (presence->command > proplet->seen_command) {
+		proplet->seen_command = presence->command;
+	}
 	return changed;
 }
 
@@ -212,6 +224,7 @@ json_t *proplet_save(const struct proplet *proplet) {
 	member_put_u64(object, "cpus", proplet->cpus);
 	member_put_u64(object, "memory_bytes", proplet->memory_bytes);
 	member_put_u64(object, "next_command", proplet->next_command);
+	member_put_u64(object, "boot_number", proplet->boot_number);
 	member_put_time(object, "created_at", proplet->created_at);
 	if (proplet->metadata != NULL) {
 		json_object_set(object, "metadata", proplet->metadata);
@@ -232,6 +245,7 @@ struct proplet *proplet_load(const char *id, const json_t *saved, struct error *
 			member_u64(saved, "cpus", 0, UINT32_MAX, &p->cpus, err) &&
 			member_u64(saved, "memory_bytes", 0, INT64_MAX, &p->memory_bytes, err) &&
 			member_u64(saved, "next_command", 0, INT64_MAX, &p->next_command, err) &&
+			member_u64(saved, "boot_number", 0, INT64_MAX, &p->boot_number, err) &&
 			member_time(saved, "created_at", &p->created_at, err) &&
 			member_object(saved, "metadata", &p->metadata, err)) {
 		return p;

@@ -23,9 +23,11 @@ struct proplet {
 	struct strings engines; /* empty: not said (multipass only) */
 	uint64_t slots, interval_ms, cpus, memory_bytes, memory_free_bytes;
 	uint64_t next_command; /* the number of the next start to this boot; from 1 */
+	uint64_t boot_number;  /* of the boot, where it says one */
 	int64_t created_at;
 
 	/* Not stored. */
+	uint64_t seen_command;        /* the highest that it said to have seen, in this boot */
 	bool heard;                   /* since the manager began */
 	bool offline;                 /* it said so; until it is heard again */
 	uint64_t heard_ms;            /* clock_ms() of the last heartbeat */
@@ -43,6 +45,11 @@ void proplet_destroy(struct proplet *proplet);
  */
 bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint64_t now_ms,
 		int64_t wall_ns);
+/*
+ * True if it has said more since: it is from an earlier boot, or from before a command that this
+ * one has seen. A signature does not say when; this does, since boots are numbered as commands are.
+ */
+bool proplet_has_moved_on(const struct proplet *proplet, const struct presence *presence);
 bool proplet_alive(const struct proplet *proplet, uint64_t now_ms);
 /* clock_ms() at which it counts as dead: three intervals after it was heard. */
 uint64_t proplet_deadline(const struct proplet *proplet);

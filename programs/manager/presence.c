@@ -109,6 +109,11 @@ void workers_hear(struct manager *m, const struct presence *presence) {
 				proplet->id);
 		return;
 	}
+	if (presence->verified && proplet->verified && proplet_has_moved_on(proplet, presence)) {
+		log_warn("an old message of a worker was repeated, refused proplet=%s",
+				proplet->id);
+		return;
+	}
 	bool was_alive = proplet_alive(proplet, m->now_ms);
 	uint64_t slots = proplet->slots;
 	if (proplet_hear(proplet, presence, m->now_ms, m->wall_ns)) {

@@ -45,6 +45,7 @@ static void fill(const struct worker *worker, struct presence *presence) {
 	*presence = (struct presence){ .proplet_id = str_copy(settings->client_id),
 		.space = str_copy(settings->space) };
 	memcpy(presence->boot, worker->boot, sizeof(presence->boot));
+	presence->boot_number = worker->boot_number;
 	presence->interval_ms = settings->interval_ms;
 	presence->command = worker->numbers.highest;
 	presence->memory_free_bytes = system_memory_free();
@@ -97,7 +98,8 @@ void announce_beat(struct worker *worker) {
 char *announce_will(const struct worker *worker) {
 	struct presence presence = { .proplet_id = worker->settings->client_id,
 		.space = worker->settings->space,
-		.offline = true };
+		.offline = true,
+		.boot_number = worker->boot_number };
 	memcpy(presence.boot, worker->boot, sizeof(presence.boot));
 	return keys_sign(worker, SEAL_ANNOUNCE, worker->topics.alive,
 			presence_encode(&presence, false));

@@ -73,6 +73,7 @@ static bool open_engine(struct worker *worker, const char *folder, struct error 
 static bool open_keys(struct worker *worker, struct proplet_settings *settings,
 		const struct state *state, struct error *err) {
 	worker->folder = state->folder;
+	worker->boot_number = state->boot_number;
 	if (settings->workload_key != NULL) {
 		seal_wipe_begin();
 	}

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -59,6 +61,24 @@ static bool try_default(struct state *state, const char *client_id) {
 	return false;
 }
 
+/* The seconds of the clock, or one more than last time. */
+static void count_boot(struct state *state) {
+	struct buf text = BUF_INIT(32);
+	struct error err;
+	uint64_t last = 0;
+	CLEANUP(mem_freep) char *path = str_format("%s/boots", state->folder);
+	state->boot_number = (uint64_t)(clock_wall_ns() / 1000000000);
+	if (file_read(path, &text, &err) && str_to_u64(buf_text(&text), &last, &err) &&
+			last >= state->boot_number) {
+		state->boot_number = last + 1;
+	}
+	buf_finish(&text);
+	CLEANUP(mem_freep) char *now = str_format("%llu", (unsigned long long)state->boot_number);
+	if (!state->temporary && !file_write(path, now, strlen(now), 0600, &err)) {
+		log_warn("the number of this boot cannot be kept error=\"%s\"", err.message);
+	}
+}
+
 bool state_open(struct state *state, const char *state_dir, const char *client_id,
 		struct error *err) {
 	*state = (struct state){ .lock = -1 };
@@ -70,7 +90,11 @@ bool state_open(struct state *state, const char *state_dir, const char *client_i
 	} else if (!try_default(state, client_id) && !open_temporary(state, err)) {
 		return false;
 	}
-	return open_parts(state, err);
+	if (!open_parts(state, err)) {
+		return false;
+	}
+	count_boot(state);
+	return true;
 }
 
 void state_close(struct state *state) {

@@ -7,13 +7,15 @@
  * results do not survive the end of the worker.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 struct state {
 	char *folder;
-	char *external; /* for the files of the external runtime */
-	char *results;  /* for the journal; NULL if the folder is a temporary one */
+	char *external;       /* for the files of the external runtime */
+	char *results;        /* for the journal; NULL if the folder is a temporary one */
+	uint64_t boot_number; /* grows with each state_open(), also if the clock goes back */
 	int lock;
 	bool temporary;
 };

@@ -42,9 +42,12 @@ static void one_worker_per_id(void **state) {
 	assert_int_equal(err.code, ERROR_CONFLICT);
 	assert_non_null(strstr(err.message, "PROPLET_CLIENT_ID"));
 	assert_true(state_open(&other, *state, "w2", &err));
+	uint64_t number = first.boot_number;
+	assert_true(number > 1700000000);
 	state_close(&second);
 	state_close(&first);
 	assert_true(state_open(&second, *state, "w1", &err));
+	assert_true(second.boot_number > number); /* within one second, too */
 	state_close(&second);
 	state_close(&other);
 }

@@ -83,6 +83,7 @@ struct monitor {
 struct worker {
 	const struct proplet_settings *settings;
 	char boot[UUID_SIZE];
+	uint64_t boot_number; /* see state.h */
 	struct topics topics;
 	char *command_topic;
 	struct queue *queue;             /* safe from any thread */
