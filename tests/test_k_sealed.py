@@ -5,6 +5,8 @@ import base64
 import json
 import os
 import re
+import shutil
+import socket
 import uuid
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 import sealed
 from api import COMPLETED, FAILED, INTERRUPTED, RUNNING
 from bus import Bus
-from modules import big_module, example, guest, wat
+from modules import big_module, example, guest, section, wat
 from test_a_programs import MANAGER, PROPLET, run as run_program
 from wait import stays, wait_until
 
@@ -437,3 +439,106 @@ def test_keys_of_the_command_line(tmp_path):
     for text in ("", "00", KEY[:-1] + "x"):
         done = run_program("propeller-cli", "keys", "new", "--for", "w", PROPELLER_WORKLOAD_KEY=text)
         assert done.returncode != 0 and "PROPELLER_WORKLOAD_KEY" in done.stderr
+
+
+# --- at rest ------------------------------------------------------------------------------------
+
+def files_with(stack, marker):
+    """Every file below the stack's folder that holds it, in any form; some go while we look."""
+    forms, found = [marker, *in_base64(marker)], []
+    for path in stack.folder.rglob("*"):
+        try:
+            content = path.read_bytes() if path.is_file() else b""
+        except FileNotFoundError:
+            continue
+        found += [path] if any(form in content for form in forms) else []
+    return found
+
+
+def marked_module(megabytes):
+    """One whose end is noise that is nowhere else, with what it answers."""
+    module, answer = big_module(megabytes, seed=77)
+    return module, answer, module[-48:]
+
+
+def module_files(stack):
+    return [path for path in (stack.folder / "state-manager" / "modules").iterdir()]
+
+
+def half_uploaded(stack, task_id, module):
+    """A socket over which all but the last byte was sent."""
+    half = socket.create_connection(("127.0.0.1", stack.http_port))
+    half.sendall(f"PUT /tasks/{task_id}/upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/wasm\r\n"
+                 f"Content-Length: {len(module)}\r\n\r\n".encode() + module[:-1])
+    return half
+
+
+@pytest.mark.parametrize("key", [KEY, None], ids=["sealed", "plain"])
+def test_modules_on_disk_are_sealed(stack, key):
+    """While they arrive, while they run and afterwards. Without a key the same search finds them."""
+    rest = start(stack, manager=key, worker=key)
+    module, answer, _ = marked_module(2)
+    marker = module[-2048 * 512:][:48]  # well before the end, so that it is on disk early
+    task = rest.create("half")
+    with half_uploaded(stack, task["id"], module):
+        def part():
+            return [f for f in module_files(stack) if f.suffix == ".part" and f.stat().st_size > 1600000]
+        wait_until(part, 10, "most of the upload on disk")
+        assert bool(files_with(stack, marker)) == (key is None)
+    nap = guest("nap") + section(0, b"\x06secret" + MARKER)
+    task = rest.create("nap", nap, inputs=["600000"])
+    rest.start(task["id"])
+    wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    assert bool(files_with(stack, MARKER)) == (key is None)
+    rest.stop(task["id"])
+    rest.wait(task["id"])
+    assert rest.run("answer", module)["results"] == str(answer)
+    for process in (stack.proplet(), stack.manager):
+        assert process.stop() == 0
+    assert bool(files_with(stack, MARKER) and files_with(stack, marker)) == (key is None)
+    assert bool(files_with(stack, MARKER) or files_with(stack, marker)) == (key is None)
+
+
+def restart_both(stack, key):
+    for process in (stack.proplet(), stack.manager):
+        process.kill()
+    stack.start_manager(MANAGER_WORKLOAD_KEY=key)
+    shutil.rmtree(stack.folder / "state-worker-1", ignore_errors=True)  # what it compiled
+    stack.start_proplet(PROPLET_WORKLOAD_KEY=key)
+
+
+def test_modules_at_rest_and_keys(stack):
+    """After kill -9: with the key they run, with another or none the task says what to do, and
+    nothing is lost: with the key again they run again."""
+    rest = start(stack)
+    module, answer = big_module(1, seed=78)
+    task = rest.create("answer", module)
+
+    def again():
+        rest.start(task["id"])
+        return rest.wait(task["id"], 20)
+    assert again()["results"] == str(answer)
+    for key in (KEY, None, OTHER, KEY):
+        restart_both(stack, key)
+        done = again()
+        if key == KEY:
+            assert (done["state"], done["results"]) == (COMPLETED, str(answer)), done
+        else:
+            assert done["state"] == FAILED and "set MANAGER_WORKLOAD_KEY" in done["error"], done
+            assert "set MANAGER_WORKLOAD_KEY" in stack.manager.text()
+    assert KEY not in stack.manager.text() and OTHER not in stack.manager.text()
+
+
+def test_plain_modules_from_before_the_key(stack):
+    """They run, and are sealed when they come again."""
+    rest = start(stack, manager=None, worker=None)
+    module, answer, marker = marked_module(1)
+    task = rest.create("answer", module)
+    restart_both(stack, KEY)
+    rest.start(task["id"])
+    assert rest.wait(task["id"])["results"] == str(answer)
+    assert len(files_with(stack, marker)) == 1
+    rest.create("answer", module)
+    assert files_with(stack, marker) == [] and len(module_files(stack)) == 1
+    rest.start(task["id"])
+    assert rest.wait(task["id"])["results"] == str(answer)

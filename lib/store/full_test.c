@@ -199,7 +199,7 @@ static bool upload(struct modules *modules, uint32_t size, struct error *err) {
 static void test_upload(void **state) {
 	struct error err;
 	CLEANUP(mem_freep) char *folder = on_disk(state, "modules");
-	struct modules *modules = modules_open(folder, &err);
+	struct modules *modules = modules_open(folder, NULL, &err);
 	assert_non_null(modules);
 	assert_fails(upload(modules, DISK, &err), ERROR_NO_SPACE, "No space left");
 	assert_int_equal(names_in(folder), 0);

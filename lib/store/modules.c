@@ -22,10 +22,12 @@
 #include "store/sections.h"
 
 static const char part_suffix[] = ".part";
-enum { HELD_MAX = 64 * 1024 };
+enum { HELD_MAX = 64 * 1024, HELD_SEALED_MAX = SEAL_HEADER_BYTES + BLOCK_BYTES };
 
 struct modules {
 	char *folder;
+	struct seal_ring *ring;         /* NULL: files are plain */
+	uint8_t key[SEAL_KEY_ID_BYTES]; /* of new files */
 	pthread_mutex_t lock;
 	struct map *pins;      /* digest -> size_t */
 	struct map *unsettled; /* digest -> size_t: in its place, but its name is not durable yet */
@@ -33,7 +35,11 @@ struct modules {
 
 struct module_upload {
 	struct modules *modules;
-	struct buf held; /* a small module: many are here already, and then need no file */
+	/* A small module: many are here already, and then need no file. With a key: one block,
+	 * behind the room for the head of its envelope, so that it is sealed where it is. */
+	struct buf held;
+	struct blocks blocks;
+	uint64_t sealed; /* so many blocks are in the file */
 	char *path;      /* of the file, once there is one */
 	int fd;
 	uint64_t size, max;
@@ -58,11 +64,14 @@ static void remove_parts(const char *folder) {
 	}
 }
 
-struct modules *modules_open(const char *folder, struct error *err) {
-	if (!file_make_folder(folder, err)) {
+struct modules *modules_open(const char *folder, struct seal_ring *ring, struct error *err) {
+	uint8_t key[SEAL_KEY_ID_BYTES] = { 0 };
+	if (!file_make_folder(folder, err) || (ring != NULL && !blocks_key(ring, key, err))) {
 		return NULL;
 	}
 	struct modules *modules = MEM_NEW(struct modules);
+	modules->ring = ring;
+	memcpy(modules->key, key, sizeof(key));
 	modules->folder = str_copy(folder);
 	modules->pins = map_create();
 	modules->unsettled = map_create();
@@ -137,14 +146,15 @@ struct module_upload *modules_begin(struct modules *modules, uint64_t max_bytes)
 	upload->modules = modules;
 	upload->max = max_bytes;
 	upload->digest = digest_create();
-	upload->held = BUF_INIT(HELD_MAX);
+	upload->held = BUF_INIT(modules->ring != NULL ? BLOCK_ROOM : HELD_MAX);
+	blocks_begin(&upload->blocks, modules->ring);
 	upload->fd = -1;
 	return upload;
 }
 
-static bool write_all(int fd, struct bytes piece, struct error *err) {
+static bool write_at(int fd, struct bytes piece, uint64_t at, struct error *err) {
 	while (piece.size != 0) {
-		ssize_t put = write(fd, piece.data, piece.size);
+		ssize_t put = pwrite(fd, piece.data, piece.size, (off_t)at);
 		if (put < 0 && errno == EINTR) {
 			continue;
 		}
@@ -153,31 +163,74 @@ static bool write_all(int fd, struct bytes piece, struct error *err) {
 		}
 		piece.data += put;
 		piece.size -= (size_t)put;
+		at += (uint64_t)put;
 	}
 	return true;
 }
 
-/* What was held goes to a file of its own. */
 static bool make_file(struct module_upload *upload, struct error *err) {
 	char unique[UUID_SIZE];
 	random_uuid(unique);
 	upload->path = str_format("%s/%s%s", upload->modules->folder, unique, part_suffix);
 	upload->fd = open(upload->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (upload->fd < 0) {
-		return error_errno(
-				err, errno, "making a module file in %s", upload->modules->folder);
-	}
+	return upload->fd >= 0 ||
+	       error_errno(err, errno, "making a module file in %s", upload->modules->folder);
+}
+
+/* What was held goes to a file of its own. */
+static bool write_held(struct module_upload *upload, struct error *err) {
 	struct bytes held = { upload->held.data, upload->held.size };
-	bool ok = write_all(upload->fd, held, err);
+	bool ok = make_file(upload, err) && write_at(upload->fd, held, 0, err);
 	buf_finish(&upload->held);
 	return ok;
 }
 
-static bool keep_bytes(struct module_upload *upload, struct bytes piece, struct error *err) {
+static bool keep_plain(struct module_upload *upload, struct bytes piece, struct error *err) {
 	if (upload->fd < 0 && piece.size <= HELD_MAX - upload->held.size) {
 		return buf_append(&upload->held, piece.data, piece.size, err);
 	}
-	return (upload->fd >= 0 || make_file(upload, err)) && write_all(upload->fd, piece, err);
+	return (upload->fd >= 0 || write_held(upload, err)) &&
+	       write_at(upload->fd, piece, upload->size, err);
+}
+
+/* What is held becomes the next block. */
+static bool seal_held(struct module_upload *upload, struct error *err) {
+	struct buf *held = &upload->held;
+	size_t size = held->size - SEAL_HEADER_BYTES;
+	if (!buf_reserve(held, SEAL_OVERHEAD_BYTES - SEAL_HEADER_BYTES, err) ||
+			!blocks_seal(&upload->blocks, upload->sealed, size, held->data, err) ||
+			(upload->fd < 0 && !make_file(upload, err))) {
+		return false;
+	}
+	struct bytes block = { held->data, SEAL_OVERHEAD_BYTES + size };
+	bool ok = write_at(upload->fd, block, blocks_offset(upload->sealed), err);
+	upload->sealed++;
+	buf_clear(held);
+	return ok;
+}
+
+static bool keep_sealed(struct module_upload *upload, struct bytes piece, struct error *err) {
+	static const uint8_t room[SEAL_HEADER_BYTES];
+	struct buf *held = &upload->held;
+	while (piece.size != 0) {
+		if ((held->size == HELD_SEALED_MAX && !seal_held(upload, err)) ||
+				(held->size == 0 && !buf_append(held, room, sizeof(room), err))) {
+			return false;
+		}
+		size_t left = HELD_SEALED_MAX - held->size;
+		size_t step = piece.size < left ? piece.size : left;
+		if (!buf_append(held, piece.data, step, err)) {
+			return false;
+		}
+		piece.data += step;
+		piece.size -= step;
+	}
+	return true;
+}
+
+static bool keep_bytes(struct module_upload *upload, struct bytes piece, struct error *err) {
+	return upload->modules->ring != NULL ? keep_sealed(upload, piece, err)
+					     : keep_plain(upload, piece, err);
 }
 
 /* The first bytes, and always the last ones. */
@@ -242,13 +295,43 @@ static void redact(const struct module_upload *upload, char shown[32]) {
 	(void)snprintf(shown, 32, "%.10s<REDACTED>%.10s", first, last + strlen(last) - 10);
 }
 
-static bool is_there(const char *path, uint64_t size) {
+static bool has_size(const char *path, uint64_t size) {
 	struct stat info;
 	return stat(path, &info) == 0 && S_ISREG(info.st_mode) && (uint64_t)info.st_size == size;
 }
 
-static bool rename_file(struct module_upload *upload, const char *path, struct error *err) {
-	if (upload->fd < 0 && !make_file(upload, err)) {
+/* A plain file is not what is wanted when there is a key, nor one of another key: it is replaced,
+ * and the same the other way round. */
+static bool is_there(const struct module_upload *upload, const char *path, const char *digest) {
+	const struct modules *modules = upload->modules;
+	struct error err;
+	if (modules->ring == NULL) {
+		return has_size(path, upload->size);
+	}
+	if (!has_size(path, blocks_file_size(upload->size))) {
+		return false;
+	}
+	CLEANUP(module_file_closep)
+	struct module_file *file = module_file_open(path, modules->ring, digest, &err);
+	return file != NULL && module_file_sealed_with(file, modules->key);
+}
+
+/* The last block, and the head. */
+static bool end_sealed(struct module_upload *upload, const char *digest, struct error *err) {
+	uint8_t head[BLOCKS_HEAD_BYTES];
+	upload->blocks.size = upload->size;
+	return seal_held(upload, err) && blocks_seal_head(&upload->blocks, digest, head, err) &&
+	       write_at(upload->fd, (struct bytes){ head, sizeof(head) }, 0, err);
+}
+
+static bool end_file(struct module_upload *upload, const char *digest, struct error *err) {
+	return upload->modules->ring != NULL ? end_sealed(upload, digest, err)
+					     : upload->fd >= 0 || write_held(upload, err);
+}
+
+static bool rename_file(struct module_upload *upload, const char *path, const char *digest,
+		struct error *err) {
+	if (!end_file(upload, digest, err)) {
 		return false;
 	}
 	if (fsync(upload->fd) != 0 || rename(upload->path, path) != 0) {
@@ -271,11 +354,11 @@ static bool is_settled(struct modules *modules, const char *digest) {
 static bool put_in_place(struct module_upload *upload, const char *digest, struct error *err) {
 	struct modules *modules = upload->modules;
 	CLEANUP(mem_freep) char *path = path_of(modules, digest);
-	if (is_there(path, upload->size) && is_settled(modules, digest)) {
+	if (is_there(upload, path, digest) && is_settled(modules, digest)) {
 		return true;
 	}
 	count_up(modules, modules->unsettled, digest);
-	if (!is_there(path, upload->size) && !rename_file(upload, path, err)) {
+	if (!is_there(upload, path, digest) && !rename_file(upload, path, digest, err)) {
 		count_down(modules, modules->unsettled, digest);
 		return false;
 	}
@@ -322,32 +405,14 @@ void module_upload_destroy(struct module_upload *upload) {
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-static bool open_module(const char *path, int *fd, uint64_t *size, struct error *err) {
-	struct stat info;
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (*fd < 0 && errno == ENOENT) {
-		return error_set(err, ERROR_NOT_FOUND, "there is no module %s",
-				strrchr(path, '/') + 1);
-	}
-	if (*fd < 0 || fstat(*fd, &info) != 0) {
-		return error_errno(err, errno, "opening the module file %s", path);
-	}
-	*size = (uint64_t)info.st_size;
-	return true;
-}
-
-int modules_open_file(
-		struct modules *modules, const char *digest, uint64_t *size, struct error *err) {
-	int fd = -1;
+struct module_file *modules_open_file(
+		struct modules *modules, const char *digest, struct error *err) {
 	if (!digest_text_valid(digest)) {
 		error_set(err, ERROR_NOT_FOUND, "there is no module \"%.64s\"", digest);
-		return -1;
+		return NULL;
 	}
 	CLEANUP(mem_freep) char *path = path_of(modules, digest);
-	if (!open_module(path, &fd, size, err)) {
-		file_closep(&fd);
-	}
-	return fd;
+	return module_file_open(path, modules->ring, digest, err);
 }
 
 bool modules_each(struct modules *modules, void (*visit)(void *context, const char *digest),

@@ -6,6 +6,9 @@
  * A file is written beside its place, fsynced, renamed, and its folder fsynced before anything
  * refers to it. A pin keeps a digest's file from being removed between its upload and the commit
  * that refers to it. Safe from any thread.
+ *
+ * With a workload key files are sealed, in every moment (store/blocks.h); plain ones from before
+ * are read still, and replaced when the same module comes again.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,10 +16,14 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "seal/keys.h"
+#include "store/module_file.h"
 
 struct modules;
-/* Makes the folder (0700), removes what interrupted uploads left. */
-struct modules *modules_open(const char *folder, struct error *err) MUST_CHECK;
+/* Makes the folder (0700), removes what interrupted uploads left. `ring` (borrowed) is that of the
+ * workload key, NULL without one. */
+struct modules *modules_open(
+		const char *folder, struct seal_ring *ring, struct error *err) MUST_CHECK;
 void modules_close(struct modules *modules);
 
 /* An upload in bounded memory. Never NULL; a file is made when the bytes outgrow a small buffer,
@@ -43,10 +50,9 @@ bool module_upload_finish(struct module_upload *upload, struct module_info *info
 void module_upload_destroy(struct module_upload *upload);
 void modules_unpin(struct modules *modules, const char *digest);
 
-/* An open file descriptor for reading, which the caller closes, or -1: ERROR_NOT_FOUND if there is
- * none, something else if it cannot be opened now. */
-int modules_open_file(struct modules *modules, const char *digest, uint64_t *size,
-		struct error *err) MUST_CHECK;
+/* To be read and closed by the caller, or NULL: see module_file_open(). */
+struct module_file *modules_open_file(
+		struct modules *modules, const char *digest, struct error *err) MUST_CHECK;
 /* Removes the file unless it is pinned; the caller knows that no task refers to it. */
 void modules_remove(struct modules *modules, const char *digest);
 /* Visits every digest in the folder (for the sweep at start). */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/modules.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,110 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/base64.h"
-#include "base/file.h"
-#include "store/fixture.h"
-
-struct home {
-	void *above;
-	char *folder;
-	struct modules *modules;
-};
-
-static struct modules *open_modules(const char *folder) {
-	struct error err;
-	struct modules *modules = modules_open(folder, &err);
-	if (modules == NULL) {
-		fail_msg("%s: %s", folder, err.message);
-	}
-	return modules;
-}
-
-static int open_home(void **state) {
-	struct home *home = MEM_NEW(struct home);
-	*state = home;
-	if (make_folder(&home->above) != 0) {
-		return 1;
-	}
-	home->folder = str_format("%s/state/modules", (char *)home->above);
-	home->modules = open_modules(home->folder);
-	return 0;
-}
-
-static int close_home(void **state) {
-	struct home *home = *state;
-	modules_close(home->modules);
-	int result = remove_folder(&home->above);
-	free(home->folder);
-	free(home);
-	return result;
-}
-
-/* A module of `size` bytes (at least 10) with one custom section of bytes that depend on `seed`. */
-static uint8_t *make_module(size_t size, unsigned seed) {
-	static const uint8_t head[] = { 0, 'a', 's', 'm', 1, 0, 0, 0, 0 };
-	uint8_t *bytes = mem_zero(size, 1);
-	memcpy(bytes, head, sizeof(head));
-	size_t width = size - 10 < 128 ? 1 : 5, body = size - 9 - width;
-	for (size_t i = 0; i < width; i++) {
-		bytes[9 + i] = (uint8_t)((body >> (7 * i) & 0x7f) | (i + 1 < width ? 0x80 : 0));
-	}
-	for (size_t i = 9 + width; i < size; i++) {
-		seed = seed * 1664525 + 1013904223;
-		bytes[i] = (uint8_t)(seed >> 24);
-	}
-	return bytes;
-}
-
-static bool add_pieces(
-		struct module_upload *upload, struct bytes bytes, size_t step, struct error *err) {
-	for (size_t at = 0; at < bytes.size; at += step) {
-		size_t left = bytes.size - at;
-		struct bytes piece = { bytes.data + at, left < step ? left : step };
-		if (!module_upload_add(upload, piece, err)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Uploads in pieces of `step`. */
-static bool upload(struct modules *modules, struct bytes bytes, size_t step,
-		struct module_info *info, struct error *err) {
-	struct module_upload *upload = modules_begin(modules, 1024 * 1024);
-	bool ok = add_pieces(upload, bytes, step, err) && module_upload_finish(upload, info, err);
-	module_upload_destroy(upload);
-	return ok;
-}
-
-static size_t names_in(const char *path) {
-	size_t count = 0;
-	DIR *folder = opendir(path);
-	assert_non_null(folder);
-	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-		count += entry->d_name[0] != '.';
-	}
-	assert_int_equal(closedir(folder), 0);
-	return count;
-}
-
-static bool is_there(struct modules *modules, const char *digest) {
-	struct error err;
-	uint64_t size;
-	CLEANUP(file_closep) int fd = modules_open_file(modules, digest, &size, &err);
-	assert_true(fd >= 0 || err.code == ERROR_NOT_FOUND);
-	return fd >= 0;
-}
-
-static void assert_content(struct modules *modules, const char *digest, struct bytes bytes) {
-	struct error err;
-	uint64_t size;
-	CLEANUP(file_closep) int fd = modules_open_file(modules, digest, &size, &err);
-	assert_true(fd >= 0);
-	assert_int_equal(size, bytes.size);
-	CLEANUP(mem_freep) uint8_t *got = mem_zero(bytes.size, 1);
-	assert_int_equal(read(fd, got, bytes.size), bytes.size);
-	assert_memory_equal(got, bytes.data, bytes.size);
-}
+#include "store/modules_fixture.h"
 
 /* --- uploads ----------------------------------------------------------------------------- */
 
@@ -258,13 +154,13 @@ static void test_leftovers_go(void **state) {
 	struct home *home = *state;
 	struct error err;
 	struct module_info info;
-	const size_t size = 100 * 1000; /* more than is held in memory */
+	const size_t size = 300 * 1000; /* more than is held in memory */
 	CLEANUP(mem_freep) uint8_t *data = make_module(size, 5);
 	assert_ok(upload(home->modules, (struct bytes){ data, size }, 1000, &info, &err));
 	struct module_upload *cut = modules_begin(home->modules, size);
 	assert_ok(module_upload_add(cut, (struct bytes){ data, size - 1 }, &err));
 	assert_int_equal(names_in(home->folder), 2);
-	struct modules *again = open_modules(home->folder); /* as after a crash */
+	struct modules *again = open_modules(home->folder, home->ring); /* as after a crash */
 	assert_int_equal(names_in(home->folder), 1);
 	assert_true(is_there(again, info.digest));
 	modules_close(again);
@@ -274,20 +170,19 @@ static void test_leftovers_go(void **state) {
 static void test_open_file(void **state) {
 	struct home *home = *state;
 	struct error err;
-	uint64_t size;
 	static const char *const bad[] = { "", "..", "../modules", "/etc/passwd", DIGEST_A "a",
 		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(modules_open_file(home->modules, bad[i], &size, &err), -1);
+		assert_null(modules_open_file(home->modules, bad[i], &err));
 		assert_int_equal(err.code, ERROR_NOT_FOUND);
 	}
-	assert_int_equal(modules_open_file(home->modules, DIGEST_A, &size, &err), -1);
+	assert_null(modules_open_file(home->modules, DIGEST_A, &err));
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
 	assert_non_null(strstr(err.message, DIGEST_A));
 	/* What is there and cannot be opened is another thing: a worker must not hear "gone". */
 	CLEANUP(mem_freep) char *path = str_format("%s/" DIGEST_A, home->folder);
 	assert_int_equal(symlink(DIGEST_A, path), 0);
-	assert_int_equal(modules_open_file(home->modules, DIGEST_A, &size, &err), -1);
+	assert_null(modules_open_file(home->modules, DIGEST_A, &err));
 	assert_int_equal(err.code, ERROR_INTERNAL);
 }
 
@@ -350,12 +245,12 @@ static void *race(void *context) {
 	struct error err;
 	for (int i = 0; i < ROUNDS; i++) {
 		struct module_info info;
-		uint64_t size;
 		bool ok = upload(racer->modules, racer->bytes, 300, &info, &err);
 		modules_remove(racer->modules, info.digest);
-		int fd = ok ? modules_open_file(racer->modules, info.digest, &size, &err) : -1;
-		atomic_fetch_add(racer->failures, fd < 0);
-		file_closep(&fd);
+		struct module_file *file =
+				ok ? modules_open_file(racer->modules, info.digest, &err) : NULL;
+		atomic_fetch_add(racer->failures, file == NULL);
+		module_file_close(file);
 		modules_unpin(racer->modules, info.digest);
 		modules_remove(racer->modules, info.digest);
 	}
@@ -378,8 +273,6 @@ static void test_threads(void **state) {
 	assert_int_equal(names_in(home->folder), 0);
 }
 
-#define AT_HOME(test) cmocka_unit_test_setup_teardown(test, open_home, close_home)
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		AT_HOME(test_upload),
@@ -395,6 +288,18 @@ int main(void) {
 		AT_HOME(test_pins),
 		AT_HOME(test_each),
 		AT_HOME(test_threads),
+		SEALED(test_upload),
+		SEALED(test_shown),
+		SEALED(test_not_a_module),
+		SEALED(test_truncated),
+		SEALED(test_limit),
+		SEALED(test_nothing_is_left_beside),
+		SEALED(test_damaged_file_is_replaced),
+		SEALED(test_leftovers_go),
+		SEALED(test_open_file),
+		SEALED(test_pins),
+		SEALED(test_each),
+		SEALED(test_threads),
 	};
 	return cmocka_run_group_tests_name("store/modules", tests, NULL, NULL);
 }

@@ -2,12 +2,9 @@
 #include "manager/bulk.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/message.h"
@@ -17,14 +14,15 @@ struct bulk {
 	const struct topics *topics;
 	struct modules *modules;
 	struct seal_ring *ring; /* NULL: chunks are not sealed */
-	/* Of the bus thread. */
-	uint8_t payload[CHUNK_HEADER_BYTES + CHUNK_BYTES + CHUNK_SEALED_MORE];
+	/* Of the bus thread: a chunk's header, then a block with room for an envelope. It is read,
+	 * opened and sealed where it is. */
+	uint8_t payload[CHUNK_HEADER_BYTES + BLOCK_ROOM];
 };
 
-static void publish(struct bulk *bulk, const struct chunk_request *request, size_t size) {
+static void publish(struct bulk *bulk, const struct chunk_request *request, struct bytes payload) {
 	struct error err;
 	CLEANUP(mem_freep) char *topic = topics_chunk(bulk->topics, request->proplet_id);
-	if (!bus_publish(bulk->bus, topic, bulk->payload, size, &err)) {
+	if (!bus_publish(bulk->bus, topic, payload.data, payload.size, &err)) {
 		log_debug("a chunk was not published proplet=%s error=\"%s\"", request->proplet_id,
 				err.message);
 	}
@@ -34,7 +32,7 @@ static void say_missing(struct bulk *bulk, const struct chunk_request *request) 
 	struct chunk chunk = { 0 };
 	memcpy(chunk.digest, request->digest, sizeof(chunk.digest));
 	chunk_header_encode(&chunk, bulk->payload);
-	publish(bulk, request, CHUNK_HEADER_BYTES);
+	publish(bulk, request, (struct bytes){ bulk->payload, CHUNK_HEADER_BYTES });
 }
 
 static bool seal_chunk(struct bulk *bulk, const struct chunk_request *request,
@@ -56,37 +54,41 @@ static bool seal_chunk(struct bulk *bulk, const struct chunk_request *request,
 	return ok;
 }
 
-static bool send_chunk(struct bulk *bulk, const struct chunk_request *request, int fd,
-		uint64_t size, uint32_t index) {
+/* Where the chunk's data begins: unsealed right at the plaintext, for which the header moves up. */
+static bool prepare(struct bulk *bulk, const struct chunk_request *request,
+		const struct chunk *chunk, struct bytes plain, struct bytes *payload) {
+	uint8_t *begin = bulk->payload + (bulk->ring != NULL ? 0 : SEAL_HEADER_BYTES);
+	size_t more = bulk->ring != NULL ? SEAL_OVERHEAD_BYTES : 0;
+	*payload = (struct bytes){ begin, CHUNK_HEADER_BYTES + plain.size + more };
+	chunk_header_encode(chunk, begin);
+	return bulk->ring == NULL || seal_chunk(bulk, request, chunk, plain);
+}
+
+static bool send_chunk(struct bulk *bulk, const struct chunk_request *request,
+		struct module_file *file, uint32_t index) {
+	static_assert((int)CHUNK_BYTES == (int)BLOCK_BYTES, "a chunk is a block");
+	uint64_t size = module_file_size(file);
 	struct chunk chunk = { .module_size = size, .index = index, .count = chunk_count(size) };
+	struct bytes plain, payload;
+	struct error err;
 	memcpy(chunk.digest, request->digest, sizeof(chunk.digest));
-	chunk_header_encode(&chunk, bulk->payload);
-	uint64_t begin = (uint64_t)index * CHUNK_BYTES;
-	size_t length = (size_t)(size - begin < CHUNK_BYTES ? size - begin : CHUNK_BYTES);
-	uint8_t *data = bulk->payload + CHUNK_HEADER_BYTES;
-	uint8_t *plain = bulk->ring != NULL ? data + SEAL_HEADER_BYTES : data;
-	ssize_t got = pread(fd, plain, length, (off_t)begin);
-	if (got < 0 || (size_t)got != length) {
+	if (!module_file_block(file, index, bulk->payload + CHUNK_HEADER_BYTES, &plain, &err)) {
 		log_error("a module file cannot be read digest=%s error=\"%s\"", request->digest,
-				strerror(got < 0 ? errno : EIO));
+				err.message);
 		return false;
 	}
-	if (bulk->ring != NULL) {
-		if (!seal_chunk(bulk, request, &chunk, (struct bytes){ plain, length })) {
-			return false;
-		}
-		length += CHUNK_SEALED_MORE;
+	if (!prepare(bulk, request, &chunk, plain, &payload)) {
+		return false;
 	}
-	publish(bulk, request, CHUNK_HEADER_BYTES + length);
+	publish(bulk, request, payload);
 	return true;
 }
 
 static void serve(struct bulk *bulk, const struct chunk_request *request) {
 	struct error err;
-	uint64_t size = 0;
-	CLEANUP(file_closep)
-	int fd = modules_open_file(bulk->modules, request->digest, &size, &err);
-	if (fd < 0) {
+	CLEANUP(module_file_closep)
+	struct module_file *file = modules_open_file(bulk->modules, request->digest, &err);
+	if (file == NULL) {
 		log_warn("a worker asks for a module that cannot be had digest=%s proplet=%s "
 			 "error=\"%s\"",
 				request->digest, request->proplet_id, err.message);
@@ -95,9 +97,9 @@ static void serve(struct bulk *bulk, const struct chunk_request *request) {
 		}
 		return;
 	}
-	uint32_t count = chunk_count(size);
+	uint32_t count = chunk_count(module_file_size(file));
 	for (uint32_t i = 0; i < request->count && request->first < count; i++) {
-		if (!send_chunk(bulk, request, fd, size, request->first + i)) {
+		if (!send_chunk(bulk, request, file, request->first + i)) {
 			return;
 		}
 		if (request->first + i + 1 == count) {

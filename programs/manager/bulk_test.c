@@ -20,6 +20,7 @@ struct home {
 	struct topics topics;
 	struct bulk *bulk;
 	struct bus *bus;
+	struct seal_ring *ring; /* NULL: neither files nor chunks are sealed */
 	uint8_t *module;
 	char digest[DIGEST_HEX_SIZE];
 };
@@ -46,21 +47,34 @@ static void add_module(struct home *home) {
 	memcpy(home->digest, info.digest, sizeof(home->digest));
 }
 
-static int set_up(void **state) {
+static int set_up_with(void **state, const char *key) {
 	struct home *home = MEM_NEW(struct home);
 	const struct bus_options options = { .address = "127.0.0.1:1" };
 	struct error err;
+	if (key != NULL) {
+		home->ring = seal_ring_create(NULL, &err);
+		assert_true(home->ring != NULL && seal_ring_read(home->ring, key, &err));
+	}
 	log_set_level(LOG_ERROR);
 	(void)snprintf(home->folder, sizeof(home->folder), "/tmp/bulk_test.%d", (int)getpid());
-	home->modules = modules_open(home->folder, &err);
+	home->modules = modules_open(home->folder, home->ring, &err);
 	assert_non_null(home->modules);
 	assert_true(topics_init(&home->topics, "d", "c", &err));
-	home->bulk = bulk_create(&options, &home->topics, home->modules, NULL, &err);
+	home->bulk = bulk_create(&options, &home->topics, home->modules, home->ring, &err);
 	assert_non_null(home->bulk);
 	home->bus = last_bus;
 	add_module(home);
 	*state = home;
 	return 0;
+}
+
+static int set_up(void **state) {
+	return set_up_with(state, NULL);
+}
+
+static int set_up_sealed(void **state) {
+	return set_up_with(
+			state, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where) {
@@ -72,6 +86,7 @@ static int tear_down(void **state) {
 	struct home *home = *state;
 	bulk_destroy(home->bulk);
 	modules_close(home->modules);
+	seal_ring_destroy(home->ring);
 	topics_finish(&home->topics);
 	free(home->module);
 	int code = nftw(home->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -101,15 +116,35 @@ static struct chunk chunk_at(struct home *home, size_t index) {
 	return chunk;
 }
 
+static void expect_sealed(struct home *home, const struct chunk *chunk, struct bytes expected) {
+	const struct seal_context context = { .direction = SEAL_MODULE,
+		.worker = "w",
+		.boot = BOOT,
+		.subject = home->digest,
+		.index = chunk->index,
+		.count = 3 };
+	struct error err;
+	CLEANUP(buf_finish) struct buf plain = BUF_INIT(CHUNK_BYTES);
+	assert_true(chunk->sealed);
+	assert_true(seal_open_buf(home->ring, &context, chunk->data, &plain, &err));
+	assert_int_equal(plain.size, expected.size);
+	assert_memory_equal(plain.data, expected.data, expected.size);
+}
+
 static void expect_chunk(struct home *home, size_t index, uint32_t number) {
 	const struct chunk chunk = chunk_at(home, index);
 	assert_string_equal(chunk.digest, home->digest);
 	assert_int_equal(chunk.module_size, SIZE);
 	assert_int_equal(chunk.index, number);
 	assert_int_equal(chunk.count, 3);
-	assert_int_equal(chunk.data.size, number == 2 ? LAST : CHUNK_BYTES);
-	assert_memory_equal(chunk.data.data, home->module + (size_t)number * CHUNK_BYTES,
-			chunk.data.size);
+	const struct bytes expected = { home->module + (size_t)number * CHUNK_BYTES,
+		number == 2 ? LAST : CHUNK_BYTES };
+	if (home->ring != NULL) {
+		expect_sealed(home, &chunk, expected);
+		return;
+	}
+	assert_int_equal(chunk.data.size, expected.size);
+	assert_memory_equal(chunk.data.data, expected.data, expected.size);
 }
 
 static void every_chunk_that_is_asked_for(void **state) {
@@ -184,7 +219,25 @@ static void it_hears_requests(void **state) {
 	assert_int_equal(bus_count(home->bus), 0);
 }
 
+/* Nothing is said of it: whoever has the key may set it, and the worker asks again. */
+static void a_file_of_another_key(void **state) {
+	struct home *home = *state;
+	struct error err;
+	struct modules *modules = home->modules;
+	bulk_destroy(home->bulk);
+	home->modules = modules_open(home->folder, NULL, &err);
+	const struct bus_options options = { .address = "127.0.0.1:1" };
+	home->bulk = bulk_create(&options, &home->topics, home->modules, NULL, &err);
+	home->bus = last_bus;
+	modules_close(modules);
+	ask(home, home->digest, 0, 3);
+	assert_int_equal(bus_count(home->bus), 0);
+}
+
 #define WITH_HOME(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+/* The same with a key. */
+#define SEALED(test)                                                                               \
+	{ "sealed " #test, test, set_up_sealed, tear_down, NULL }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +246,10 @@ int main(void) {
 		WITH_HOME(a_module_that_cannot_be_opened_now),
 		WITH_HOME(garbage_is_not_answered),
 		WITH_HOME(it_hears_requests),
+		SEALED(every_chunk_that_is_asked_for),
+		SEALED(a_module_that_is_not_here),
+		SEALED(a_module_that_cannot_be_opened_now),
+		SEALED(a_file_of_another_key),
 	};
 	return cmocka_run_group_tests_name("manager/bulk", tests, NULL, NULL);
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages that carry attempts to workers: to ours numbered and by digest, to others as
  * Propeller sends them, with the module inline. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/base64.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/keys.h"
@@ -24,23 +21,11 @@ static void fill(struct command *command, enum command_kind kind, const struct t
 	workload_copy(&command->work, &task->work);
 }
 
-static bool read_module(int fd, uint64_t size, uint8_t *bytes, struct error *err) {
-	for (uint64_t at = 0; at < size;) {
-		ssize_t got = pread(fd, bytes + at, size - at, (off_t)at);
-		if (got <= 0) {
-			return error_errno(err, got < 0 ? errno : EIO, "reading the module file");
-		}
-		at += (uint64_t)got;
-	}
-	return true;
-}
-
 /* In Propeller's form: the checksum is that of the envelope. */
-static char *seal_inline(const struct manager *m, const uint8_t *bytes, uint64_t size,
+static char *seal_inline(const struct manager *m, struct bytes module,
 		char checksum[DIGEST_HEX_SIZE], struct error *err) {
-	struct buf envelope = BUF_INIT((size_t)size + SEAL_V1_OVERHEAD_BYTES);
-	bool ok = seal_v1_box(
-			m->ring, (struct bytes){ bytes, (size_t)size }, &envelope, checksum, err);
+	struct buf envelope = BUF_INIT(module.size + SEAL_V1_OVERHEAD_BYTES);
+	bool ok = seal_v1_box(m->ring, module, &envelope, checksum, err);
 	char *text = ok ? base64_encode(envelope.data, envelope.size) : NULL;
 	buf_finish(&envelope);
 	return text;
@@ -49,17 +34,18 @@ static char *seal_inline(const struct manager *m, const uint8_t *bytes, uint64_t
 /* The module in base64, or NULL with err. */
 static char *inline_module(struct manager *m, const struct task *task,
 		char checksum[DIGEST_HEX_SIZE], struct error *err) {
-	uint64_t size;
-	CLEANUP(file_closep) int fd = modules_open_file(m->modules, task->work.digest, &size, err);
-	if (fd < 0) {
+	CLEANUP(module_file_closep)
+	struct module_file *file = modules_open_file(m->modules, task->work.digest, err);
+	if (file == NULL) {
 		return NULL;
 	}
-	CLEANUP(mem_freep) uint8_t *bytes = mem_zero(size, 1);
-	if (!read_module(fd, size, bytes, err)) {
+	CLEANUP(buf_finish) struct buf module = BUF_INIT((size_t)module_file_size(file));
+	if (!module_file_read(file, &module, err)) {
 		return NULL;
 	}
-	return m->ring != NULL ? seal_inline(m, bytes, size, checksum, err)
-			       : base64_encode(bytes, size);
+	return m->ring != NULL ? seal_inline(m, (struct bytes){ module.data, module.size },
+						 checksum, err)
+			       : base64_encode(module.data, module.size);
 }
 
 /* The start in the old form with all that it needs, or NULL with err. */
@@ -85,6 +71,12 @@ static char *encode_old(struct manager *m, struct command *command, const struct
 	return text;
 }
 
+static void fail(struct manager *m, struct live *live, const struct error *err) {
+	log_warn("a task cannot be sent id=%s error=\"%s\"", live->task->id, err->message);
+	str_set(&live->task->outcome.error, err->message);
+	(void)tasks_go(m, live, TASK_FAILED, "it cannot be sent to this worker");
+}
+
 static void start_old(struct manager *m, struct live *live) {
 	struct command command;
 	struct error err;
@@ -95,8 +87,7 @@ static void start_old(struct manager *m, struct live *live) {
 	if (text != NULL) {
 		manager_post(m, str_copy(m->topics.start), text);
 	} else {
-		str_set(&task->outcome.error, err.message);
-		(void)tasks_go(m, live, TASK_FAILED, "it cannot be sent to this worker");
+		fail(m, live, &err);
 	}
 	command_finish(&command);
 }
@@ -108,11 +99,27 @@ void dispatch_post(struct manager *m, const char *worker, const struct command *
 	}
 }
 
+/* A module that nobody here can open, for the want of its key say, is better said now than by a
+ * worker that asks for it in vain. One that is not there, or not now, is the worker's to find. */
+static bool can_be_had(struct manager *m, const struct task *task, struct error *err) {
+	if (task->work.image_url != NULL || m->modules == NULL) {
+		return true;
+	}
+	CLEANUP(module_file_closep)
+	struct module_file *file = modules_open_file(m->modules, task->work.digest, err);
+	return file != NULL || (err->code != ERROR_KEY_MISMATCH && err->code != ERROR_INTEGRITY);
+}
+
 void dispatch_start(struct manager *m, struct live *live) {
 	struct command command;
+	struct error err;
 	const struct task *task = live->task;
 	if (task->at.boot[0] == 0) {
 		start_old(m, live);
+		return;
+	}
+	if (!can_be_had(m, task, &err)) {
+		fail(m, live, &err);
 		return;
 	}
 	fill(&command, COMMAND_START, task);

@@ -146,6 +146,37 @@ static void what_cannot_be_sent(void **state) {
 	assert_int_equal(workers_find(m, "old")->proplet->running, 0);
 }
 
+static void use_modules(struct manager *m, struct seal_ring *ring) {
+	struct error err;
+	modules_close(m->modules);
+	m->modules = modules_open(modules_folder(), ring, &err);
+	assert_non_null(m->modules);
+}
+
+/* Its worker would ask for it in vain. */
+static void a_module_of_another_key(void **state) {
+	struct manager *m = *state;
+	struct error err;
+	struct seal_ring *ring = seal_ring_create(NULL, &err);
+	assert_true(ring != NULL && seal_ring_read(ring, DIGEST, &err));
+	announce(m, "w");
+	use_modules(m, ring);
+	struct task *task = make_task(m);
+	const struct live *live = start(m, task, "w");
+	assert_int_equal(posted(m, "command/w", ""), 1);
+	next_batch(m);
+	use_modules(m, NULL);
+	seal_ring_destroy(ring);
+	struct task *next = make_task(m);
+	memcpy(next->work.digest, live->task->work.digest, DIGEST_HEX_SIZE);
+	str_set(&next->pinned, "w");
+	assert_true(tasks_start(m, next, "test", &err));
+	assert_int_equal(posted(m, "", ""), 0);
+	const struct task *failed = stored(m, next->id);
+	assert_int_equal(failed->state, TASK_FAILED);
+	assert_non_null(strstr(failed->outcome.error, "set MANAGER_WORKLOAD_KEY"));
+}
+
 static void stops(void **state) {
 	struct manager *m = *state;
 	struct command command;
@@ -193,6 +224,7 @@ int main(void) {
 		WITH_REQUESTS(a_start_to_others),
 		WITH_REQUESTS(an_image_is_named),
 		WITH_REQUESTS(what_cannot_be_sent),
+		WITH_REQUESTS(a_module_of_another_key),
 		WITH_REQUESTS(stops),
 	};
 	return cmocka_run_group_tests_name("manager/dispatch", tests, NULL, NULL);

@@ -33,7 +33,7 @@ static bool open_state(struct manager *m, struct error *err) {
 	if (m->store == NULL) {
 		return false;
 	}
-	m->modules = modules_open(folder, err);
+	m->modules = modules_open(folder, m->ring, err);
 	m->measured[METRICS_PROPLET] = history_create(MANAGER_SAMPLES_MAX);
 	m->measured[METRICS_TASK] = history_create(MANAGER_SAMPLES_MAX);
 	return m->modules != NULL && manager_recover(m, err);

@@ -145,7 +145,7 @@ static inline int request_set_up(void **state) {
 	struct manager *m = *state;
 	m->settings = &settings;
 	m->queue = queue_create(settings.queue_max);
-	m->modules = modules_open(modules_folder(), &err);
+	m->modules = modules_open(modules_folder(), NULL, &err);
 	assert_non_null(m->modules);
 	return 0;
 }
