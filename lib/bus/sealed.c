@@ -135,6 +135,7 @@ bool sealed_verify(struct seal_ring *ring, enum seal_direction direction, const 
 }
 
 bool sealed_is(struct bytes message) {
-	return seal_signed(message) ||
-	       memmem(message.data, message.size, "\"sealed\":\"", 10) != NULL;
+	return message.size != 0 &&
+	       (seal_signed(message) ||
+			       memmem(message.data, message.size, "\"sealed\":\"", 10) != NULL);
 }

@@ -164,6 +164,14 @@ static void signed_ones_stay_readable(void **state) {
 	buf_finish(&plain);
 }
 
+/* A broker may bring messages of no bytes at all. */
+static void an_empty_message_is_neither(void **state) {
+	(void)state;
+	assert_false(sealed_is((struct bytes){ 0 }));
+	assert_false(sealed_is((struct bytes){ (const uint8_t *)"", 0 }));
+	assert_true(sealed_is((struct bytes){ (const uint8_t *)"{\"sealed\":\"x\"}", 14 }));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_was_sealed_comes_back, setup, teardown),
@@ -172,6 +180,7 @@ int main(void) {
 				unsealed_and_foreign_ones_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_beside_adds_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(signed_ones_stay_readable, setup, teardown),
+		cmocka_unit_test(an_empty_message_is_neither),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
