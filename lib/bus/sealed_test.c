@@ -100,6 +100,7 @@ static void nothing_readable_can_be_changed(void **state) {
 				home->worker, SEAL_COMMAND, "w", bytes_of(changed), &plain, &err));
 		assert_int_equal(err.code, ERROR_INTEGRITY);
 		assert_int_equal(plain.size, 0);
+		buf_finish(&plain);
 		free(changed);
 		json_decref(object);
 		json_decref(change);
