@@ -61,13 +61,13 @@ static bool try_default(struct state *state, const char *client_id) {
 	return false;
 }
 
-/* The seconds of the clock, or one more than last time. */
+/* The microseconds of the clock, or one more than last time. */
 static void count_boot(struct state *state) {
 	struct buf text = BUF_INIT(32);
 	struct error err;
 	uint64_t last = 0;
 	CLEANUP(mem_freep) char *path = str_format("%s/boots", state->folder);
-	state->boot_number = (uint64_t)(clock_wall_ns() / 1000000000);
+	state->boot_number = (uint64_t)(clock_wall_ns() / 1000);
 	if (file_read(path, &text, &err) && str_to_u64(buf_text(&text), &last, &err) &&
 			last >= state->boot_number) {
 		state->boot_number = last + 1;
