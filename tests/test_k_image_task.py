@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A task whose module is in a registry: manager, workers, proxy, registry, from request to result;
 and what comes of it when one of them fails."""
+import json
 import signal
 import socket
 import subprocess
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -146,6 +148,67 @@ class Staller:
         self.listener.close()
         for connection in self.open:
             connection.close()
+
+
+class Dribbler:
+    """A registry with one image; the second half of its module waits for `go`."""
+
+    def __init__(self, module, sent=None):
+        self.sent = module if sent is None else sent
+        self.go, own = threading.Event(), self
+        manifest = json.dumps({"schemaVersion": 2, "layers": [
+            {"mediaType": WASM, "digest": digest_of(module), "size": len(module)}]}).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = manifest if "/manifests/" in self.path else own.sent
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                half = len(body) // 2 if body is own.sent else 0
+                self.wfile.write(body[:half])
+                self.wfile.flush()
+                assert not half or own.go.wait(60)
+                self.wfile.write(body[half:])
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
+        self.host = f"127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.go.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["right", "damaged"])
+def test_chunks_leave_while_a_slow_registry_sends(whole, damaged):
+    """So that nobody thinks it dead; but the last one waits for the digest."""
+    module, last = big_module(1)
+    registry = Dribbler(module, module[:-9] + b"?" + module[-8:] if damaged else None)
+    try:
+        whole.start_proplet()
+        whole.start_proxy(PROXY_PLAIN_HTTP=registry.host, PROXY_CHUNK_SIZE="65536")
+        name = f"{registry.host}/team/answer:v1"
+        with Bus(whole, "onlooker") as bus:
+            asker = Asker(bus)
+            task_id = run(whole, name, "answer", inputs=[])
+            wait_until(lambda: len(asker.order) >= 8, 20, "the first half")
+            assert stays(lambda: len(asker.order) == 8, 0.2)
+            registry.go.set()
+            task = whole.rest.wait(task_id)
+        sent = {index for _, index in asker.order}
+        if damaged:
+            assert task["state"] == FAILED and "something else" in task["error"], task
+            assert sent == set(range(16)), "all but the last"
+        else:
+            assert task["results"] == str(last), task
+            assert sent == set(range(17))
+    finally:
+        registry.close()
 
 
 @pytest.fixture

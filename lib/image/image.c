@@ -125,10 +125,13 @@ bool image_resolve(struct image_puller *puller, struct image_found *found, struc
 	const struct descriptor *layer;
 	manifest_finish(&puller->manifest);
 	*found = (struct image_found){ 0 };
-	return (get_image(puller, found, err) &&
-			       manifest_layer(&puller->manifest, puller->reference->member, &layer,
-					       err)) ||
-	       name_it(puller, err);
+	if (!get_image(puller, found, err) ||
+			!manifest_layer(&puller->manifest, puller->reference->member, &layer,
+					err)) {
+		return name_it(puller, err);
+	}
+	found->size = layer != NULL ? layer->size : 0;
+	return true;
 }
 
 /* --- its module --------------------------------------------------------------------------------

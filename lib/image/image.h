@@ -34,6 +34,7 @@ struct image_options {
 
 struct image_found {
 	char digest[IMAGE_DIGEST_SIZE]; /* of the manifest: the same one has the same module */
+	uint64_t size; /* of the module; 0: it is in an archive, and only known at its end */
 };
 
 struct image_module {

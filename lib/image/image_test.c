@@ -158,6 +158,7 @@ static void a_module_comes(void **state) {
 	try_it(&it, fake);
 	assert_true(it.ok);
 	assert_string_equal(it.found.digest + strlen("sha256:"), fake->manifest_digest);
+	assert_int_equal(it.found.size, MODULE_SIZE);
 	assert_null(it.module.path);
 	try_end(&it);
 	expect_module((struct try){ .size_max = MODULE_SIZE }, fake);

@@ -331,9 +331,9 @@ static void make_room(struct wire *wire) {
 		buf_clear(&wire->in);
 		wire->given = false;
 	}
+	wire->heard_ms = clock_ms(); /* until now it was us who did not read */
 	if (wire->paused && wire->in.size == 0) {
 		wire->paused = false;
-		wire->heard_ms = clock_ms(); /* it was us who did not read */
 		(void)curl_easy_pause(wire->curl, CURLPAUSE_CONT);
 	}
 }

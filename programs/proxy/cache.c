@@ -259,6 +259,10 @@ bool spool_write(struct spool *spool, struct bytes piece, struct error *err) {
 	return true;
 }
 
+struct content spool_content(const struct spool *spool) {
+	return (struct content){ spool->fd, spool->size };
+}
+
 /* A file that is not whole after a power loss is found by its digest: so nothing is synced. */
 static bool rename_spool(struct spool *spool, const char *key, const char *digest) {
 	struct cache *cache = spool->cache;

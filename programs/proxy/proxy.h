@@ -5,9 +5,10 @@
  *
  * request.c hears who wants which image, in the bus thread; however many ask for a name, there is
  * one job for it. A few threads (pull.c) take jobs in their order, bring the module into a file,
- * and send it (send.c) in chunks to everybody, as fast as the broker acknowledges. What goes from
- * one to the other is a `struct content`: an open file with the bytes that are to be sent. (Sealing
- * will stand there: what pull.c writes is then sealed, and send.c need not know.)
+ * and send it (send.c) in chunks to everybody, as fast as the broker acknowledges: all but the last
+ * one while it comes, if its size is known, and the last one when it has turned out to be right.
+ * What goes from one to the other is a `struct content`: an open file with the bytes that are to be
+ * sent. (Sealing will stand there: what pull.c writes is then sealed, and send.c need not know.)
  *
  * What does not come is answered on the topic, too. All that is shared is under `lock`.
  */
@@ -66,10 +67,15 @@ void *pull_run(void *proxy);
 /* Nothing new is begun, what is under way is given up. */
 void pull_close(struct proxy *proxy);
 
-/* send.c: all chunks, again for those who ask meanwhile. The job is out of the map when this
- * returns. */
-bool send_content(struct proxy *proxy, struct job *job, const struct content *content,
-		struct error *err) MUST_CHECK;
+/* send.c: an image of `size` bytes on its way out. */
+struct sender;
+struct sender *sender_create(struct proxy *proxy, struct job *job, uint64_t size); /* never NULL */
+void sender_destroy(struct sender *sender); /* accepts NULL */
+/* What is there already, but for the last chunk: that one says that all is right. */
+bool sender_feed(struct sender *sender, const struct content *so_far, struct error *err) MUST_CHECK;
+/* The rest of what is whole now, and again what those have missed who have asked meanwhile. If it
+ * is true the job is out of the map. */
+bool sender_end(struct sender *sender, const struct content *content, struct error *err) MUST_CHECK;
 
 /* health.c: GET /health and GET /metrics. */
 struct http_server *health_open(struct proxy *proxy, struct error *err) MUST_CHECK;

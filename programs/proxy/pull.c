@@ -17,23 +17,34 @@ static void make_key(
 	digest_hex(text, strlen(text), key);
 }
 
+/* What comes goes into a file, and from there on its way. */
+struct fetching {
+	struct spool *spool;
+	struct sender *sender; /* NULL: how large it is turns out at its end */
+};
+
 static bool take(void *context, struct bytes piece, struct error *err) {
-	return spool_write(context, piece, err);
+	struct fetching *it = context;
+	if (!spool_write(it->spool, piece, err)) {
+		return false;
+	}
+	const struct content so_far = spool_content(it->spool);
+	return it->sender == NULL || sender_feed(it->sender, &so_far, err);
 }
 
-static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct content *content,
-		struct error *err) {
+static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct sender *sender,
+		struct content *content, struct error *err) {
 	uint64_t begin = clock_ms();
 	struct image_module module = { 0 };
-	struct spool *spool = cache_spool(proxy->cache, err);
-	if (spool == NULL) {
+	struct fetching it = { cache_spool(proxy->cache, err), sender };
+	if (it.spool == NULL) {
 		return false;
 	}
-	if (!image_read(job->puller, take, spool, &module, err)) {
-		spool_drop(spool);
+	if (!image_read(job->puller, take, &it, &module, err)) {
+		spool_drop(it.spool);
 		return false;
 	}
-	bool ok = spool_keep(spool, key, module.digest, content, err);
+	bool ok = spool_keep(it.spool, key, module.digest, content, err);
 	log_info("pulled image=\"%s\" bytes=%llu sha256=%s path=\"%s\" ms=%llu", job->name,
 			(unsigned long long)module.size, module.digest,
 			module.path != NULL ? module.path : "",
@@ -42,20 +53,34 @@ static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct 
 	return ok;
 }
 
-static bool resolve(struct proxy *proxy, struct job *job, const char *member,
+static bool send_whole(struct proxy *proxy, struct job *job, struct sender *sender,
 		struct content *content, struct error *err) {
+	struct sender *own = sender == NULL ? sender_create(proxy, job, content->size) : NULL;
+	bool ok = sender_end(sender != NULL ? sender : own, content, err);
+	sender_destroy(own);
+	file_closep(&content->fd);
+	return ok;
+}
+
+static bool bring(struct proxy *proxy, struct job *job, const char *member, struct error *err) {
 	struct image_found found;
+	struct content content;
 	char key[DIGEST_HEX_SIZE];
 	if (!image_resolve(job->puller, &found, err)) {
 		return false;
 	}
 	make_key(&found, member, key);
-	if (cache_find(proxy->cache, key, content)) {
+	if (cache_find(proxy->cache, key, &content)) {
 		atomic_fetch_add(&proxy->counters.cache_hits, 1);
-		return true;
+		return send_whole(proxy, job, NULL, &content, err);
 	}
 	atomic_fetch_add(&proxy->counters.pulls, 1);
-	return fetch(proxy, job, key, content, err);
+	bool known = found.size != 0 && found.size <= proxy->settings->size_max;
+	struct sender *sender = known ? sender_create(proxy, job, found.size) : NULL;
+	bool ok = fetch(proxy, job, key, sender, &content, err) &&
+		  send_whole(proxy, job, sender, &content, err);
+	sender_destroy(sender);
+	return ok;
 }
 
 static void set_puller(struct proxy *proxy, struct job *job, struct image_puller *puller) {
@@ -67,7 +92,7 @@ static void set_puller(struct proxy *proxy, struct job *job, struct image_puller
 	(void)pthread_mutex_unlock(&proxy->lock);
 }
 
-static bool pull(struct proxy *proxy, struct job *job, struct content *content, struct error *err) {
+static bool pull(struct proxy *proxy, struct job *job, struct error *err) {
 	const struct proxy_settings *settings = proxy->settings;
 	struct image_reference reference;
 	if (!image_reference_parse(job->name, &reference, err)) {
@@ -84,7 +109,7 @@ static bool pull(struct proxy *proxy, struct job *job, struct content *content, 
 	bool ok = puller != NULL;
 	if (ok) {
 		set_puller(proxy, job, puller);
-		ok = resolve(proxy, job, reference.member, content, err);
+		ok = bring(proxy, job, reference.member, err);
 		set_puller(proxy, job, NULL);
 	}
 	image_puller_destroy(puller);
@@ -122,20 +147,13 @@ static void forget(struct proxy *proxy, struct job *job) {
 }
 
 static void do_job(struct proxy *proxy, struct job *job) {
-	struct content content = { .fd = -1 };
 	struct error err;
-	bool closing = is_closing(proxy);
-	bool ok = !closing && pull(proxy, job, &content, &err);
-	if (!ok) {
+	if (is_closing(proxy) || !pull(proxy, job, &err)) {
 		forget(proxy, job);
 		atomic_fetch_add(&proxy->counters.pull_failures, 1);
-	}
-	ok = ok && send_content(proxy, job, &content, &err);
-	file_closep(&content.fd);
-	if (closing || (!ok && is_closing(proxy))) {
-		error_set(&err, ERROR_INTERRUPTED, "the proxy was stopped: ask again");
-	}
-	if (!ok) {
+		if (is_closing(proxy)) {
+			error_set(&err, ERROR_INTERRUPTED, "the proxy was stopped: ask again");
+		}
 		request_refuse(proxy, job->name, &err);
 	}
 	free(job->name);

@@ -13,14 +13,15 @@
 
 enum { LOOK_MS = 200, MESSAGE_EXTRA = 16 * 1024 };
 
-struct sending {
+struct sender {
 	struct proxy *proxy;
 	struct job *job;
-	const struct content *content;
-	uint64_t chunk_size;
-	uint32_t count;
-	uint8_t *data;      /* of one chunk */
-	struct buf message; /* and as it is sent */
+	int fd;        /* of the content */
+	uint64_t size; /* of all of it */
+	uint64_t chunk_size, begin_ms;
+	uint32_t count, next; /* next: the chunk that is to be sent next */
+	uint8_t *data;        /* of one chunk */
+	struct buf message;   /* and as it is sent */
 	struct error *err;
 };
 
@@ -31,14 +32,14 @@ static bool must_end(struct proxy *proxy) {
 	return closing;
 }
 
-static bool stopped(struct sending *it) {
+static bool stopped(struct sender *it) {
 	return error_set(it->err, ERROR_INTERRUPTED, "stopped while it was sent");
 }
 
 /* --- the broker --------------------------------------------------------------------------------
  */
 
-static bool wait_for_room(struct sending *it) {
+static bool wait_for_room(struct sender *it) {
 	struct proxy *proxy = it->proxy;
 	uint64_t deadline = clock_ms() + proxy->settings->mqtt_timeout_ms;
 	while (!bus_wait(proxy->bus, (size_t)proxy->settings->inflight - 1, clock_ms() + LOOK_MS)) {
@@ -57,7 +58,7 @@ static bool wait_for_room(struct sending *it) {
 
 /* Until the connection is there again; then all chunks are to be sent once more, because nobody
  * knows what was lost with it. */
-static bool wait_for_connection(struct sending *it) {
+static bool wait_for_connection(struct sender *it) {
 	struct proxy *proxy = it->proxy;
 	uint64_t deadline = clock_ms() + proxy->settings->mqtt_timeout_ms;
 	const struct timespec until = clock_timespec(deadline);
@@ -75,7 +76,7 @@ static bool wait_for_connection(struct sending *it) {
 	       error_set(it->err, ERROR_UNAVAILABLE, "there is no connection to the broker");
 }
 
-static bool publish(struct sending *it) {
+static bool publish(struct sender *it) {
 	struct proxy *proxy = it->proxy;
 	if (!wait_for_room(it)) {
 		return false;
@@ -90,9 +91,9 @@ static bool publish(struct sending *it) {
 /* --- chunks ------------------------------------------------------------------------------------
  */
 
-static bool read_chunk(struct sending *it, uint64_t from, size_t size) {
+static bool read_chunk(struct sender *it, uint64_t from, size_t size) {
 	for (size_t at = 0; at < size;) {
-		ssize_t got = pread(it->content->fd, it->data + at, size - at, (off_t)(from + at));
+		ssize_t got = pread(it->fd, it->data + at, size - at, (off_t)(from + at));
 		if (got == 0 || (got < 0 && errno != EINTR)) {
 			return error_errno(
 					it->err, got == 0 ? EIO : errno, "reading what was pulled");
@@ -102,8 +103,8 @@ static bool read_chunk(struct sending *it, uint64_t from, size_t size) {
 	return true;
 }
 
-static bool send_chunk(struct sending *it, uint32_t index) {
-	uint64_t from = index * it->chunk_size, rest = it->content->size - from;
+static bool send_chunk(struct sender *it, uint32_t index) {
+	uint64_t from = index * it->chunk_size, rest = it->size - from;
 	size_t size = (size_t)(rest < it->chunk_size ? rest : it->chunk_size);
 	struct counters *counters = &it->proxy->counters;
 	if (!read_chunk(it, from, size) ||
@@ -117,33 +118,51 @@ static bool send_chunk(struct sending *it, uint32_t index) {
 	return true;
 }
 
-/* The last one to be sent takes the job out of the map: who asks now begins another. */
-static bool one_more(struct sending *it) {
+static void count_down(struct sender *it) {
+	(void)pthread_mutex_lock(&it->proxy->lock);
+	it->job->left -= it->job->left != 0 ? 1 : 0;
+	(void)pthread_mutex_unlock(&it->proxy->lock);
+	it->next = (it->next + 1) % it->count;
+}
+
+/* Nobody waits for more of it; then the job is out of the map, and who asks begins another. */
+static bool is_done(struct sender *it) {
 	struct proxy *proxy = it->proxy;
 	(void)pthread_mutex_lock(&proxy->lock);
-	bool more = it->job->left != 0;
-	if (more) {
-		it->job->left--;
-	} else {
+	bool done = it->job->left == 0;
+	if (done) {
 		(void)map_remove(proxy->jobs, it->job->name);
 	}
 	(void)pthread_mutex_unlock(&proxy->lock);
-	return more;
+	return done;
 }
 
-static bool send_all(struct sending *it) {
-	uint64_t begin = clock_ms();
-	for (uint32_t index = 0; one_more(it); index = (index + 1) % it->count) {
+bool sender_feed(struct sender *it, const struct content *so_far, struct error *err) {
+	it->fd = so_far->fd;
+	it->err = err;
+	while (it->next + 1 < it->count && so_far->size >= (it->next + 1) * it->chunk_size) {
+		uint32_t index = it->next;
+		count_down(it);
 		if (!send_chunk(it, index)) {
-			(void)pthread_mutex_lock(&it->proxy->lock);
-			(void)map_remove(it->proxy->jobs, it->job->name);
-			(void)pthread_mutex_unlock(&it->proxy->lock);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool sender_end(struct sender *it, const struct content *content, struct error *err) {
+	it->fd = content->fd;
+	it->err = err;
+	while (!is_done(it)) {
+		uint32_t index = it->next;
+		count_down(it);
+		if (!send_chunk(it, index)) {
 			return false;
 		}
 	}
 	log_info("sent image=\"%s\" bytes=%llu chunks=%u ms=%llu", it->job->name,
-			(unsigned long long)it->content->size, it->count,
-			(unsigned long long)(clock_ms() - begin));
+			(unsigned long long)it->size, it->count,
+			(unsigned long long)(clock_ms() - it->begin_ms));
 	return true;
 }
 
@@ -153,23 +172,27 @@ static uint64_t chunk_size(const struct proxy *proxy, uint64_t size) {
 	return proxy->settings->chunk_size > least ? proxy->settings->chunk_size : least;
 }
 
-bool send_content(struct proxy *proxy, struct job *job, const struct content *content,
-		struct error *err) {
-	uint64_t size = chunk_size(proxy, content->size);
-	struct sending it = { .proxy = proxy,
-		.job = job,
-		.content = content,
-		.chunk_size = size,
-		.count = (uint32_t)((content->size + size - 1) / size),
-		.message = BUF_INIT((size_t)size / 3 * 4 + MESSAGE_EXTRA),
-		.err = err };
-	it.data = mem_zero(1, (size_t)size);
+struct sender *sender_create(struct proxy *proxy, struct job *job, uint64_t size) {
+	struct sender *it = MEM_NEW(struct sender);
+	it->proxy = proxy;
+	it->job = job;
+	it->size = size;
+	it->chunk_size = chunk_size(proxy, size);
+	it->count = (uint32_t)((size + it->chunk_size - 1) / it->chunk_size);
+	it->message = BUF_INIT((size_t)it->chunk_size / 3 * 4 + MESSAGE_EXTRA);
+	it->data = mem_zero(1, (size_t)it->chunk_size);
+	it->begin_ms = clock_ms();
 	(void)pthread_mutex_lock(&proxy->lock);
 	job->state = JOB_SENDS;
-	job->count = job->left = it.count;
+	job->count = job->left = it->count;
 	(void)pthread_mutex_unlock(&proxy->lock);
-	bool ok = send_all(&it);
-	buf_finish(&it.message);
-	free(it.data);
-	return ok;
+	return it;
+}
+
+void sender_destroy(struct sender *sender) {
+	if (sender != NULL) {
+		buf_finish(&sender->message);
+		free(sender->data);
+		free(sender);
+	}
 }
