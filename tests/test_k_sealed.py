@@ -519,13 +519,15 @@ def test_modules_at_rest_and_keys(stack):
         return rest.wait(task["id"], 20)
     assert again()["results"] == str(answer)
     for key in (KEY, None, OTHER, KEY):
+        said = stack.manager.text().count("set MANAGER_WORKLOAD_KEY")
         restart_both(stack, key)
+        at_start = stack.manager.text().count("set MANAGER_WORKLOAD_KEY") - said
+        assert at_start == (key != KEY), stack.manager.text()
         done = again()
         if key == KEY:
             assert (done["state"], done["results"]) == (COMPLETED, str(answer)), done
         else:
             assert done["state"] == FAILED and "set MANAGER_WORKLOAD_KEY" in done["error"], done
-            assert "set MANAGER_WORKLOAD_KEY" in stack.manager.text()
     assert KEY not in stack.manager.text() and OTHER not in stack.manager.text()
 
 

@@ -39,14 +39,38 @@ static bool open_state(struct manager *m, struct error *err) {
 	return m->modules != NULL && manager_recover(m, err);
 }
 
-/* Uploads whose commit never came. */
+struct sweep {
+	struct manager *m;
+	unsigned long long locked;
+	struct error why; /* of the last one */
+};
+
+/* Uploads whose commit never came go; what is used and cannot be opened is counted. */
 static void sweep_module(void *context, const char *digest) {
-	struct manager *m = context;
+	struct sweep *sweep = context;
 	struct error err;
 	bool used = true;
-	if (store_digest_used(m->store, digest, &used, &err) && !used) {
-		modules_remove(m->modules, digest);
+	if (store_digest_used(sweep->m->store, digest, &used, &err) && !used) {
+		modules_remove(sweep->m->modules, digest);
+		return;
 	}
+	CLEANUP(module_file_closep)
+	struct module_file *file = modules_open_file(sweep->m->modules, digest, &err);
+	if (file == NULL) {
+		sweep->locked++;
+		sweep->why = err;
+	}
+}
+
+static bool sweep_modules(struct manager *m, struct error *err) {
+	struct sweep sweep = { .m = m };
+	bool ok = modules_each(m->modules, sweep_module, &sweep, err);
+	if (sweep.locked != 0) {
+		log_error("module files cannot be opened, their tasks will fail count=%llu "
+			  "error=\"%s\"",
+				sweep.locked, sweep.why.message);
+	}
+	return ok;
 }
 
 static struct bus_options bus_options(
@@ -128,8 +152,7 @@ static bool open_all(struct manager *m, struct bulk **bulk, struct error *err) {
 				"\"%.64s\"",
 				m->settings->domain_id, m->settings->channel_id);
 	}
-	if (!open_state(m, err) || !modules_each(m->modules, sweep_module, m, err) ||
-			!open_bus(m, err)) {
+	if (!open_state(m, err) || !sweep_modules(m, err) || !open_bus(m, err)) {
 		return false;
 	}
 	*bulk = open_bulk(m, err);
