@@ -216,6 +216,24 @@ static void what_registries_do_wrong(void **state) {
 	}
 }
 
+/* As long as the right one, and beginning like it. */
+static void another_module(void **state) {
+	(void)state;
+	static const char *const others[] = { "\0asm\1\0\0\0the rest of a modulE",
+		"\0asm\2\0\0\0the rest of a module" };
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct fake *fake = fake_create(MODULE_SIZE);
+		add_manifest(fake);
+		add(fake, (struct canned){ .ask = fake->ask_module,
+					  .head = fake->module_head,
+					  .body = others[i],
+					  .size = MODULE_SIZE });
+		peer_run(&fake->peer);
+		expect_error((struct try){ 0 }, fake, ERROR_INTEGRITY, "sends something else");
+		fake_end(fake);
+	}
+}
+
 static void manifests_that_are_wrong(void **state) {
 	(void)state;
 	static const struct {
@@ -581,6 +599,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_module_comes),
 		cmocka_unit_test(what_registries_do_wrong),
+		cmocka_unit_test(another_module),
 		cmocka_unit_test(manifests_that_are_wrong),
 		cmocka_unit_test(sizes_are_bounded),
 		cmocka_unit_test(a_broken_transfer_goes_on),
