@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import ssl
 import subprocess
 import tarfile
 import time
@@ -429,6 +430,48 @@ def test_tls_with_an_own_authority(stack):
             else:
                 assert says in Asker(bus).refusal(name)
         assert stack.processes["proxy"].stop() == 0
+
+
+@pytest.mark.parametrize("head,says", [
+    ({"Location": "http://{plain}/v2/team/add/manifests/v1"}, "leads from https to something else"),
+    ({"WWW-Authenticate": 'Bearer realm="http://{plain}/token"'}, "a token service without https"),
+], ids=["redirect", "realm"])
+def test_from_https_nothing_leads_to_http(stack, head, says):
+    """Not even to whom plain HTTP may be spoken otherwise."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers.get("Authorization"))
+            self.send_response(302 if "Location" in head else 401)
+            for name, value in head.items():
+                self.send_header(name, value.replace("{plain}", stack.registry.host))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    authority = Authority(stack.folder)
+    made = authority.issue("registry", HOSTS)
+    stack.start_broker()
+    stack.registry = Registry(stack)
+    stack.registry.push("team/add", "v1", (WASM, ADD))
+    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.cert, made.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{server.server_address[1]}"
+    try:
+        start_proxy(stack, PROXY_REGISTRY_CA=authority.cert, PROXY_PLAIN_HTTP=stack.registry.host,
+                    PROXY_REGISTRY_URL=host, PROXY_REGISTRY_USERNAME=USER, PROXY_REGISTRY_PASSWORD=PASSWORD)
+        with Bus(stack, "asker") as bus:
+            assert says in Asker(bus).refusal(f"{host}/team/add:v1")
+        assert asked == [None]
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_plain_http_has_to_be_named(stack):
