@@ -308,9 +308,6 @@ static bool is_there(const struct module_upload *upload, const char *path, const
 	if (modules->ring == NULL) {
 		return has_size(path, upload->size);
 	}
-	if (!has_size(path, blocks_file_size(upload->size))) {
-		return false;
-	}
 	CLEANUP(module_file_closep)
 	struct module_file *file = module_file_open(path, modules->ring, digest, &err);
 	return file != NULL && module_file_sealed_with(file, modules->key);
