@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import socket
 import uuid
 from pathlib import Path
@@ -503,7 +502,6 @@ def restart_both(stack, key):
     for process in (stack.proplet(), stack.manager):
         process.kill()
     stack.start_manager(MANAGER_WORKLOAD_KEY=key)
-    shutil.rmtree(stack.folder / "state-worker-1", ignore_errors=True)  # what it compiled
     stack.start_proplet(PROPLET_WORKLOAD_KEY=key)
 
 
