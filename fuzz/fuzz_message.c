@@ -124,6 +124,35 @@ static void image_requests(struct bytes payload) {
 	free(image_request_decode(payload, &err));
 }
 
+static void image_orders(struct bytes payload) {
+	struct error err;
+	struct image_order order, again;
+	if (!image_order_decode(&order, payload, &err)) {
+		return;
+	}
+	CLEANUP(mem_freep) char *text = image_order_encode(&order);
+	if (!image_order_decode(&again, text_bytes(text), &err) || again.number != order.number) {
+		abort();
+	}
+	image_order_finish(&again);
+	image_order_finish(&order);
+}
+
+static void image_parts(struct bytes payload) {
+	struct error err;
+	struct image_part part;
+	uint8_t header[IMAGE_PART_HEADER_BYTES];
+	if (!image_part_decode(&part, payload, &err)) {
+		return;
+	}
+	image_part_header(&part, header);
+	if (memcmp(header, payload.data, sizeof(header)) != 0 ||
+			part.data.size + sizeof(header) != payload.size ||
+			(part.count != 0 && part.index >= part.count)) {
+		abort();
+	}
+}
+
 static void metrics(enum metrics_kind kind, struct bytes payload) {
 	struct error err;
 	struct metrics metrics, again;
@@ -149,7 +178,7 @@ static void metrics_of_tasks(struct bytes payload) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static void (*const decoders[])(struct bytes payload) = { presences, commands, old_starts,
 		old_stops, reports, notices, requests, chunks, image_chunks, metrics_of_workers,
-		metrics_of_tasks, image_requests };
+		metrics_of_tasks, image_requests, image_orders, image_parts };
 	if (size > 0) {
 		decoders[data[0] % (sizeof(decoders) / sizeof(decoders[0]))](
 				(struct bytes){ data + 1, size - 1 });

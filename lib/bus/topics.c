@@ -87,6 +87,10 @@ char *topics_chunk(const struct topics *topics, const char *proplet_id) {
 	return str_format("%sregistry/chunk/%s", topics->base, proplet_id);
 }
 
+char *topics_image(const struct topics *topics, const char *proplet_id) {
+	return str_format("%sregistry/image/%s", topics->base, proplet_id);
+}
+
 bool topics_id_valid(const char *id) {
 	return id != NULL && part_valid(id) && strchr(id, ' ') == NULL && strlen(id) <= ID_MAX;
 }

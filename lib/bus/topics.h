@@ -32,5 +32,7 @@ void topics_finish(struct topics *topics);
 char *topics_command(const struct topics *topics, const char *proplet_id) MUST_CHECK;
 /* registry/chunk/<proplet>: binary module chunks to one worker. Freed by the caller. */
 char *topics_chunk(const struct topics *topics, const char *proplet_id) MUST_CHECK;
+/* registry/image/<proplet>: binary, sealed chunks of images to one worker. Freed by the caller. */
+char *topics_image(const struct topics *topics, const char *proplet_id) MUST_CHECK;
 /* Ids go into topics: 1 to 128 characters, none of them '/', '+', '#', space or control. */
 bool topics_id_valid(const char *id);

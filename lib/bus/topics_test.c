@@ -32,6 +32,8 @@ static void names_are_those_of_the_spec(void **state) {
 	CLEANUP(mem_freep) char *chunk = topics_chunk(&topics, "w1");
 	assert_string_equal(command, "m/d-1/c/c-1/control/manager/command/w 1");
 	assert_string_equal(chunk, "m/d-1/c/c-1/registry/chunk/w1");
+	CLEANUP(mem_freep) char *image = topics_image(&topics, "w1");
+	assert_string_equal(image, "m/d-1/c/c-1/registry/image/w1");
 	topics_finish(&topics);
 }
 

@@ -176,3 +176,32 @@ void image_chunk_finish(struct image_chunk *chunk);
 bool image_chunk_encode(struct buf *out, const char *name, uint32_t index, uint32_t count,
 		struct bytes data, struct error *err) MUST_CHECK;
 char *image_failure_encode(const char *name, const char *error) MUST_CHECK;
+
+/*
+ * The same with a workload key (spec/topics.md, "Images"), which opens and seals elsewhere: a
+ * worker's request for an image whose name is in the envelope,
+ */
+struct image_order {
+	char *proplet_id;
+	char boot[UUID_SIZE];
+	uint64_t number; /* which request of this boot, from 1 */
+	char *sealed;    /* the envelope, in base64 */
+};
+bool image_order_decode(
+		struct image_order *order, struct bytes payload, struct error *err) MUST_CHECK;
+char *image_order_encode(const struct image_order *order) MUST_CHECK;
+void image_order_finish(struct image_order *order);
+/*
+ * and registry/image/<id>: a binary header, and an envelope behind it: of the whole image's digest
+ * and a chunk; or, without a count, of why it does not come; or nothing, when the request could
+ * not be opened.
+ */
+enum { IMAGE_PART_HEADER_BYTES = 20, IMAGE_PART_SEALED_MORE = 49 };
+struct image_part {
+	uint64_t number;       /* of the request */
+	uint32_t index, count; /* count 0: it does not come */
+	struct bytes data;     /* borrowed from the payload */
+};
+bool image_part_decode(struct image_part *part, struct bytes payload, struct error *err) MUST_CHECK;
+/* Writes the header; the data follows it in the payload. */
+void image_part_header(const struct image_part *part, uint8_t header[IMAGE_PART_HEADER_BYTES]);
