@@ -123,8 +123,7 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 	struct fetcher *fetcher = context;
 	struct chunk chunk;
 	struct error err;
-	if (str_equal(topic, fetcher->topics->image_chunk)) {
-		registry_message(fetcher->registry, payload);
+	if (registry_message(fetcher->registry, topic, payload)) {
 		return;
 	}
 	if (!chunk_decode(&chunk, payload, &err)) {
@@ -176,8 +175,9 @@ struct fetcher *fetcher_create(const struct bus_options *options, const struct t
 		fetcher_destroy(fetcher);
 		return NULL;
 	}
+	const struct registry_self self = { fetcher->proplet_id, fetcher->boot, ring };
 	(void)pthread_mutex_lock(&fetcher->lock);
-	fetcher->registry = registry_create(fetcher->bus, topics, images);
+	fetcher->registry = registry_create(fetcher->bus, topics, &self, images);
 	(void)pthread_mutex_unlock(&fetcher->lock);
 	CLEANUP(mem_freep) char *topic = topics_chunk(topics, proplet_id);
 	bus_subscribe(fetcher->bus, topic);

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/stop.h"
+#include "proplet/keys.h"
 #include "proplet/pieces.h"
 
 /* A proxy drops a request that repeats one on its way, and may have lost ours: so it is repeated
@@ -23,8 +25,11 @@ enum pull_state { PULL_WAITS, PULL_RUNS, PULL_JOINS, PULL_DONE, PULL_FAILED };
 /* One image on its way, for everybody who waits for it; under the registry's lock. */
 struct pull {
 	char *name;
+	uint64_t number; /* which request of this boot, from 1 */
 	enum pull_state state;
-	struct pieces pieces; /* PULL_JOINS: of the one who joins them, without the lock */
+	struct pieces pieces;         /* PULL_JOINS: of the one who joins them, without the lock */
+	char digest[DIGEST_HEX_SIZE]; /* of the whole, as each sealed chunk says; "": not yet */
+	bool unopened; /* somebody says that the request cannot be opened; it may be anybody */
 	uint64_t progress_ms, asked_ms;
 	unsigned users;
 	struct image *image; /* PULL_DONE */
@@ -34,6 +39,9 @@ struct pull {
 struct registry {
 	struct bus *bus;
 	const struct topics *topics;
+	struct registry_self self;
+	char *topic;     /* where images come */
+	uint64_t number; /* of the last request */
 	struct registry_limits limits;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -71,7 +79,8 @@ void image_release(struct image *image) {
 	}
 }
 
-static struct image *image_join(struct pieces *pieces, struct error *err) {
+/* `digest`: what it has to have; "": any. */
+static struct image *image_join(struct pieces *pieces, const char *digest, struct error *err) {
 	struct image *image = MEM_NEW(struct image);
 	image->bytes = BUF_INIT(pieces->limit);
 	atomic_init(&image->users, 1);
@@ -80,6 +89,12 @@ static struct image *image_join(struct pieces *pieces, struct error *err) {
 		return NULL;
 	}
 	digest_hex(image->bytes.data, image->bytes.size, image->digest);
+	if (digest[0] != 0 && strcmp(image->digest, digest) != 0) {
+		error_set(err, ERROR_INTEGRITY, "it has the digest %s, and should have %s",
+				image->digest, digest);
+		image_release(image);
+		return NULL;
+	}
 	return image;
 }
 
@@ -87,7 +102,7 @@ static struct image *image_join(struct pieces *pieces, struct error *err) {
  */
 
 struct registry *registry_create(struct bus *bus, const struct topics *topics,
-		const struct registry_limits *limits) {
+		const struct registry_self *self, const struct registry_limits *limits) {
 	struct registry *registry = MEM_NEW(struct registry);
 	pthread_condattr_t monotonic;
 	(void)pthread_condattr_init(&monotonic);
@@ -97,6 +112,9 @@ struct registry *registry_create(struct bus *bus, const struct topics *topics,
 	(void)pthread_mutex_init(&registry->lock, NULL);
 	registry->bus = bus;
 	registry->topics = topics;
+	registry->self = *self;
+	registry->topic = self->ring != NULL ? topics_image(topics, self->proplet_id)
+					     : str_copy(topics->image_chunk);
 	registry->limits = *limits;
 	registry->pulls = map_create();
 	return registry;
@@ -107,6 +125,7 @@ void registry_destroy(struct registry *registry) {
 		return;
 	}
 	map_destroy(registry->pulls);
+	free(registry->topic);
 	(void)pthread_cond_destroy(&registry->changed);
 	(void)pthread_mutex_destroy(&registry->lock);
 	free(registry);
@@ -129,12 +148,30 @@ void registry_close(struct registry *registry) {
 /* --- one pull, under the lock ------------------------------------------------------------------
  */
 
+/* NULL: it cannot be sealed. */
+static char *seal_request(
+		const struct registry *registry, const struct pull *pull, struct error *err) {
+	const struct registry_self *self = &registry->self;
+	const struct seal_context context = { .direction = SEAL_REQUEST,
+		.worker = self->proplet_id,
+		.boot = self->boot,
+		.number = pull->number };
+	const struct bytes name = { (const uint8_t *)pull->name, strlen(pull->name) };
+	CLEANUP(mem_freep) char *id = str_copy(self->proplet_id);
+	CLEANUP(mem_freep) char *sealed = seal_box_text(self->ring, &context, name, err);
+	struct image_order order = { .proplet_id = id, .number = pull->number, .sealed = sealed };
+	(void)memccpy(order.boot, self->boot, 0, sizeof(order.boot) - 1);
+	return sealed != NULL ? image_order_encode(&order) : NULL;
+}
+
 static void ask(struct registry *registry, struct pull *pull) {
 	struct error err;
-	CLEANUP(mem_freep) char *text = image_request_encode(pull->name);
+	CLEANUP(mem_freep)
+	char *text = registry->self.ring != NULL ? seal_request(registry, pull, &err)
+						 : image_request_encode(pull->name);
 	pull->asked_ms = clock_ms();
-	if (!bus_publish(registry->bus, registry->topics->image_request, text, strlen(text),
-			    &err)) {
+	if (text == NULL || !bus_publish(registry->bus, registry->topics->image_request, text,
+					    strlen(text), &err)) {
 		log_debug("an image cannot be asked for now image=%s error=\"%s\"", pull->name,
 				err.message);
 	}
@@ -143,9 +180,10 @@ static void ask(struct registry *registry, struct pull *pull) {
 /* The broker sees the subscription before the request: they take the same connection. */
 static void begin(struct registry *registry, struct pull *pull) {
 	pull->state = PULL_RUNS;
+	pull->number = ++registry->number;
 	pull->progress_ms = clock_ms();
 	if (registry->running++ == 0) {
-		bus_subscribe(registry->bus, registry->topics->image_chunk);
+		bus_subscribe(registry->bus, registry->topic);
 	}
 	ask(registry, pull);
 }
@@ -153,7 +191,7 @@ static void begin(struct registry *registry, struct pull *pull) {
 /* It neither waits nor runs any more, and chunks of its name are not its own. */
 static void leave_map(struct registry *registry, struct pull *pull, enum pull_state state) {
 	if (pull->state == PULL_RUNS && --registry->running == 0) {
-		bus_unsubscribe(registry->bus, registry->topics->image_chunk);
+		bus_unsubscribe(registry->bus, registry->topic);
 	}
 	(void)map_remove(registry->pulls, pull->name);
 	pull->state = state;
@@ -171,7 +209,11 @@ static void fail_late(struct registry *registry, struct pull *pull) {
 	struct error err;
 	const struct pieces *pieces = &pull->pieces;
 	unsigned long long seconds = (registry->limits.timeout_ms + 999) / 1000;
-	if (pieces->count == 0) {
+	if (pieces->count == 0 && pull->unopened) {
+		error_set(&err, ERROR_KEY_MISMATCH,
+				"%s: the proxy has another workload key than this worker, or none",
+				keys_refusal);
+	} else if (pieces->count == 0) {
 		error_set(&err, ERROR_UNAVAILABLE,
 				"nothing came from the proxy for %llu s: is there one on this "
 				"channel, and can it pull the image?",
@@ -211,7 +253,7 @@ static void join(struct registry *registry, struct pull *pull) {
 	struct error err;
 	leave_map(registry, pull, PULL_JOINS);
 	(void)pthread_mutex_unlock(&registry->lock);
-	pull->image = image_join(&pull->pieces, &err);
+	pull->image = image_join(&pull->pieces, pull->digest, &err);
 	pieces_finish(&pull->pieces);
 	(void)pthread_mutex_lock(&registry->lock);
 	pull->state = pull->image != NULL ? PULL_DONE : PULL_FAILED;
@@ -278,6 +320,13 @@ static void leave(struct registry *registry, struct pull *pull) {
 struct image *registry_pull(struct registry *registry, const char *name, struct run_stop *stop,
 		struct error *err) {
 	struct image *image = NULL;
+	if (registry->self.ring != NULL && strlen(name) > SEAL_TEXT_MAX) {
+		error_set(err, ERROR_INVALID,
+				"the name of the image has more than %d bytes, the most that can "
+				"be sealed",
+				SEAL_TEXT_MAX);
+		return NULL;
+	}
 	if (stop != NULL && !stop_watch(stop, wake, registry)) {
 		error_set(err, ERROR_INTERRUPTED, "stopped before its image was pulled");
 		return NULL;
@@ -329,7 +378,7 @@ static void take(struct registry *registry, struct pull *pull, struct image_chun
 	}
 }
 
-void registry_message(struct registry *registry, struct bytes payload) {
+static void take_open(struct registry *registry, struct bytes payload) {
 	struct image_chunk chunk;
 	struct error err;
 	if (!image_chunk_decode(&chunk, payload, registry->limits.image_max, &err)) {
@@ -344,4 +393,106 @@ void registry_message(struct registry *registry, struct bytes payload) {
 	}
 	(void)pthread_mutex_unlock(&registry->lock);
 	image_chunk_finish(&chunk);
+}
+
+/* --- sealed ------------------------------------------------------------------------------------
+ */
+
+/* Under the lock: the one that runs with this number, or NULL. */
+static struct pull *find_number(const struct registry *registry, uint64_t number) {
+	const char *name;
+	void *value;
+	for (size_t at = 0; map_next(registry->pulls, &at, &name, &value);) {
+		struct pull *pull = value;
+		if (pull->state == PULL_RUNS && pull->number == number) {
+			return pull;
+		}
+	}
+	return NULL;
+}
+
+static bool open_part(const struct registry *registry, const struct pull *pull,
+		const struct image_part *part, struct buf *plain, struct error *err) {
+	const struct seal_context context = { .direction = SEAL_IMAGE,
+		.worker = registry->self.proplet_id,
+		.boot = registry->self.boot,
+		.number = pull->number,
+		.subject = pull->name,
+		.index = part->index,
+		.count = part->count };
+	return seal_open_buf(registry->self.ring, &context, part->data, plain, err);
+}
+
+/* What was opened: the digest of the whole, and a chunk of it. */
+static void take_piece(struct registry *registry, struct pull *pull, const struct image_part *part,
+		const struct buf *plain) {
+	struct image_chunk chunk = {
+		.index = part->index, .count = part->count, .data = BUF_INIT(plain->size)
+	};
+	char digest[DIGEST_HEX_SIZE];
+	struct error err;
+	hex_encode(plain->data, DIGEST_SIZE, digest);
+	if (pull->digest[0] != 0 && strcmp(pull->digest, digest) != 0) {
+		error_set(&err, ERROR_INTEGRITY,
+				"it changed while it came: its digest was %s, and is now %s",
+				pull->digest, digest);
+		fail(registry, pull, &err);
+		return;
+	}
+	memcpy(pull->digest, digest, sizeof(digest));
+	if (!buf_append(&chunk.data, plain->data + DIGEST_SIZE, plain->size - DIGEST_SIZE, &err)) {
+		fail(registry, pull, &err);
+		return;
+	}
+	take(registry, pull, &chunk);
+	buf_finish(&chunk.data);
+}
+
+static void take_part(struct registry *registry, struct pull *pull, const struct image_part *part) {
+	struct error err;
+	struct buf plain = BUF_INIT(part->data.size);
+	if (part->count == 0 && part->data.size == 0) {
+		log_warn("%s: the proxy, or somebody else, says that it cannot open the request "
+			 "image=\"%s\"",
+				keys_refusal, pull->name);
+		pull->unopened = true;
+	} else if (!open_part(registry, pull, part, &plain, &err)) {
+		log_warn("a chunk of an image that cannot be opened, dropped image=\"%s\" index=%u "
+			 "error=\"%s\"",
+				pull->name, part->index, err.message);
+	} else if (part->count == 0) {
+		error_set(&err, ERROR_UNAVAILABLE, "the proxy says: %s", buf_text(&plain));
+		fail(registry, pull, &err);
+	} else {
+		take_piece(registry, pull, part, &plain);
+	}
+	buf_finish(&plain);
+}
+
+static void take_sealed(struct registry *registry, struct bytes payload) {
+	struct image_part part;
+	struct error err;
+	if (!image_part_decode(&part, payload, &err)) {
+		log_warn("not a sealed chunk of an image, dropped bytes=%zu error=\"%s\"",
+				payload.size, err.message);
+		return;
+	}
+	(void)pthread_mutex_lock(&registry->lock);
+	struct pull *pull = find_number(registry, part.number);
+	if (pull != NULL) { /* else: nobody waits for it (any more) */
+		take_part(registry, pull, &part);
+	}
+	(void)pthread_mutex_unlock(&registry->lock);
+}
+
+bool registry_message(struct registry *registry, const char *topic, struct bytes payload) {
+	if (!str_equal(topic, registry->topic)) {
+		return false;
+	}
+	if (registry->self.ring != NULL) {
+		take_sealed(registry, payload);
+	} else {
+		take_open(registry, payload);
+	}
+	return true;
 }

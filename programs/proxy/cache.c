@@ -18,8 +18,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* A file's name: the key, a dot, the module's digest. */
-enum { NAME_SIZE = 2 * DIGEST_HEX_SIZE, READ_SIZE = 256 * 1024 };
+/* A file's name: the key, a dot, the module's digest, and if it is sealed something more. */
+#define SEALED ".sealed"
+enum {
+	PLAIN_NAME_SIZE = 2 * DIGEST_HEX_SIZE,
+	NAME_SIZE = PLAIN_NAME_SIZE + sizeof(SEALED) - 1,
+	READ_SIZE = CONTENT_BLOCK,
+};
 
 struct entry {
 	char name[NAME_SIZE];
@@ -30,6 +35,7 @@ struct entry {
 struct cache {
 	char *folder;
 	uint64_t bytes_max, bytes;
+	struct seal_ring *ring; /* NULL: nothing is sealed */
 	int64_t clock;
 	int lock_file;
 	pthread_mutex_t lock;
@@ -41,7 +47,7 @@ struct spool {
 	struct cache *cache;
 	char *path;
 	int fd;
-	uint64_t size;
+	struct content_writer writer;
 };
 
 static char *path_of(const struct cache *cache, const char *name) {
@@ -90,27 +96,31 @@ static void make_room(struct cache *cache, uint64_t size) {
 /* --- the folder --------------------------------------------------------------------------------
  */
 
-static bool name_valid(const char *name) {
-	char key[DIGEST_HEX_SIZE];
-	if (strlen(name) != NAME_SIZE - 1 || name[DIGEST_HEX_SIZE - 1] != '.') {
+static bool name_valid(const char *name, bool sealed) {
+	char key[DIGEST_HEX_SIZE], digest[DIGEST_HEX_SIZE];
+	if (strlen(name) != (sealed ? NAME_SIZE : PLAIN_NAME_SIZE) - 1U ||
+			name[DIGEST_HEX_SIZE - 1] != '.' ||
+			strcmp(name + PLAIN_NAME_SIZE - 1, sealed ? SEALED : "") != 0) {
 		return false;
 	}
 	memcpy(key, name, DIGEST_HEX_SIZE - 1);
-	key[DIGEST_HEX_SIZE - 1] = 0;
-	return digest_text_valid(key) && digest_text_valid(name + DIGEST_HEX_SIZE);
+	memcpy(digest, name + DIGEST_HEX_SIZE, DIGEST_HEX_SIZE - 1);
+	key[DIGEST_HEX_SIZE - 1] = digest[DIGEST_HEX_SIZE - 1] = 0;
+	return digest_text_valid(key) && digest_text_valid(digest);
 }
 
-/* What an earlier process has left half done goes. */
+/* What an earlier process has left half done goes, and what it has left in the other form. */
 static void take_over(struct cache *cache, const char *name) {
 	CLEANUP(mem_freep) char *path = path_of(cache, name);
 	struct stat status;
 	if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
 		return;
 	}
-	if (name_valid(name)) {
+	bool sealed = cache->ring != NULL;
+	if (name_valid(name, sealed)) {
 		add_entry(cache, name, (uint64_t)status.st_size,
 				(int64_t)status.st_mtim.tv_sec - INT64_C(4000000000));
-	} else if (str_starts(name, "spool-")) {
+	} else if (str_starts(name, "spool-") || name_valid(name, !sealed)) {
 		(void)unlink(path);
 	}
 }
@@ -141,10 +151,12 @@ static bool take_lock(struct cache *cache, struct error *err) {
 			       cache->folder);
 }
 
-struct cache *cache_open(const char *folder, uint64_t bytes_max, struct error *err) {
+struct cache *cache_open(
+		const char *folder, uint64_t bytes_max, struct seal_ring *ring, struct error *err) {
 	struct cache *cache = MEM_NEW(struct cache);
 	cache->folder = str_copy(folder);
 	cache->bytes_max = bytes_max;
+	cache->ring = ring;
 	cache->lock_file = -1;
 	(void)pthread_mutex_init(&cache->lock, NULL);
 	if (!file_make_folder(folder, err) || !take_lock(cache, err) || !read_folder(cache, err)) {
@@ -175,20 +187,23 @@ uint64_t cache_bytes(struct cache *cache) {
  */
 
 /* Disks forget; what they give back is checked. */
-static bool is_whole(const struct content *content, const char *digest) {
+static bool is_whole(const struct content *content) {
 	CLEANUP(mem_freep) uint8_t *piece = mem_zero(1, READ_SIZE);
 	uint8_t bytes[DIGEST_SIZE];
 	char hex[DIGEST_HEX_SIZE];
-	uint64_t at = 0;
+	bool ok = true;
+	struct error why;
 	struct digest *sum = digest_create();
-	for (ssize_t got = 1; got > 0; at += got > 0 ? (uint64_t)got : 0) {
-		got = pread(content->fd, piece, READ_SIZE, (off_t)at);
-		digest_update(sum, piece, got > 0 ? (size_t)got : 0);
+	for (uint64_t at = 0; ok && at < content->size; at += READ_SIZE) {
+		uint64_t rest = content->size - at;
+		size_t size = rest < READ_SIZE ? (size_t)rest : READ_SIZE;
+		ok = content_read(content, at, piece, size, &why);
+		digest_update(sum, piece, ok ? size : 0);
 	}
 	digest_finish(sum, bytes);
 	digest_destroy(sum);
 	hex_encode(bytes, sizeof(bytes), hex);
-	return at == content->size && strcmp(hex, digest) == 0;
+	return ok && strcmp(hex, content->digest) == 0;
 }
 
 static bool open_key(struct cache *cache, const char *key, char name[NAME_SIZE],
@@ -199,7 +214,9 @@ static bool open_key(struct cache *cache, const char *key, char name[NAME_SIZE],
 		CLEANUP(mem_freep) char *path = path_of(cache, entry->name);
 		entry->used = ++cache->clock;
 		memcpy(name, entry->name, NAME_SIZE);
-		*content = (struct content){ open(path, O_RDONLY | O_CLOEXEC), entry->size };
+		*content = (struct content){ .fd = open(path, O_RDONLY | O_CLOEXEC),
+			.ring = cache->ring };
+		memcpy(content->digest, entry->name + DIGEST_HEX_SIZE, DIGEST_HEX_SIZE - 1);
 		(void)utimensat(AT_FDCWD, path, NULL, 0); /* for a later process */
 		if (content->fd < 0) {
 			remove_entry(cache, entry);
@@ -212,11 +229,12 @@ static bool open_key(struct cache *cache, const char *key, char name[NAME_SIZE],
 
 bool cache_find(struct cache *cache, const char key[DIGEST_HEX_SIZE], struct content *content) {
 	char name[NAME_SIZE];
+	struct error why;
 	*content = (struct content){ .fd = -1 };
 	if (!open_key(cache, key, name, content)) {
 		return false;
 	}
-	if (is_whole(content, name + DIGEST_HEX_SIZE)) {
+	if (content_open(content, &why) && is_whole(content)) {
 		return true;
 	}
 	log_warn("a file of the cache is not what was written, removed file=%s", name);
@@ -240,27 +258,24 @@ struct spool *cache_spool(struct cache *cache, struct error *err) {
 	spool->fd = mkostemp(spool->path, O_CLOEXEC);
 	if (spool->fd < 0) {
 		error_errno(err, errno, "making a file in %s", cache->folder);
-		free(spool->path);
-		free(spool);
+		str_set(&spool->path, NULL);
+		spool_drop(spool);
+		return NULL;
+	}
+	if (!content_begin(&spool->writer, spool->fd, cache->ring, err)) {
+		spool_drop(spool);
 		return NULL;
 	}
 	return spool;
 }
 
 bool spool_write(struct spool *spool, struct bytes piece, struct error *err) {
-	for (size_t at = 0; at < piece.size;) {
-		ssize_t done = write(spool->fd, piece.data + at, piece.size - at);
-		if (done < 0 && errno != EINTR) {
-			return error_errno(err, errno, "writing to %s", spool->cache->folder);
-		}
-		at += done > 0 ? (size_t)done : 0;
-	}
-	spool->size += piece.size;
-	return true;
+	return content_write(&spool->writer, piece, err) ||
+	       error_wrap(err, "%s", spool->cache->folder);
 }
 
 struct content spool_content(const struct spool *spool) {
-	return (struct content){ spool->fd, spool->size };
+	return (struct content){ .fd = spool->fd, .size = spool->writer.size };
 }
 
 /* A file that is not whole after a power loss is found by its digest: so nothing is synced. */
@@ -270,16 +285,19 @@ static bool rename_spool(struct spool *spool, const char *key, const char *diges
 	(void)memcpy(name, key, DIGEST_HEX_SIZE - 1);
 	name[DIGEST_HEX_SIZE - 1] = '.';
 	(void)memcpy(name + DIGEST_HEX_SIZE, digest, DIGEST_HEX_SIZE);
+	if (cache->ring != NULL) {
+		(void)memcpy(name + PLAIN_NAME_SIZE - 1, SEALED, sizeof(SEALED));
+	}
 	CLEANUP(mem_freep) char *path = path_of(cache, name);
 	(void)pthread_mutex_lock(&cache->lock);
 	struct entry *before = find_key(cache, key);
 	if (before != NULL) {
 		remove_entry(cache, before);
 	}
-	make_room(cache, spool->size);
+	make_room(cache, spool->writer.file_size);
 	bool kept = rename(spool->path, path) == 0;
 	if (kept) {
-		add_entry(cache, name, spool->size, ++cache->clock);
+		add_entry(cache, name, spool->writer.file_size, ++cache->clock);
 	}
 	(void)pthread_mutex_unlock(&cache->lock);
 	return kept;
@@ -287,9 +305,16 @@ static bool rename_spool(struct spool *spool, const char *key, const char *diges
 
 bool spool_keep(struct spool *spool, const char key[DIGEST_HEX_SIZE],
 		const char digest[DIGEST_HEX_SIZE], struct content *content, struct error *err) {
-	*content = (struct content){ dup(spool->fd), spool->size };
-	bool ok = content->fd >= 0 || error_errno(err, errno, "a file in %s", spool->cache->folder);
-	if (ok && spool->size <= spool->cache->bytes_max && rename_spool(spool, key, digest)) {
+	struct cache *cache = spool->cache;
+	*content = (struct content){ .fd = -1, .ring = cache->ring };
+	memcpy(content->digest, digest, DIGEST_HEX_SIZE);
+	bool ok = content_end(&spool->writer, err);
+	if (ok) {
+		content->fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
+		ok = content->fd >= 0 || error_errno(err, errno, "a file");
+	}
+	ok = (ok && content_open(content, err)) || error_wrap(err, "%s", cache->folder);
+	if (ok && spool->writer.file_size <= cache->bytes_max && rename_spool(spool, key, digest)) {
 		str_set(&spool->path, NULL);
 	}
 	spool_drop(spool);
@@ -301,6 +326,7 @@ void spool_drop(struct spool *spool) {
 		if (spool->path != NULL) {
 			(void)unlink(spool->path);
 		}
+		content_drop(&spool->writer);
 		file_closep(&spool->fd);
 		free(spool->path);
 		free(spool);

@@ -4,7 +4,8 @@
  * Modules that were pulled, as files: under the digest of the image's manifest (with the member
  * that was named), bounded in bytes, the least recently used go first. A file is there whole or
  * not at all, and it is checked again before it is used. What is removed stays readable for who
- * has it open. Safe from any thread.
+ * has it open. With a workload key all files are sealed (content.h), and what is not is removed;
+ * without one, what is sealed. Safe from any thread.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,19 +14,16 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "proxy/content.h"
 
 struct cache;
 /* Makes the folder, and takes over what an earlier process has left there. ERROR_CONFLICT if
- * another process uses it. */
-struct cache *cache_open(const char *folder, uint64_t bytes_max, struct error *err) MUST_CHECK;
+ * another process uses it. The ring is borrowed; NULL: nothing is sealed. */
+struct cache *cache_open(const char *folder, uint64_t bytes_max, struct seal_ring *ring,
+		struct error *err) MUST_CHECK;
 void cache_close(struct cache *cache); /* accepts NULL */
 uint64_t cache_bytes(struct cache *cache);
 
-/* A module in a file, open for reading (owned: close it). */
-struct content {
-	int fd;
-	uint64_t size;
-};
 /* False if it is not there. */
 bool cache_find(struct cache *cache, const char key[DIGEST_HEX_SIZE],
 		struct content *content) MUST_CHECK;
@@ -34,7 +32,8 @@ bool cache_find(struct cache *cache, const char key[DIGEST_HEX_SIZE],
 struct spool;
 struct spool *cache_spool(struct cache *cache, struct error *err) MUST_CHECK;
 bool spool_write(struct spool *spool, struct bytes piece, struct error *err) MUST_CHECK;
-struct content spool_content(const struct spool *spool); /* so far; the file stays the spool's */
+/* So far, without a workload key; the file stays the spool's. */
+struct content spool_content(const struct spool *spool);
 /* It is whole: kept under the key, if there is room for it; then it is `content`. Frees. */
 bool spool_keep(struct spool *spool, const char key[DIGEST_HEX_SIZE],
 		const char digest[DIGEST_HEX_SIZE], struct content *content,

@@ -19,6 +19,7 @@
 #include "base/str.h"
 
 static char folder[64];
+static struct seal_ring *ring; /* of the next cache */
 
 static int set_up(void **state) {
 	(void)state;
@@ -43,13 +44,15 @@ static size_t count_files(bool clean) {
 
 static int tear_down(void **state) {
 	(void)state;
+	seal_ring_destroy(ring);
+	ring = NULL;
 	(void)count_files(true);
 	return rmdir(folder);
 }
 
 static struct cache *open_it(uint64_t bytes_max) {
 	struct error err;
-	struct cache *cache = cache_open(folder, bytes_max, &err);
+	struct cache *cache = cache_open(folder, bytes_max, ring, &err);
 	if (cache == NULL) {
 		fail_msg("%s", err.message);
 	}
@@ -77,9 +80,12 @@ static struct content put(struct cache *cache, const char *name, const char *tex
 }
 
 static void expect_content(struct content content, const char *text) {
-	char read[64] = { 0 };
+	char read[64] = { 0 }, digest[DIGEST_HEX_SIZE];
+	struct error err;
 	assert_int_equal(content.size, strlen(text));
-	assert_int_equal(pread(content.fd, read, sizeof(read), 0), strlen(text));
+	assert_true(content_read(&content, 0, (uint8_t *)read, strlen(text), &err));
+	digest_hex(text, strlen(text), digest);
+	assert_string_equal(content.digest, digest);
 	assert_string_equal(read, text);
 	file_closep(&content.fd);
 }
@@ -185,12 +191,74 @@ static void one_process_at_a_time(void **state) {
 	(void)state;
 	struct error err;
 	struct cache *cache = open_it(100);
-	assert_null(cache_open(folder, 100, &err));
+	assert_null(cache_open(folder, 100, NULL, &err));
 	assert_int_equal(err.code, ERROR_CONFLICT);
 	assert_non_null(strstr(err.message, folder));
 	cache_close(cache);
 	cache_close(open_it(100));
-	assert_null(cache_open("/proc/nothing", 100, &err));
+	assert_null(cache_open("/proc/nothing", 100, NULL, &err));
+}
+
+static void new_ring(const char *keys) {
+	struct error err;
+	seal_ring_destroy(ring);
+	ring = seal_ring_create(NULL, &err);
+	assert_true(ring != NULL && seal_ring_read(ring, keys, &err));
+}
+
+#define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define OTHER "b0b1b2b3b4b5b6b7b8b9babbbcbdbebfb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+
+/* The name of the only file, which does not have the text in it. */
+static char *expect_ciphertext(const char *text) {
+	struct error err;
+	struct buf bytes = BUF_INIT(1000);
+	char key[DIGEST_HEX_SIZE], digest[DIGEST_HEX_SIZE];
+	key_of("a", key);
+	digest_hex(text, strlen(text), digest);
+	char *path = str_format("%s/%s.%s.sealed", folder, key, digest);
+	assert_true(file_read(path, &bytes, &err));
+	assert_int_equal(bytes.size, CONTENT_HEAD + SEAL_OVERHEAD_BYTES + strlen(text));
+	assert_null(memmem(bytes.data, bytes.size, text, strlen(text)));
+	buf_finish(&bytes);
+	return path;
+}
+
+static void with_a_key_all_is_sealed(void **state) {
+	(void)state;
+	new_ring(KEY);
+	struct cache *cache = open_it(1000);
+	expect_content(put(cache, "a", "hello"), "hello");
+	assert_true(has(cache, "a", "hello"));
+	CLEANUP(mem_freep) char *path = expect_ciphertext("hello");
+	cache_close(cache);
+	new_ring(OTHER "," KEY); /* a new key, the old one is still there */
+	cache = open_it(1000);
+	assert_int_equal(cache_bytes(cache), CONTENT_HEAD + SEAL_OVERHEAD_BYTES + 5);
+	assert_true(has(cache, "a", "hello"));
+	cache_close(cache);
+	new_ring(OTHER);
+	cache = open_it(1000);
+	assert_false(has(cache, "a", ""));
+	assert_int_equal(access(path, F_OK), -1);
+	cache_close(cache);
+}
+
+static void what_is_in_the_other_form_goes(void **state) {
+	(void)state;
+	struct cache *cache = open_it(1000);
+	expect_content(put(cache, "a", "hello"), "hello");
+	cache_close(cache);
+	new_ring(KEY);
+	cache = open_it(1000);
+	assert_int_equal(count_files(false), 0);
+	expect_content(put(cache, "a", "hello"), "hello");
+	cache_close(cache);
+	seal_ring_destroy(ring);
+	ring = NULL;
+	cache = open_it(1000);
+	assert_int_equal(count_files(false), 0);
+	cache_close(cache);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -202,6 +270,8 @@ int main(void) {
 		TEST(what_is_half_done_is_nothing),
 		TEST(what_the_disk_has_forgotten),
 		TEST(one_process_at_a_time),
+		TEST(with_a_key_all_is_sealed),
+		TEST(what_is_in_the_other_form_goes),
 	};
 	return cmocka_run_group_tests_name("proxy/cache", tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "http/server.h"
 #include "proxy/proxy.h"
+#include "seal/wipe.h"
 
 enum { REQUEST_MAX = 64 * 1024, PULLS_MAX = 64, LAST_WORDS_MS = 2000 };
 
@@ -34,7 +35,7 @@ static bool open_cache(struct proxy *proxy, struct error *err) {
 				"nor $HOME says where files may lie");
 	}
 	CLEANUP(mem_freep) char *folder = str_format("%s/proxy-%s", base, settings->client_id);
-	proxy->cache = cache_open(folder, settings->cache_bytes, err);
+	proxy->cache = cache_open(folder, settings->cache_bytes, proxy->ring, err);
 	return proxy->cache != NULL || error_wrap(err, "setting PROXY_STATE_DIR");
 }
 
@@ -66,6 +67,7 @@ static void init(struct proxy *proxy, const struct proxy_settings *settings) {
 	pthread_condattr_t monotonic;
 	proxy->settings = settings;
 	proxy->jobs = map_create();
+	proxy->pulling = map_create();
 	(void)pthread_mutex_init(&proxy->lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -78,6 +80,8 @@ static void finish(struct proxy *proxy) {
 	cache_close(proxy->cache);
 	topics_finish(&proxy->topics);
 	map_destroy(proxy->jobs);
+	map_destroy(proxy->pulling);
+	seal_ring_destroy(proxy->ring);
 	(void)pthread_cond_destroy(&proxy->changed);
 	(void)pthread_mutex_destroy(&proxy->lock);
 }
@@ -102,7 +106,8 @@ static int serve(struct proxy_settings *settings, const sigset_t *signals) {
 	struct error err;
 	struct http_server *server = NULL;
 	init(&proxy, settings);
-	bool ok = open_cache(&proxy, &err) && open_bus(&proxy, &err);
+	bool ok = keys_open(&proxy, settings, &err) && open_cache(&proxy, &err) &&
+		  open_bus(&proxy, &err);
 	tls_finish(&settings->mqtt_tls); /* OpenSSL has it */
 	if (ok) {
 		server = health_open(&proxy, &err);
@@ -129,6 +134,9 @@ int main(int argc, char **argv) {
 	case SETTINGS_DONE: return 0;
 	case SETTINGS_BAD: (void)fprintf(stderr, "propeller-proxy: %s\n", err.message); return 2;
 	case SETTINGS_RUN: break;
+	}
+	if (settings.workload_key != NULL) {
+		seal_wipe_begin();
 	}
 	(void)mallopt(M_ARENA_MAX, 2); /* a few large buffers, not an arena per thread */
 	int code = serve(&settings, &signals);

@@ -3,14 +3,17 @@
 /*
  * The proxy: request -> pull -> send.
  *
- * request.c hears who wants which image, in the bus thread; however many ask for a name, there is
- * one job for it. A few threads (pull.c) take jobs in their order, bring the module into a file,
- * and send it (send.c) in chunks to everybody, as fast as the broker acknowledges: all but the last
- * one while it comes, if its size is known, and the last one when it has turned out to be right.
- * What goes from one to the other is a `struct content`: an open file with the bytes that are to be
- * sent. (Sealing will stand there: what pull.c writes is then sealed, and send.c need not know.)
+ * request.c hears who wants which image, in the bus thread. However many ask for a name in the
+ * open, there is one job for it, and everybody hears the answer; a sealed request (spec/topics.md)
+ * is a job of its own, whose answer is for that worker. A few threads (pull.c) take jobs in their
+ * order, bring the module into a file, once for all who want it meanwhile, and send it (send.c) in
+ * chunks, as fast as the broker acknowledges. Without a workload key all but the last chunk leave
+ * while the module comes, if its size is known, and the last one when it has turned out to be
+ * right; with one, in which each chunk has the digest of the whole, they leave after that. What
+ * goes from one to the other is a `struct content`: an open file. How an answer looks is in
+ * answer.c.
  *
- * What does not come is answered on the topic, too. All that is shared is under `lock`.
+ * What does not come is answered, too. All that is shared is under `lock`.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +25,7 @@
 #include "bus/bus.h"
 #include "bus/topics.h"
 #include "image/image.h"
+#include "model/message.h"
 #include "proxy/cache.h"
 #include "proxy/settings.h"
 
@@ -29,11 +33,25 @@ enum { JOBS_MAX = 1000 };
 
 enum job_state { JOB_WAITS, JOB_PULLS, JOB_SENDS };
 
+/* What was pulled, for all jobs that want it. */
+struct found {
+	struct content content;
+	unsigned users;
+};
+
+struct sender;
+
 struct job {
-	char *name; /* as it was asked for */
+	char *key;            /* in the map of jobs */
+	char *name;           /* as it was asked for */
+	char *worker;         /* who has asked for it sealed; NULL: in the open */
+	char boot[UUID_SIZE]; /* of this worker, */
+	uint64_t number;      /* and which request of it */
 	enum job_state state;
+	struct found *found; /* JOB_WAITS: another job has brought it */
 	uint32_t count; /* JOB_SENDS: chunks, and how many of them are to be sent still: all, */
 	uint32_t left;  /* once more, when somebody asks who has not heard the first ones */
+	struct sender *sender;       /* has begun while the module comes; or NULL */
 	struct image_puller *puller; /* JOB_PULLS: to be cancelled */
 	struct job *next;            /* JOB_WAITS: the one behind it */
 };
@@ -47,10 +65,12 @@ struct proxy {
 	struct topics topics;
 	struct bus *bus;
 	struct cache *cache;
+	struct seal_ring *ring; /* safe from any thread; NULL: nothing is sealed */
 	struct counters counters;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;   /* a job waits, the connection is there, the end has come */
-	struct map *jobs;         /* name -> struct job */
+	struct map *jobs;         /* key -> struct job */
+	struct map *pulling;      /* name -> the struct job that pulls it */
 	struct job *first, *last; /* those that wait */
 	bool closing;
 };
@@ -59,8 +79,26 @@ struct proxy {
 void request_message(void *context, const char *topic, struct bytes payload);
 void request_connected(void *context);
 void request_disconnected(void *context, const char *reason);
-/* Why an image does not come, to everybody who waits for it. */
-void request_refuse(struct proxy *proxy, const char *name, const struct error *why);
+
+/* answer.c: one chunk, in place of what is in `out`, which keeps its memory for the next, */
+struct piece {
+	uint32_t index, count;
+	struct bytes data;
+	const char *digest; /* of the whole module */
+};
+bool answer_encode(const struct proxy *proxy, const struct job *job, const struct piece *piece,
+		struct buf *out, struct error *err) MUST_CHECK;
+/* and where it goes; freed by the caller. */
+char *answer_topic(const struct proxy *proxy, const struct job *job) MUST_CHECK;
+/* Why an image does not come, to who has asked for it. */
+void answer_refuse(struct proxy *proxy, const struct job *job, const struct error *why);
+/* That a request cannot be opened here: only who has the key could say it so that it is believed.
+ */
+void answer_unopened(struct proxy *proxy, const struct image_order *order);
+
+/* keys.c: puts the setting's keys into proxy->ring, and wipes the setting. */
+bool keys_open(struct proxy *proxy, struct proxy_settings *settings, struct error *err) MUST_CHECK;
+extern const char keys_refusal[];
 
 /* pull.c: a thread that takes jobs until the proxy is closed. */
 void *pull_run(void *proxy);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a registry, or from the cache, into an open file. */
+/* From a registry, or from the cache, into an open file; once for all jobs that want it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static void make_key(
 /* What comes goes into a file, and from there on its way. */
 struct fetching {
 	struct spool *spool;
-	struct sender *sender; /* NULL: how large it is turns out at its end */
+	struct sender *sender; /* NULL: not before it is whole */
 };
 
 static bool take(void *context, struct bytes piece, struct error *err) {
@@ -32,11 +32,11 @@ static bool take(void *context, struct bytes piece, struct error *err) {
 	return it->sender == NULL || sender_feed(it->sender, &so_far, err);
 }
 
-static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct sender *sender,
-		struct content *content, struct error *err) {
+static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct content *content,
+		struct error *err) {
 	uint64_t begin = clock_ms();
 	struct image_module module = { 0 };
-	struct fetching it = { cache_spool(proxy->cache, err), sender };
+	struct fetching it = { cache_spool(proxy->cache, err), job->sender };
 	if (it.spool == NULL) {
 		return false;
 	}
@@ -53,34 +53,23 @@ static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct 
 	return ok;
 }
 
-static bool send_whole(struct proxy *proxy, struct job *job, struct sender *sender,
+static bool resolve(struct proxy *proxy, struct job *job, const char *member,
 		struct content *content, struct error *err) {
-	struct sender *own = sender == NULL ? sender_create(proxy, job, content->size) : NULL;
-	bool ok = sender_end(sender != NULL ? sender : own, content, err);
-	sender_destroy(own);
-	file_closep(&content->fd);
-	return ok;
-}
-
-static bool bring(struct proxy *proxy, struct job *job, const char *member, struct error *err) {
 	struct image_found found;
-	struct content content;
 	char key[DIGEST_HEX_SIZE];
 	if (!image_resolve(job->puller, &found, err)) {
 		return false;
 	}
 	make_key(&found, member, key);
-	if (cache_find(proxy->cache, key, &content)) {
+	if (cache_find(proxy->cache, key, content)) {
 		atomic_fetch_add(&proxy->counters.cache_hits, 1);
-		return send_whole(proxy, job, NULL, &content, err);
+		return true;
 	}
 	atomic_fetch_add(&proxy->counters.pulls, 1);
-	bool known = found.size != 0 && found.size <= proxy->settings->size_max;
-	struct sender *sender = known ? sender_create(proxy, job, found.size) : NULL;
-	bool ok = fetch(proxy, job, key, sender, &content, err) &&
-		  send_whole(proxy, job, sender, &content, err);
-	sender_destroy(sender);
-	return ok;
+	if (proxy->ring == NULL && found.size != 0 && found.size <= proxy->settings->size_max) {
+		job->sender = sender_create(proxy, job, found.size);
+	}
+	return fetch(proxy, job, key, content, err);
 }
 
 static void set_puller(struct proxy *proxy, struct job *job, struct image_puller *puller) {
@@ -92,7 +81,7 @@ static void set_puller(struct proxy *proxy, struct job *job, struct image_puller
 	(void)pthread_mutex_unlock(&proxy->lock);
 }
 
-static bool pull(struct proxy *proxy, struct job *job, struct error *err) {
+static bool pull(struct proxy *proxy, struct job *job, struct content *content, struct error *err) {
 	const struct proxy_settings *settings = proxy->settings;
 	struct image_reference reference;
 	if (!image_reference_parse(job->name, &reference, err)) {
@@ -109,7 +98,7 @@ static bool pull(struct proxy *proxy, struct job *job, struct error *err) {
 	bool ok = puller != NULL;
 	if (ok) {
 		set_puller(proxy, job, puller);
-		ok = bring(proxy, job, reference.member, err);
+		ok = resolve(proxy, job, reference.member, content, err);
 		set_puller(proxy, job, NULL);
 	}
 	image_puller_destroy(puller);
@@ -117,20 +106,102 @@ static bool pull(struct proxy *proxy, struct job *job, struct error *err) {
 	return ok;
 }
 
-static struct job *next_job(struct proxy *proxy) {
+/* --- the queue, under the lock -----------------------------------------------------------------
+ */
+
+/* Whether a thread may have it: not while another one pulls its image, which is then for both. */
+static bool is_ready(const struct proxy *proxy, const struct job *job) {
+	return proxy->closing || job->found != NULL || map_get(proxy->pulling, job->name) == NULL;
+}
+
+/* The first one that is ready, out of the queue; or NULL. */
+static struct job *take_ready(struct proxy *proxy) {
+	struct job *before = NULL, *job = proxy->first;
+	while (job != NULL && !is_ready(proxy, job)) {
+		before = job;
+		job = job->next;
+	}
+	if (job != NULL) {
+		*(before != NULL ? &before->next : &proxy->first) = job->next;
+		proxy->last = proxy->last == job ? before : proxy->last;
+		job->next = NULL;
+	}
+	return job;
+}
+
+static void drop_found(struct proxy *proxy, struct found *found) {
+	if (found == NULL) {
+		return;
+	}
 	(void)pthread_mutex_lock(&proxy->lock);
-	while (proxy->first == NULL && !proxy->closing) {
+	bool last = --found->users == 0;
+	(void)pthread_mutex_unlock(&proxy->lock);
+	if (last) {
+		file_closep(&found->content.fd);
+		free(found);
+	}
+}
+
+/* The image of this job is for all who wait for it by now. */
+static void share(struct proxy *proxy, struct job *job) {
+	(void)pthread_mutex_lock(&proxy->lock);
+	for (struct job *other = proxy->first; other != NULL; other = other->next) {
+		if (other->found == NULL && str_equal(other->name, job->name)) {
+			other->found = job->found;
+			job->found->users++;
+		}
+	}
+	if (map_get(proxy->pulling, job->name) == job) {
+		(void)map_remove(proxy->pulling, job->name);
+	}
+	(void)pthread_cond_broadcast(&proxy->changed);
+	(void)pthread_mutex_unlock(&proxy->lock);
+}
+
+/* So is the reason why it does not come: the jobs that end with this one, in a list. */
+static struct job *take_same(struct proxy *proxy, struct job *job) {
+	struct job *same = NULL, **place = &proxy->first;
+	(void)pthread_mutex_lock(&proxy->lock);
+	if (map_get(proxy->pulling, job->name) == job) {
+		(void)map_remove(proxy->pulling, job->name);
+	}
+	proxy->last = NULL;
+	while (*place != NULL) {
+		struct job *other = *place;
+		if (!proxy->closing && other->found == NULL && str_equal(other->name, job->name)) {
+			*place = other->next;
+			other->next = same;
+			same = other;
+			(void)map_remove(proxy->jobs, other->key);
+		} else {
+			proxy->last = other;
+			place = &other->next;
+		}
+	}
+	(void)map_remove(proxy->jobs, job->key); /* who asks from now on begins a new job */
+	(void)pthread_cond_broadcast(&proxy->changed);
+	(void)pthread_mutex_unlock(&proxy->lock);
+	return same;
+}
+
+static struct job *next_job(struct proxy *proxy) {
+	struct job *job;
+	(void)pthread_mutex_lock(&proxy->lock);
+	while ((job = take_ready(proxy)) == NULL && !proxy->closing) {
 		(void)pthread_cond_wait(&proxy->changed, &proxy->lock);
 	}
-	struct job *job = proxy->first;
 	if (job != NULL) {
-		proxy->first = job->next;
-		proxy->last = proxy->first != NULL ? proxy->last : NULL;
 		job->state = JOB_PULLS;
+		if (!proxy->closing && job->found == NULL) {
+			(void)map_put(proxy->pulling, job->name, job);
+		}
 	}
 	(void)pthread_mutex_unlock(&proxy->lock);
 	return job;
 }
+
+/* --- one job -----------------------------------------------------------------------------------
+ */
 
 static bool is_closing(struct proxy *proxy) {
 	(void)pthread_mutex_lock(&proxy->lock);
@@ -139,25 +210,77 @@ static bool is_closing(struct proxy *proxy) {
 	return closing;
 }
 
-/* Who asks from now on begins a new job. */
-static void forget(struct proxy *proxy, struct job *job) {
+static void finish_job(struct proxy *proxy, struct job *job) {
+	sender_destroy(job->sender);
+	drop_found(proxy, job->found);
+	free(job->key);
+	free(job->name);
+	free(job->worker);
+	free(job);
+}
+
+static void refuse(struct proxy *proxy, struct job *job, const struct error *why) {
+	atomic_fetch_add(&proxy->counters.pull_failures, 1);
+	answer_refuse(proxy, job, why);
+	finish_job(proxy, job);
+}
+
+static void fail(struct proxy *proxy, struct job *job, struct error *why) {
+	struct job *same = take_same(proxy, job);
+	if (is_closing(proxy)) {
+		error_set(why, ERROR_INTERRUPTED, "the proxy was stopped: ask again");
+	}
+	while (same != NULL) {
+		struct job *next = same->next;
+		refuse(proxy, same, why);
+		same = next;
+	}
+	refuse(proxy, job, why);
+}
+
+/* False when the image does not come. */
+static bool find(struct proxy *proxy, struct job *job, struct error *err) {
+	struct content content = { .fd = -1 };
+	if (job->found != NULL) {
+		return true;
+	}
+	if (!pull(proxy, job, &content, err)) {
+		return false;
+	}
+	job->found = MEM_NEW(struct found);
+	*job->found = (struct found){ content, 1 };
+	share(proxy, job);
+	return true;
+}
+
+static bool send_all(struct proxy *proxy, struct job *job, struct error *err) {
+	const struct content *content = &job->found->content;
+	if (job->sender == NULL) {
+		job->sender = sender_create(proxy, job, content->size);
+	}
+	return sender_end(job->sender, content, err);
+}
+
+/* What went wrong for this one alone. */
+static void fail_alone(struct proxy *proxy, struct job *job, struct error *why) {
 	(void)pthread_mutex_lock(&proxy->lock);
-	(void)map_remove(proxy->jobs, job->name);
+	(void)map_remove(proxy->jobs, job->key);
 	(void)pthread_mutex_unlock(&proxy->lock);
+	if (is_closing(proxy)) {
+		error_set(why, ERROR_INTERRUPTED, "the proxy was stopped: ask again");
+	}
+	refuse(proxy, job, why);
 }
 
 static void do_job(struct proxy *proxy, struct job *job) {
 	struct error err;
-	if (is_closing(proxy) || !pull(proxy, job, &err)) {
-		forget(proxy, job);
-		atomic_fetch_add(&proxy->counters.pull_failures, 1);
-		if (is_closing(proxy)) {
-			error_set(&err, ERROR_INTERRUPTED, "the proxy was stopped: ask again");
-		}
-		request_refuse(proxy, job->name, &err);
+	if (is_closing(proxy) || !find(proxy, job, &err)) {
+		fail(proxy, job, &err);
+	} else if (!send_all(proxy, job, &err)) {
+		fail_alone(proxy, job, &err);
+	} else {
+		finish_job(proxy, job);
 	}
-	free(job->name);
-	free(job);
 }
 
 void *pull_run(void *context) {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file as chunks on the topic, a few of them on their way at any time. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,7 +14,8 @@ enum { LOOK_MS = 200, MESSAGE_EXTRA = 16 * 1024 };
 struct sender {
 	struct proxy *proxy;
 	struct job *job;
-	int fd;        /* of the content */
+	char *topic;
+	const struct content *content;
 	uint64_t size; /* of all of it */
 	uint64_t chunk_size, begin_ms;
 	uint32_t count, next; /* next: the chunk that is to be sent next */
@@ -81,8 +80,7 @@ static bool publish(struct sender *it) {
 	if (!wait_for_room(it)) {
 		return false;
 	}
-	if (bus_publish(proxy->bus, proxy->topics.image_chunk, it->message.data, it->message.size,
-			    it->err)) {
+	if (bus_publish(proxy->bus, it->topic, it->message.data, it->message.size, it->err)) {
 		return true;
 	}
 	return it->err->code == ERROR_UNAVAILABLE && wait_for_connection(it);
@@ -91,25 +89,13 @@ static bool publish(struct sender *it) {
 /* --- chunks ------------------------------------------------------------------------------------
  */
 
-static bool read_chunk(struct sender *it, uint64_t from, size_t size) {
-	for (size_t at = 0; at < size;) {
-		ssize_t got = pread(it->fd, it->data + at, size - at, (off_t)(from + at));
-		if (got == 0 || (got < 0 && errno != EINTR)) {
-			return error_errno(
-					it->err, got == 0 ? EIO : errno, "reading what was pulled");
-		}
-		at += got > 0 ? (size_t)got : 0;
-	}
-	return true;
-}
-
 static bool send_chunk(struct sender *it, uint32_t index) {
 	uint64_t from = index * it->chunk_size, rest = it->size - from;
 	size_t size = (size_t)(rest < it->chunk_size ? rest : it->chunk_size);
 	struct counters *counters = &it->proxy->counters;
-	if (!read_chunk(it, from, size) ||
-			!image_chunk_encode(&it->message, it->job->name, index, it->count,
-					(struct bytes){ it->data, size }, it->err) ||
+	const struct piece piece = { index, it->count, { it->data, size }, it->content->digest };
+	if (!content_read(it->content, from, it->data, size, it->err) ||
+			!answer_encode(it->proxy, it->job, &piece, &it->message, it->err) ||
 			!publish(it)) {
 		return false;
 	}
@@ -131,14 +117,14 @@ static bool is_done(struct sender *it) {
 	(void)pthread_mutex_lock(&proxy->lock);
 	bool done = it->job->left == 0;
 	if (done) {
-		(void)map_remove(proxy->jobs, it->job->name);
+		(void)map_remove(proxy->jobs, it->job->key);
 	}
 	(void)pthread_mutex_unlock(&proxy->lock);
 	return done;
 }
 
 bool sender_feed(struct sender *it, const struct content *so_far, struct error *err) {
-	it->fd = so_far->fd;
+	it->content = so_far;
 	it->err = err;
 	while (it->next + 1 < it->count && so_far->size >= (it->next + 1) * it->chunk_size) {
 		uint32_t index = it->next;
@@ -151,7 +137,7 @@ bool sender_feed(struct sender *it, const struct content *so_far, struct error *
 }
 
 bool sender_end(struct sender *it, const struct content *content, struct error *err) {
-	it->fd = content->fd;
+	it->content = content;
 	it->err = err;
 	while (!is_done(it)) {
 		uint32_t index = it->next;
@@ -179,6 +165,7 @@ struct sender *sender_create(struct proxy *proxy, struct job *job, uint64_t size
 	it->size = size;
 	it->chunk_size = chunk_size(proxy, size);
 	it->count = (uint32_t)((size + it->chunk_size - 1) / it->chunk_size);
+	it->topic = answer_topic(proxy, job);
 	it->message = BUF_INIT((size_t)it->chunk_size / 3 * 4 + MESSAGE_EXTRA);
 	it->data = mem_zero(1, (size_t)it->chunk_size);
 	it->begin_ms = clock_ms();
@@ -193,6 +180,7 @@ void sender_destroy(struct sender *sender) {
 	if (sender != NULL) {
 		buf_finish(&sender->message);
 		free(sender->data);
+		free(sender->topic);
 		free(sender);
 	}
 }
