@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import uuid
 
 import pytest
@@ -15,7 +16,7 @@ from bus import Bus
 from modules import big_module, example, wat
 from registry import WASM, Registry, metrics
 from stack import measure
-from test_k_sealed import KEY, MARKER, OTHER, REFUSAL, SECRET, everything, in_base64
+from test_k_sealed import KEY, MARKER, OTHER, REFUSAL, SECRET, everything, in_base64, in_memory
 from wait import PATIENCE, wait_until
 
 ROOT = bytes.fromhex(KEY)
@@ -189,6 +190,74 @@ def test_many_who_ask_at_once(whole):
         wait_until(lambda: len(on(bus, "registry/image/asker-0")) == 2 * before, 20, "all of it once more")
         desks[1].ask(whole.registry.name("team/none", "v1"))
         assert "404" in desks[1].wait(whole.registry.name("team/none", "v1"))
+
+
+@pytest.fixture(name="waiting")
+def waiting_fixture(whole):
+    """Ten who wait for one image, without a cache; the registry says nothing until it is told to go on."""
+    module, _ = big_module(1)
+    whole.registry.push("team/answer", "v1", (WASM, module))
+    start_proxy(whole, PROXY_CACHE="0", PROXY_PULLS="2")
+    registry = whole.registry.process
+    with Bus(whole) as bus:
+        registry.signal(signal.SIGSTOP)
+        try:
+            whole.desks = [Desk(bus, f"asker-{number}") for number in range(10)]
+            whole.module, whole.go_on = module, lambda: registry.signal(signal.SIGCONT)
+            yield whole
+        finally:
+            registry.signal(signal.SIGCONT)
+
+
+def all_ask(whole, name):
+    for desk in whole.desks:
+        desk.ask(name)
+    wait_until(lambda: metrics(whole)["requests_total"] == len(whole.desks), 10, "the requests")
+
+
+def test_who_comes_meanwhile_gets_the_same_one(waiting):
+    """Also without a cache; and nobody who waits holds up another image."""
+    name = waiting.registry.name("team/answer", "v1")
+    all_ask(waiting, name)
+    other = Desk(waiting.desks[0].bus, "other")
+    other.ask("Not a name")
+    assert "not the name" in other.wait("Not a name")
+    waiting.go_on()
+    assert all(desk.wait(name) == waiting.module for desk in waiting.desks)
+    assert metrics(waiting)["pulls_total"] == 1
+    wait_until(lambda: metrics(waiting)["images"] == 0, 10, "the end of all jobs")
+
+
+def test_why_it_does_not_come_is_for_all(waiting):
+    name = waiting.registry.name("team/answer", "v9")
+    all_ask(waiting, name)
+    waiting.go_on()
+    assert all("404" in desk.wait(name) for desk in waiting.desks)
+    assert metrics(waiting)["images"] == 0 and metrics(waiting)["pull_failures_total"] == 10
+    waiting.desks[0].ask(waiting.registry.name("team/answer", "v1"))
+    assert waiting.desks[0].wait(waiting.registry.name("team/answer", "v1")) == waiting.module
+
+
+def test_the_proxy_ends_while_they_wait(waiting):
+    name = waiting.registry.name("team/answer", "v1")
+    all_ask(waiting, name)
+    assert waiting.processes["proxy"].stop() == 0
+    assert all("the proxy was stopped" in desk.wait(name) for desk in waiting.desks)
+
+
+@pytest.mark.skipif(bool(os.environ.get("AIRSCREW_SANITIZED")), reason="a sanitizer keeps what is freed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads the memory of what may not be dumped")
+def test_nothing_of_it_stays_in_the_memory_of_the_proxy(whole):
+    whole.registry.push(REPOSITORY, "v1", (WASM, SECRET))
+    start_proxy(whole)
+    pid = whole.processes["proxy"].pid
+    with Bus(whole) as bus:
+        desk, name = Desk(bus), whole.registry.name(REPOSITORY, "v1")
+        desk.ask(name)
+        assert MARKER in desk.wait(name)
+    assert in_memory(pid, b"airscrew-seal-v2") != [], "the search itself finds something"
+    wait_until(lambda: not in_memory(pid, MARKER), 5, f"the marker to go: {in_memory(pid, MARKER)}")
+    assert in_memory(pid, KEY.encode()) == []
 
 
 def test_why_an_image_does_not_come(whole):
