@@ -313,8 +313,11 @@ def test_chunks_are_not_exchanged(closed):
                 closed.bus.client.publish(closed.topic("registry/chunk/worker-1"),
                                           chunk[:20] + digest + chunk[52:], qos=0)
     closed.bus.handlers.append(confuse)
-    second, answer = big_module(1, seed=2)
-    assert rest.run("answer", second)["results"] == str(answer)
+    for seed in range(2, 30):  # until a forged chunk was faster than the true one
+        module, answer = big_module(1, seed=seed)
+        assert rest.run("answer", module)["results"] == str(answer)
+        if "cannot be opened" in closed.proplet().text():
+            break
     assert "cannot be opened" in closed.proplet().text()
 
 
@@ -351,10 +354,10 @@ def test_version_1_between_old_and_new(stack):
         assert len(sent["checksum"]) == 64
         stack.manager.kill()
         stack.start_proplet(ready=False, PROPLET_WORKLOAD_KEY=KEY, PROPLET_WORKLOAD_ALLOW_V1="true")
-        wait_until(lambda: bus.messages("control/proplet/create"), 10, "our worker")
+        bus.wait_for("control/proplet/alive", lambda m: m.get("boot"))  # by then it listens
         bus.say("control/manager/start", sent)
         bus.wait_for("control/proplet/results", lambda m: m["task_id"] == task["id"])
-        assert "Finished running app" in stack.proplet().text()
+        wait_until(lambda: "Finished running app" in stack.proplet().text(), 10, "the end")
         bus.say("control/manager/start", {**sent, "id": str(uuid.uuid4()),
                                           "file": base64.b64encode(example("add")).decode()})
         wait_until(lambda: REFUSAL in stack.proplet().text(), 10, "the refusal")
@@ -389,6 +392,7 @@ def test_nothing_of_it_stays_in_memory(closed):
     assert in_memory(pid, KEY.encode()) == []
 
 
+@pytest.mark.skipif(bool(os.environ.get("AIRSCREW_SANITIZED")), reason="a sanitizer's mlockall() does nothing")
 def test_memory_is_locked_and_nothing_stays(closed):
     """All pages of the worker, as far as the test may; and compiled code goes with its task."""
     status = (Path("/proc") / str(closed.proplet().pid) / "status").read_text()
