@@ -201,14 +201,25 @@ void image_chunk_finish(struct image_chunk *chunk) {
 	*chunk = (struct image_chunk){ 0 };
 }
 
+/* A little at a time: the whole text stands in memory once, in `out`. */
+static bool append_base64(struct buf *out, struct bytes data, struct error *err) {
+	enum { STEP = 3 * 4096 };
+	bool ok = buf_reserve(out, data.size / 3 * 4 + 8, err);
+	for (size_t at = 0; ok && at < data.size; at += STEP) {
+		size_t size = data.size - at < STEP ? data.size - at : STEP;
+		CLEANUP(mem_freep) char *text = base64_encode(data.data + at, size);
+		ok = buf_append(out, text, strlen(text), err);
+	}
+	return ok;
+}
+
 bool image_chunk_encode(struct buf *out, const char *name, uint32_t index, uint32_t count,
 		struct bytes data, struct error *err) {
 	CLEANUP(mem_freep) char *quoted = member_dump(json_pack("[s]", name));
-	CLEANUP(mem_freep) char *text = base64_encode(data.data, data.size);
 	buf_clear(out);
 	return buf_printf(out, err, "{\"app_name\":%.*s,\"chunk_idx\":%u,\"total_chunks\":%u,",
 			       (int)strlen(quoted) - 2, quoted + 1, index, count) &&
-	       buf_append(out, "\"data\":\"", 8, err) && buf_append(out, text, strlen(text), err) &&
+	       buf_append(out, "\"data\":\"", 8, err) && append_base64(out, data, err) &&
 	       buf_append(out, "\"}", 2, err);
 }
 

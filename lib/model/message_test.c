@@ -384,6 +384,27 @@ static void image_chunks_come_back(void **state) {
 	buf_finish(&out);
 }
 
+/* Whatever their size: it is encoded in steps. */
+static void large_image_chunks_come_back(void **state) {
+	(void)state;
+	static const size_t sizes[] = { 1, 2, 3, 12287, 12288, 12289, 24577, 50000 };
+	struct buf out = BUF_INIT(1 << 20);
+	CLEANUP(mem_freep) uint8_t *noise = mem_zero(1, 50000);
+	random_bytes(noise, 50000);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct image_chunk chunk;
+		struct error err;
+		assert_true(image_chunk_encode(
+				&out, "x", 0, 1, (struct bytes){ noise, sizes[i] }, &err));
+		assert_true(image_chunk_decode(
+				&chunk, (struct bytes){ out.data, out.size }, sizes[i], &err));
+		assert_int_equal(chunk.data.size, sizes[i]);
+		assert_memory_equal(chunk.data.data, noise, sizes[i]);
+		image_chunk_finish(&chunk);
+	}
+	buf_finish(&out);
+}
+
 static void an_image_that_cannot_come(void **state) {
 	(void)state;
 	struct image_chunk chunk;
@@ -451,6 +472,7 @@ int main(void) {
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(image_chunks),
 		cmocka_unit_test(image_chunks_come_back),
+		cmocka_unit_test(large_image_chunks_come_back),
 		cmocka_unit_test(an_image_that_cannot_come),
 		cmocka_unit_test(bad_image_chunks),
 	};
