@@ -1,40 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proplet/keys.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "bus/sealed.h"
+#include "seal/process.h"
 #include "seal/v1.h"
 
 const char keys_refusal[] = "Failed to decrypt workload";
-
-/* Pages are locked when they are first touched: what is only reserved costs nothing. */
-static bool protect_memory(const struct proplet_settings *settings, struct error *err) {
-	if (!seal_forbid_dumps(err)) {
-		return false;
-	}
-	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) {
-		return true;
-	}
-	int number = errno;
-	if (seal_swap_active() && !settings->allow_swap) {
-		return error_errno(err, number,
-				"setting PROPLET_WORKLOAD_KEY: memory cannot be locked, and swap "
-				"is in "
-				"use: allow it (LimitMEMLOCK, ulimit -l), switch swap off, or set "
-				"PROPLET_ALLOW_SWAP=true");
-	}
-	log_warn("memory cannot be locked, keys alone are error=\"%s\" swap=%s", strerror(number),
-			seal_swap_active() ? "in use, which is allowed" : "none");
-	return true;
-}
 
 static char *form_path(const struct worker *worker) {
 	return str_format("%s/key-id", worker->folder);
@@ -65,17 +43,6 @@ static void keep_form(struct worker *worker) {
 	memcpy(worker->form, id, sizeof(id));
 }
 
-/* The environment lies in our memory as well. */
-static void wipe_environment(void) {
-	static const char *const names[] = { "PROPLET_WORKLOAD_KEY", "PROPLET_WORKLOAD_KEYS" };
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char *value = getenv(names[i]);
-		if (value != NULL) {
-			explicit_bzero(value, strlen(value));
-		}
-	}
-}
-
 bool keys_open(struct worker *worker, struct proplet_settings *settings, struct error *err) {
 	if (settings->workload_key == NULL) {
 		return true;
@@ -83,12 +50,12 @@ bool keys_open(struct worker *worker, struct proplet_settings *settings, struct 
 	worker->ring = seal_ring_create(settings->client_id, err);
 	bool ok = worker->ring != NULL && seal_ring_read(worker->ring, settings->workload_key, err);
 	secret_wipe(&settings->workload_key);
-	wipe_environment();
+	seal_wipe_environment("PROPLET");
 	if (!ok) {
 		return error_wrap(err, "setting PROPLET_WORKLOAD_KEY");
 	}
 	remember_form(worker);
-	return protect_memory(settings, err);
+	return seal_protect_process("PROPLET", settings->allow_swap, err);
 }
 
 /* Instead of something that cannot be sealed nothing readable leaves. */
