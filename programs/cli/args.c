@@ -4,24 +4,16 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/tables.h"
 
-enum { G = 0, C = 1, R = 2, L = 4, W = 8, U = 16, P = 32, K = 64 };
-
-static const struct row {
-	const char *name;
-	char short_name;
-	const char *value;
-	unsigned who;
-	const char *help;
-} rows[] = {
+const struct flag_row flag_rows[FLAGS] = {
 #define FLAG(code, name, short_name, value, who, help) { name, short_name, value, who, help },
 #include "cli/flags.def"
 #undef FLAG
 };
 
-static bool belongs(const struct row *row, const struct verb *verb) {
-	return row->who == G || (row->who & verb->flags) != 0;
+bool flag_belongs(const struct flag_row *row, const struct verb *verb) {
+	return row->who == G || (row->who & verb->groups) != 0;
 }
 
 static size_t distance(const char *a, const char *b) {
@@ -63,8 +55,8 @@ static bool unknown(const struct verb *verb, const char *argument, struct error 
 	char hint[80];
 	size_t count = 0;
 	for (int i = 0; i < FLAGS; i++) {
-		if (belongs(&rows[i], verb)) {
-			names[count++] = rows[i].name;
+		if (flag_belongs(&flag_rows[i], verb)) {
+			names[count++] = flag_rows[i].name;
 		}
 	}
 	return error_set(err, ERROR_INVALID, "unknown flag %.60s%s", argument,
@@ -73,8 +65,8 @@ static bool unknown(const struct verb *verb, const char *argument, struct error 
 
 static int find_long(const struct verb *verb, const char *name, size_t size) {
 	for (int i = 0; i < FLAGS; i++) {
-		if (belongs(&rows[i], verb) && strlen(rows[i].name) == size &&
-				memcmp(rows[i].name, name, size) == 0) {
+		if (flag_belongs(&flag_rows[i], verb) && strlen(flag_rows[i].name) == size &&
+				memcmp(flag_rows[i].name, name, size) == 0) {
 			return i;
 		}
 	}
@@ -83,7 +75,7 @@ static int find_long(const struct verb *verb, const char *name, size_t size) {
 
 static int find_short(const struct verb *verb, char name) {
 	for (int i = 0; i < FLAGS; i++) {
-		if (belongs(&rows[i], verb) && rows[i].short_name == name) {
+		if (flag_belongs(&flag_rows[i], verb) && flag_rows[i].short_name == name) {
 			return i;
 		}
 	}
@@ -105,14 +97,14 @@ static bool take_flag(struct arguments *arguments, const struct verb *verb, char
 		return unknown(verb, argument, err);
 	}
 	const char *value = equals != NULL ? equals + 1 : NULL;
-	if (rows[flag].value == NULL) {
+	if (flag_rows[flag].value == NULL) {
 		value = "";
 	} else if (value == NULL) {
 		value = argv[*at + 1] != NULL ? argv[++*at] : NULL;
 	}
 	if (value == NULL) {
 		return error_set(err, ERROR_INVALID, "flag --%s needs a value (%s)",
-				rows[flag].name, rows[flag].value);
+				flag_rows[flag].name, flag_rows[flag].value);
 	}
 	arguments->flags[flag] = value;
 	return true;
@@ -170,15 +162,16 @@ void arguments_help(const struct verb *verb) {
 			verb->name[0] != 0 ? " " : "", verb->name, verb->usage, verb->help);
 	for (int i = 0; i < FLAGS; i++) {
 		char left[64];
-		if (!belongs(&rows[i], verb)) {
+		if (!flag_belongs(&flag_rows[i], verb)) {
 			continue;
 		}
-		int used = rows[i].short_name != 0
-					   ? snprintf(left, sizeof(left), "-%c, --%s",
-							     rows[i].short_name, rows[i].name)
-					   : snprintf(left, sizeof(left), "    --%s", rows[i].name);
+		int used = flag_rows[i].short_name != 0 ? snprintf(left, sizeof(left), "-%c, --%s",
+									  flag_rows[i].short_name,
+									  flag_rows[i].name)
+							: snprintf(left, sizeof(left), "    --%s",
+									  flag_rows[i].name);
 		(void)snprintf(left + used, sizeof(left) - (size_t)used, " %s",
-				rows[i].value != NULL ? rows[i].value : "");
-		(void)printf("  %-32s %s\n", left, rows[i].help);
+				flag_rows[i].value != NULL ? flag_rows[i].value : "");
+		(void)printf("  %-32s %s\n", left, flag_rows[i].help);
 	}
 }

@@ -7,20 +7,15 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "cli/cli.h"
-
-enum { CREATE = 1, RUN = 2, LIST = 4 };
+#include "cli/tables.h"
 
 static const struct verb create = {
-	.noun = "tasks", .name = "create", .usage = "NAME", .flags = CREATE, .min = 1, .max = 1
+	.noun = "tasks", .name = "create", .usage = "NAME", .groups = C, .min = 1, .max = 1
 };
-static const struct verb run = { .noun = "tasks",
-	.name = "run",
-	.usage = "FILE",
-	.flags = RUN,
-	.min = 1,
-	.max = ARGUMENTS_MAX };
-static const struct verb list = { .noun = "tasks", .name = "list", .usage = "", .flags = LIST };
+static const struct verb run = {
+	.noun = "tasks", .name = "run", .usage = "FILE", .groups = R, .min = 1, .max = ARGUMENTS_MAX
+};
+static const struct verb list = { .noun = "tasks", .name = "list", .usage = "", .groups = L };
 
 static struct arguments arguments;
 

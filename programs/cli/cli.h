@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * propeller-cli: a table of verbs, each with a handler. A handler returns the exit code, or -1
- * with err set; main.c then prints the error and a hint and chooses the code (spec/errors.def).
+ * propeller-cli: a table of verbs (verbs.def) and one of flags (flags.def); each verb has a
+ * handler. A handler returns the exit code, or -1 with err set; main.c then prints the error and a
+ * hint and chooses the code (spec/errors.def). A new verb is its row and its handler.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -28,22 +29,6 @@ struct arguments {
 	const char *items[ARGUMENTS_MAX + 1]; /* what is not a flag, NULL-ended */
 	int count;
 };
-
-struct verb {
-	const char *noun, *name; /* name "" for nouns without verbs */
-	int (*handler)(const struct arguments *arguments, struct error *err);
-	const char *usage, *help;
-	unsigned flags; /* groups of flags.def */
-	int min, max;   /* how many items */
-	bool runs;      /* its own failures are 125 */
-};
-
-/* args.c */
-bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv,
-		struct error *err) MUST_CHECK;
-void arguments_help(const struct verb *verb);
-/* The nearest of the words, if it is near: " - did you mean X?", else "". */
-const char *nearest(const char *word, const char *const *words, size_t count, char text[80]);
 
 /* manager.c: talking to the manager. One client per process, made at the first call. */
 struct manager {
@@ -89,26 +74,8 @@ json_t *wait_final(struct manager *manager, const char *id, const char *timeout,
 /* The exit code that a final task stands for, its output and error printed on the way. */
 int finish_with(const json_t *task, bool show_output);
 
-int tasks_create(const struct arguments *arguments, struct error *err);
-int tasks_view(const struct arguments *arguments, struct error *err);
-int tasks_list(const struct arguments *arguments, struct error *err);
-int tasks_update(const struct arguments *arguments, struct error *err);
-int tasks_delete(const struct arguments *arguments, struct error *err);
-int tasks_start(const struct arguments *arguments, struct error *err);
-int tasks_stop(const struct arguments *arguments, struct error *err);
-int tasks_upload(const struct arguments *arguments, struct error *err);
-int tasks_results(const struct arguments *arguments, struct error *err);
-int tasks_logs(const struct arguments *arguments, struct error *err);
-int tasks_placement(const struct arguments *arguments, struct error *err);
-int tasks_metrics(const struct arguments *arguments, struct error *err);
-int tasks_wait(const struct arguments *arguments, struct error *err);
-int tasks_run(const struct arguments *arguments, struct error *err);
-int proplets_list(const struct arguments *arguments, struct error *err);
-int proplets_view(const struct arguments *arguments, struct error *err);
-int proplets_metrics(const struct arguments *arguments, struct error *err);
-int proplets_history(const struct arguments *arguments, struct error *err);
-int proplets_delete(const struct arguments *arguments, struct error *err);
-int health(const struct arguments *arguments, struct error *err);
-int up(const struct arguments *arguments, struct error *err);
-/* keys.c */
-int keys_new(const struct arguments *arguments, struct error *err);
+/* The handlers of all verbs. */
+#define VERB(noun, name, handler, ...)                                                             \
+	int handler(const struct arguments *arguments, struct error *err);
+#include "cli/verbs.def"
+#undef VERB

@@ -6,70 +6,12 @@
 
 #include "base/str.h"
 #include "base/version.h"
-#include "cli/cli.h"
+#include "cli/tables.h"
 
-enum { C = 1, R = 2, L = 4, W = 8, U = 16, P = 32, K = 64 };
-
-static int version(const struct arguments *arguments, struct error *err) {
+int version(const struct arguments *arguments, struct error *err) {
 	(void)arguments, (void)err;
 	(void)printf("propeller-cli %s\n", AIRSCREW_VERSION);
 	return 0;
-}
-
-static const struct verb verbs[] = {
-	{ "tasks", "run", tasks_run, "FILE [ARGS...] [FLAGS]",
-			"runs a module and waits: its output and exit code become ours (125: it "
-			"could not be run)",
-			R, 1, ARGUMENTS_MAX, true },
-	{ "tasks", "create", tasks_create, "NAME [--file FILE] [FLAGS]",
-			"creates a task, prints its id", C, 1, 1, false },
-	{ "tasks", "view", tasks_view, "ID", "shows a task with its history", 0, 1, 1, false },
-	{ "tasks", "list", tasks_list, "[FLAGS]", "lists tasks, newest first", L, 0, 0, false },
-	{ "tasks", "update", tasks_update, "ID [FLAGS]", "changes what the flags name", C, 1, 1,
-			false },
-	{ "tasks", "delete", tasks_delete, "ID", "deletes a task that does not run", 0, 1, 1,
-			false },
-	{ "tasks", "upload", tasks_upload, "ID FILE", "gives a task its module", 0, 2, 2, false },
-	{ "tasks", "start", tasks_start, "ID", "starts a task", 0, 1, 1, false },
-	{ "tasks", "stop", tasks_stop, "ID", "stops a task", 0, 1, 1, false },
-	{ "tasks", "wait", tasks_wait, "ID [--timeout TIME]",
-			"waits until a task has ended; exits with its code", W, 1, 1, true },
-	{ "tasks", "results", tasks_results, "ID", "prints a task's results", 0, 1, 1, false },
-	{ "tasks", "logs", tasks_logs, "ID", "prints what a task wrote", 0, 1, 1, false },
-	{ "tasks", "placement", tasks_placement, "ID",
-			"says where a task runs or would run, and why", 0, 1, 1, false },
-	{ "tasks", "metrics", tasks_metrics, "ID [FLAGS]", "what a task used while it ran", P, 1, 1,
-			false },
-	{ "proplets", "list", proplets_list, "[FLAGS]", "lists the workers", L, 0, 0, false },
-	{ "proplets", "view", proplets_view, "ID", "shows a worker", 0, 1, 1, false },
-	{ "proplets", "metrics", proplets_metrics, "ID [FLAGS]", "what a worker used lately", P, 1,
-			1, false },
-	{ "proplets", "alive-history", proplets_history, "ID [FLAGS]",
-			"when a worker was heard, the last ten times", P, 1, 1, false },
-	{ "proplets", "delete", proplets_delete, "ID", "forgets a worker that has no tasks", 0, 1,
-			1, false },
-	{ "keys", "new", keys_new, "[--for ID]",
-			"makes a workload key, or with --for that of one worker", K, 0, 0, false },
-	{ "health", "", health, "", "asks the manager whether it is well", 0, 0, 0, false },
-	{ "up", "", up, "[FLAGS]",
-			"starts broker, manager and workers on this machine, until Ctrl-C", U, 0, 0,
-			false },
-	{ "version", "", version, "", "prints the version", 0, 0, 0, false },
-};
-
-enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
-
-static void usage(FILE *out, const char *noun) {
-	(void)fprintf(out, "usage: propeller-cli %s\n\n",
-			noun != NULL ? noun : "NOUN VERB [ARGUMENTS] [FLAGS]");
-	for (int i = 0; i < VERBS; i++) {
-		if (noun == NULL || str_equal(noun, verbs[i].noun)) {
-			char left[64];
-			(void)snprintf(left, sizeof(left), "%s %s", verbs[i].noun, verbs[i].name);
-			(void)fprintf(out, "  %-18s %s\n", left, verbs[i].help);
-		}
-	}
-	(void)fputs("\n`propeller-cli NOUN VERB --help` lists the flags of a verb.\n", out);
 }
 
 static const char *hint_for(const struct error *err) {
@@ -106,7 +48,7 @@ static int fail(const struct verb *verb, const struct error *err) {
 		(void)fprintf(stderr, "hint: %s\n", hint);
 	}
 	free(safe);
-	return verb->runs ? OWN_FAILURE : error_exit_code(err->code);
+	return (verb->groups & X) != 0 ? OWN_FAILURE : error_exit_code(err->code);
 }
 
 static int run_verb(const struct verb *verb, char **argv) {
@@ -126,50 +68,13 @@ static int run_verb(const struct verb *verb, char **argv) {
 	if (code >= 0) {
 		return code;
 	}
-	if (err.code == ERROR_INVALID && !verb->runs) {
+	if (err.code == ERROR_INVALID && (verb->groups & X) == 0) {
 		code = fail(verb, &err);
 		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun,
 				verb->name);
 		return code;
 	}
 	return fail(verb, &err);
-}
-
-static const struct verb *find(const char *noun, const char *name) {
-	for (int i = 0; i < VERBS; i++) {
-		if (str_equal(verbs[i].noun, noun) &&
-				(verbs[i].name[0] == 0 || str_equal(verbs[i].name, name))) {
-			return &verbs[i];
-		}
-	}
-	return NULL;
-}
-
-/* A noun or verb that is not there: the nearest one is named. */
-static int unknown(const char *noun, const char *name) {
-	const char *words[2 * VERBS];
-	char hint[80];
-	size_t count = 0;
-	bool known = false;
-	for (int i = 0; i < VERBS; i++) {
-		known = known || str_equal(noun, verbs[i].noun);
-	}
-	for (int i = 0; i < VERBS; i++) {
-		if (!known || str_equal(noun, verbs[i].noun)) {
-			words[count++] = known ? verbs[i].name : verbs[i].noun;
-		}
-	}
-	const char *word = known ? name : noun;
-	if (word == NULL) {
-		(void)fprintf(stderr, "error: `propeller-cli %s` needs a verb\n\n", noun);
-	} else {
-		char *safe = printable(word, 40);
-		(void)fprintf(stderr, "error: there is no \"%s\"%s\n\n", safe,
-				nearest(word, words, count, hint));
-		free(safe);
-	}
-	usage(stderr, known ? noun : NULL);
-	return 2;
 }
 
 /* Flags that stand before the noun (propeller-cli -m URL tasks list) go behind the verb. */
@@ -184,7 +89,7 @@ static char **rotate(int argc, char **argv, char **out) {
 	for (int i = first; i < argc && i < first + 1; i++) {
 		out[count++] = argv[i];
 	}
-	bool two = first < argc && find(argv[first], NULL) == NULL && first + 1 < argc &&
+	bool two = first < argc && verb_find(argv[first], NULL) == NULL && first + 1 < argc &&
 		   argv[first + 1][0] != '-';
 	if (two) {
 		out[count++] = argv[first + 1];
@@ -219,21 +124,21 @@ int main(int argc, char **argv) {
 	const char *noun = words[0], *name = noun != NULL ? words[1] : NULL;
 	int code;
 	if (noun == NULL) {
-		usage(stderr, NULL);
+		verbs_usage(stderr, NULL);
 		code = 2;
 	} else if (asks_for_help(noun)) {
-		usage(stdout, NULL);
+		verbs_usage(stdout, NULL);
 		code = 0;
 	} else if (str_equal(noun, "--version")) {
 		code = version(NULL, NULL);
-	} else if (find(noun, name) != NULL) {
-		const struct verb *verb = find(noun, name);
+	} else if (verb_find(noun, name) != NULL) {
+		const struct verb *verb = verb_find(noun, name);
 		code = run_verb(verb, words + (verb->name[0] != 0 ? 2 : 1));
-	} else if (wants_help(words) && find(noun, "list") != NULL) {
-		usage(stdout, noun);
+	} else if (wants_help(words) && verb_find(noun, "list") != NULL) {
+		verbs_usage(stdout, noun);
 		code = 0;
 	} else {
-		code = unknown(noun, name);
+		code = verb_unknown(noun, name);
 	}
 	free(words);
 	if (fflush(stdout) != 0 || ferror(stdout)) {

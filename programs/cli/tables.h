@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The tables of verbs and flags, for what is made from them: parsing, --help, completion, man page.
+ */
+#include "cli/cli.h"
+
+/* Which flags a verb has (verbs.def) and which verbs a flag belongs to (flags.def). */
+enum group {
+	G = 0,       /* of flags: all verbs have it */
+	N = 0,       /* of verbs: it has only those flags */
+	C = 1,       /* create and update */
+	R = 2,       /* run */
+	L = 4,       /* lists */
+	W = 8,       /* waiting */
+	U = 16,      /* up */
+	P = 32,      /* pages of what was measured */
+	K = 64,      /* keys */
+	X = 1 << 30, /* no flags: the verb's own failures are 125 */
+};
+
+struct verb {
+	const char *noun, *name; /* name "" for nouns without verbs */
+	int (*handler)(const struct arguments *arguments, struct error *err);
+	const char *usage;
+	unsigned groups;
+	int min, max; /* how many items */
+	const char *help;
+};
+
+/* verbs.c. The tables end with a row whose noun, or name, is NULL. */
+extern const struct verb verbs[];
+const struct verb *verb_find(const char *noun, const char *name);
+/* All verbs, or those of a noun. */
+void verbs_usage(FILE *out, const char *noun);
+/* A noun or verb that is not there: says so, names the nearest one, gives the exit code. */
+int verb_unknown(const char *noun, const char *name);
+
+/* args.c */
+struct flag_row {
+	const char *name;
+	char short_name;   /* 0: none */
+	const char *value; /* what it takes; NULL: nothing */
+	unsigned who;      /* groups */
+	const char *help;
+};
+extern const struct flag_row flag_rows[FLAGS];
+bool flag_belongs(const struct flag_row *row, const struct verb *verb);
+bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv,
+		struct error *err) MUST_CHECK;
+void arguments_help(const struct verb *verb);
+/* The nearest of the words, if it is near: "; did you mean X?", else "". */
+const char *nearest(const char *word, const char *const *words, size_t count, char text[80]);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "cli/tables.h"
+
+const struct verb verbs[] = {
+#define VERB(noun, name, handler, usage, groups, min, max, help)                                   \
+	{ noun, name, handler, usage, groups, min, max, help },
+#include "cli/verbs.def"
+#undef VERB
+	{ NULL, NULL, NULL, NULL, N, 0, 0, NULL },
+};
+
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) - 1 };
+
+void verbs_usage(FILE *out, const char *noun) {
+	(void)fprintf(out, "usage: propeller-cli %s\n\n",
+			noun != NULL ? noun : "NOUN VERB [ARGUMENTS] [FLAGS]");
+	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+		if (noun == NULL || str_equal(noun, verb->noun)) {
+			char left[64];
+			(void)snprintf(left, sizeof(left), "%s %s", verb->noun, verb->name);
+			(void)fprintf(out, "  %-22s %s\n", left, verb->help);
+		}
+	}
+	(void)fputs("\n`propeller-cli NOUN VERB --help` lists the flags of a verb.\n", out);
+}
+
+const struct verb *verb_find(const char *noun, const char *name) {
+	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+		if (str_equal(verb->noun, noun) &&
+				(verb->name[0] == 0 || str_equal(verb->name, name))) {
+			return verb;
+		}
+	}
+	return NULL;
+}
+
+static bool is_noun(const char *word) {
+	const struct verb *verb = verbs;
+	while (verb->noun != NULL && !str_equal(verb->noun, word)) {
+		verb++;
+	}
+	return verb->noun != NULL;
+}
+
+int verb_unknown(const char *noun, const char *name) {
+	const char *words[VERBS];
+	char hint[80];
+	size_t count = 0;
+	bool known = is_noun(noun);
+	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+		if (!known || str_equal(noun, verb->noun)) {
+			words[count++] = known ? verb->name : verb->noun;
+		}
+	}
+	const char *word = known ? name : noun;
+	if (word == NULL) {
+		(void)fprintf(stderr, "error: `propeller-cli %s` needs a verb\n\n", noun);
+	} else {
+		char *safe = printable(word, 40);
+		(void)fprintf(stderr, "error: there is no \"%s\"%s\n\n", safe,
+				nearest(word, words, count, hint));
+		free(safe);
+	}
+	verbs_usage(stderr, known ? noun : NULL);
+	return 2;
+}
