@@ -25,6 +25,9 @@ enum { CODE_FD = 3, SAID_MAX = 4096, NICE = 5 };
 
 /* What the child says on standard output: "ok DIGEST", or "CODE MESSAGE" with a slug. */
 static const char said_ok[] = "ok ";
+/* The words for what code is for. */
+static const char *const uses[TIER_USES] = { "plain", "metered", "call", "odd-call" };
+
 static const char no_memory[] = "(os error 12)"; /* ENOMEM, as Rust tells it */
 
 /* --- the child ---------------------------------------------------------------------------------
@@ -90,16 +93,26 @@ static bool give_code(const struct tier *tier, struct bytes wasm, char digest[DI
 	return write_code(&bytes, err);
 }
 
-static bool compile(const char *kind_name, bool metered, char digest[DIGEST_HEX_SIZE],
+static bool read_kind(const char *name, const char *use, struct module_kind *kind) {
+	for (int i = 0; i < TIER_USES; i++) {
+		if (str_equal(use, uses[i])) {
+			kind->use = (enum tier_use)i;
+			return engine_kind_parse(name, &kind->kind);
+		}
+	}
+	return false;
+}
+
+static bool compile(const char *name, const char *use, char digest[DIGEST_HEX_SIZE],
 		struct error *err) {
-	enum engine_kind kind;
+	struct module_kind kind;
 	struct tier tier;
 	struct bytes wasm;
 	struct engine *engine =
-			engine_kind_parse(kind_name, &kind) ? engine_create(NULL, err) : NULL;
+			read_kind(name, use, &kind) ? engine_create(NULL, err) : NULL;
 	return engine != NULL && map_module(&wasm, err) &&
-	       tier_get(engine, kind, metered, &tier, err) &&
-	       give_code(&tier, wasm, digest, engine, kind, err);
+	       tier_get(engine, &kind, &tier, err) &&
+	       give_code(&tier, wasm, digest, engine, kind.kind, err);
 }
 
 int compiler_child(int argc, char **argv) {
@@ -109,7 +122,7 @@ int compiler_child(int argc, char **argv) {
 		return 2;
 	}
 	bool ok = limit_child(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), &err) &&
-		  compile(argv[0], str_equal(argv[1], "metered"), digest, &err);
+		  compile(argv[0], argv[1], digest, &err);
 	(void)printf("%s%s", ok ? said_ok : "", ok ? digest : "");
 	if (!ok) {
 		(void)printf("%s %s", error_slug(err.code), err.message);
@@ -221,7 +234,7 @@ static void command_line(const struct engine *engine, const struct module_kind *
 	char *cpu = str_format("%llu", (unsigned long long)engine->compile_cpu_seconds);
 	child_words(words, engine->self, "compile");
 	strings_add(words, engine_kind_name(kind->kind));
-	strings_add(words, kind->metered ? "metered" : "plain");
+	strings_add(words, uses[kind->use]);
 	strings_add(words, memory);
 	strings_add(words, cpu);
 }

@@ -18,5 +18,5 @@
 bool compiler_run(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
 		struct bytes wasm, struct run_stop *stop, struct code *code,
 		struct error *err) MUST_CHECK;
-/* The child's side: KIND METERED MEMORY CPU_SECONDS, the module on descriptor 0, the code to 3. */
+/* The child's side: KIND USE MEMORY CPU_SECONDS, the module on descriptor 0, the code to 3. */
 int compiler_child(int argc, char **argv);

@@ -32,7 +32,8 @@ const char *engine_kind_name(enum engine_kind kind) {
 static bool offer(struct engine *engine, struct error *err) {
 	struct tier tier;
 	for (int kind = 0; kind < TIER_KINDS; kind++) {
-		bool made = tier_get(engine, (enum engine_kind)kind, false, &tier, err);
+		const struct module_kind plain = { (enum engine_kind)kind, TIER_RUN };
+		bool made = tier_get(engine, &plain, &tier, err);
 		if (!made && kind == ENGINE_MULTIPASS) {
 			return false;
 		}
@@ -68,8 +69,9 @@ void engine_destroy(struct engine *engine) {
 		return;
 	}
 	for (int kind = 0; kind < TIER_KINDS; kind++) {
-		tier_finish(&engine->tiers[kind][false]);
-		tier_finish(&engine->tiers[kind][true]);
+		for (int use = 0; use < TIER_USES; use++) {
+			tier_finish(&engine->tiers[kind][use]);
+		}
 	}
 	epochs_finish(&engine->epochs);
 	pthread_mutex_destroy(&engine->lock);
@@ -85,7 +87,7 @@ bool engine_offers(const struct engine *engine, enum engine_kind kind) {
 		return engine->external != NULL;
 	}
 	/* Written once, by engine_create(). */
-	return (int)kind < (int)TIER_KINDS && engine->tiers[kind][false].wasm != NULL;
+	return (int)kind < (int)TIER_KINDS && engine->tiers[kind][TIER_RUN].wasm != NULL;
 }
 
 bool wasm_header_check(struct bytes wasm, struct error *err) {
@@ -118,7 +120,7 @@ struct module *engine_prepare(struct engine *engine, enum engine_kind kind, bool
 		return NULL;
 	}
 	if (kind != ENGINE_EXTERNAL) {
-		const struct module_kind what = { kind, metered };
+		const struct module_kind what = { kind, metered ? TIER_FUEL : TIER_RUN };
 		return wasmtime_compile(engine, &what, wasm, stop, err);
 	}
 	if (metered) {

@@ -66,10 +66,11 @@ static void tell(const struct wasm_module *module, char *text, size_t size) {
 	}
 }
 
-static bool refuse(const struct wasm_module *module, const char *what, struct error *err) {
+bool exports_refuse(const struct wasm_module *module, enum error_code code, const char *what,
+		struct error *err) {
 	char list[640] = "none";
 	tell(module, list, sizeof(list));
-	return error_set(err, ERROR_INVALID, "%s; the functions that the module exports: %s", what,
+	return error_set(err, code, "%s; the functions that the module exports: %s", what,
 			list);
 }
 
@@ -81,7 +82,7 @@ bool exports_entry(const struct wasm_module *module, const struct run_request *r
 		*entry = exports_find(module, request->invoke);
 		(void)snprintf(what, sizeof(what), "there is no exported function \"%.96s\"",
 				request->invoke);
-		return *entry != NULL || refuse(module, what, err);
+		return *entry != NULL || exports_refuse(module, ERROR_INVALID, what, err);
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		*entry = exports_find(module, names[i]);
@@ -93,5 +94,5 @@ bool exports_entry(const struct wasm_module *module, const struct run_request *r
 			"nothing to call: the module exports none of \"%.96s\", main, run and "
 			"_start",
 			request->name != NULL ? request->name : "");
-	return refuse(module, what, err);
+	return exports_refuse(module, ERROR_INVALID, what, err);
 }

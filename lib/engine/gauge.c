@@ -103,9 +103,9 @@ bool run_gauge_read(struct run_gauge *gauge, struct run_usage *usage) {
 void engine_stir(struct engine *engine) {
 	pthread_mutex_lock(&engine->lock);
 	for (int kind = 0; kind < TIER_KINDS; kind++) {
-		for (int metered = 0; metered < 2; metered++) {
-			if (engine->tiers[kind][metered].wasm != NULL) {
-				wasmtime_engine_increment_epoch(engine->tiers[kind][metered].wasm);
+		for (int use = TIER_RUN; use <= TIER_FUEL; use++) {
+			if (engine->tiers[kind][use].wasm != NULL) {
+				wasmtime_engine_increment_epoch(engine->tiers[kind][use].wasm);
 			}
 		}
 	}

@@ -26,6 +26,10 @@ struct wasm_module {
 	size_t function_count;
 };
 
+/* Fills a zeroed one that stands first in its own memory; it takes the code. */
+void wasm_module_init(struct wasm_module *module, struct engine *engine, const struct tier *tier,
+		wasmtime_module_t *code);
+
 /* Why a run ended before its function returned. */
 enum guest_end {
 	GUEST_RUNS,
@@ -72,6 +76,9 @@ void guest_tell(struct guest *guest);
 void exports_list(struct wasm_module *module);
 void exports_finish(struct wasm_module *module);
 const struct export_function *exports_find(const struct wasm_module *module, const char *name);
+/* Sets the error: what was asked for, and the functions that there are. */
+bool exports_refuse(const struct wasm_module *module, enum error_code code, const char *what,
+		struct error *err);
 bool exports_entry(const struct wasm_module *module, const struct run_request *request,
 		const struct export_function **entry, struct error *err) MUST_CHECK;
 

@@ -5,6 +5,7 @@
  * of two functions, and the kinds that stand behind it (wasmtime.c, external.c).
  */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <airscrew_wasmtime.h>
 
@@ -19,13 +20,23 @@ struct tier {
 
 enum { TIER_KINDS = ENGINE_INTERP + 1 };
 
+/* What a tier's code is for; code of one is of no use in another. */
+enum tier_use {
+	TIER_RUN,
+	TIER_FUEL,  /* as TIER_RUN, and it counts fuel */
+	TIER_CALL,  /* strict.h */
+	TIER_CALL_ODD, /* the same for modules that have no place in its pool */
+	TIER_USES
+};
+
 struct engine {
+	atomic_uint calls[TIER_KINDS]; /* that take place now, of function.h */
 	char *external, *folder, *self; /* as in struct engine_options */
 	uint64_t compile_memory_bytes, compile_cpu_seconds;
 	struct strings dirs;
 	struct epochs epochs;
 	pthread_mutex_t lock;             /* guards what follows */
-	struct tier tiers[TIER_KINDS][2]; /* by kind and metered; made when first used */
+	struct tier tiers[TIER_KINDS][TIER_USES]; /* made when first used */
 };
 
 /* One way of running: fills the result, see module_run(). */
@@ -47,7 +58,7 @@ bool wasm_header_check(struct bytes wasm, struct error *err) MUST_CHECK;
 /* What is compiled differently. */
 struct module_kind {
 	enum engine_kind kind;
-	bool metered;
+	enum tier_use use;
 };
 
 /* Compiled code: one of the two. */
@@ -60,7 +71,11 @@ struct code {
 bool component_is(struct bytes wasm); /* by its header, which must be checked before */
 bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_kind kind,
 		struct bytes wasm, struct code *code, struct error *err) MUST_CHECK;
-bool tier_get(struct engine *engine, enum engine_kind kind, bool metered, struct tier *tier,
+/* As tier_compile(), in a child if there is a stop and wasmtime_compile() would. */
+bool tier_code(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
+		struct bytes wasm, struct run_stop *stop, struct code *code,
+		struct error *err) MUST_CHECK;
+bool tier_get(struct engine *engine, const struct module_kind *kind, struct tier *tier,
 		struct error *err) MUST_CHECK;
 void tier_finish(struct tier *tier);
 bool wasmtime_run(struct module *module, const struct run_request *request, struct run_stop *stop,

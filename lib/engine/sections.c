@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-enum { SECTION_EXPORT = 7, EXPORT_FUNCTION = 0 };
+enum { SECTION_IMPORT = 2, SECTION_EXPORT = 7, EXPORT_FUNCTION = 0 };
 
 static bool get_byte(struct bytes *in, uint8_t *value) {
 	if (in->size == 0) {
@@ -71,7 +71,8 @@ static bool get_exports(struct bytes in, struct strings *names) {
 	return ok;
 }
 
-bool sections_exports(struct bytes wasm, struct strings *names) {
+/* The content of the first section of a kind, nothing if there is none. */
+static bool find_section(struct bytes wasm, uint8_t wanted, struct bytes *section) {
 	static const uint8_t header[] = { 0, 'a', 's', 'm', 1, 0, 0, 0 };
 	if (wasm.size < sizeof(header) || memcmp(wasm.data, header, sizeof(header)) != 0) {
 		return false;
@@ -79,13 +80,40 @@ bool sections_exports(struct bytes wasm, struct strings *names) {
 	struct bytes in = { wasm.data + sizeof(header), wasm.size - sizeof(header) };
 	while (in.size > 0) {
 		uint8_t id;
-		struct bytes section;
-		if (!get_byte(&in, &id) || !get_block(&in, &section)) {
+		if (!get_byte(&in, &id) || !get_block(&in, section)) {
 			return false;
 		}
-		if (id == SECTION_EXPORT) {
-			return get_exports(section, names);
+		if (id == wanted) {
+			return true;
 		}
 	}
+	*section = (struct bytes){ NULL, 0 };
 	return true;
+}
+
+bool sections_exports(struct bytes wasm, struct strings *names) {
+	struct bytes section;
+	return find_section(wasm, SECTION_EXPORT, &section) &&
+	       (section.size == 0 || get_exports(section, names));
+}
+
+static bool get_name(struct bytes *in, struct strings *names) {
+	struct bytes name;
+	if (!get_block(in, &name)) {
+		return false;
+	}
+	CLEANUP(mem_freep) char *text = mem_copy(name.data, name.size);
+	strings_add(names, text);
+	return true;
+}
+
+bool sections_imports(struct bytes wasm, uint32_t *count, struct strings *first) {
+	struct bytes in;
+	*count = 0;
+	if (!find_section(wasm, SECTION_IMPORT, &in)) {
+		return false;
+	}
+	return in.size == 0 ||
+	       (get_u32(&in, count) &&
+			       (*count == 0 || (get_name(&in, first) && get_name(&in, first))));
 }

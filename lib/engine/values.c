@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/function.h"
 
 static const char *const type_names[] = {
 	[WASMTIME_VALTYPE_KIND_I32] = "i32",
@@ -224,4 +225,35 @@ void value_format(const wasmtime_val_t *value, char text[VALUE_TEXT_MAX]) {
 	case WASMTIME_F64: format_float(value->of.f64, false, text); break;
 	default: text[0] = '\0'; break;
 	}
+}
+
+/* --- values of function.h ---------------------------------------------------------------------- */
+
+static const wasmtime_valtype_kind_t kinds_of_types[] = {
+	[VALUE_I32] = WASMTIME_VALTYPE_KIND_I32,
+	[VALUE_I64] = WASMTIME_VALTYPE_KIND_I64,
+	[VALUE_F32] = WASMTIME_VALTYPE_KIND_F32,
+	[VALUE_F64] = WASMTIME_VALTYPE_KIND_F64,
+};
+
+const char *value_type_name(enum value_type type) {
+	return type_names[kinds_of_types[type]];
+}
+
+bool value_read(const char *text, enum value_type type, size_t number, struct value *value,
+		struct error *err) {
+	wasmtime_val_t read;
+	*value = (struct value){ .type = type };
+	if (!value_parse(text, kinds_of_types[type], number, &read, err)) {
+		return false;
+	}
+	bool small = type == VALUE_I32 || type == VALUE_F32;
+	value->of.bits64 = small ? (uint32_t)read.of.i32 : (uint64_t)read.of.i64;
+	return true;
+}
+
+void value_write(const struct value *value, char text[VALUE_TEXT_SIZE]) {
+	wasmtime_val_t whole = { .kind = kinds_of_types[value->type] };
+	whole.of.i64 = value->of.i64;
+	value_format(&whole, text);
 }

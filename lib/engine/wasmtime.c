@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "engine/compiler.h"
 #include "engine/component.h"
+#include "engine/strict.h"
 
 /* Half of what a running thread has to have; the rest is for the host functions. */
 enum { GUEST_STACK_BYTES = ENGINE_STACK_BYTES / 2 };
@@ -27,10 +28,10 @@ static wasmtime_error_t *configure_kind(wasm_config_t *config, enum engine_kind 
 	return kind == ENGINE_INTERP ? wasmtime_config_target_set(config, "pulley64") : NULL;
 }
 
-static wasm_config_t *configure(bool metered) {
+static wasm_config_t *configure(bool fuel) {
 	wasm_config_t *config = wasm_config_new();
 	wasmtime_config_epoch_interruption_set(config, true);
-	wasmtime_config_consume_fuel_set(config, metered);
+	wasmtime_config_consume_fuel_set(config, fuel);
 	wasmtime_config_cranelift_nan_canonicalization_set(config, true);
 	wasmtime_config_wasm_relaxed_simd_deterministic_set(config, true);
 	wasmtime_config_max_wasm_stack_set(config, GUEST_STACK_BYTES);
@@ -39,22 +40,28 @@ static wasm_config_t *configure(bool metered) {
 	return config;
 }
 
-static bool tier_make(struct tier *tier, enum engine_kind kind, bool metered, struct error *err) {
-	wasm_config_t *config = configure(metered);
-	wasmtime_error_t *error = configure_kind(config, kind);
+static wasmtime_error_t *make_engine(const struct module_kind *kind, wasm_engine_t **wasm) {
+	wasm_config_t *config = configure(kind->use == TIER_FUEL);
+	wasmtime_error_t *error = configure_kind(config, kind->kind);
 	if (error != NULL) {
 		wasm_config_delete(config);
-	} else {
-		error = airscrew_engine_new(config, &tier->wasm);
+		return error;
 	}
+	return airscrew_engine_new(config, wasm);
+}
+
+static bool tier_make(struct tier *tier, const struct module_kind *kind, struct error *err) {
+	bool strict = kind->use >= TIER_CALL;
+	wasmtime_error_t *error = strict ? strict_engine(kind, &tier->wasm)
+					 : make_engine(kind, &tier->wasm);
 	if (error != NULL) {
 		module_set_error(error, err, "");
 		err->code = ERROR_UNSUPPORTED;
 		return error_wrap(err, "engine %s does not work on this machine",
-				engine_kind_name(kind));
+				engine_kind_name(kind->kind));
 	}
 	tier->linker = wasmtime_linker_new(tier->wasm);
-	return wasi_define(tier->linker, err);
+	return strict || wasi_define(tier->linker, err);
 }
 
 void tier_finish(struct tier *tier) {
@@ -67,11 +74,11 @@ void tier_finish(struct tier *tier) {
 	*tier = (struct tier){ 0 };
 }
 
-bool tier_get(struct engine *engine, enum engine_kind kind, bool metered, struct tier *tier,
+bool tier_get(struct engine *engine, const struct module_kind *kind, struct tier *tier,
 		struct error *err) {
 	pthread_mutex_lock(&engine->lock);
-	struct tier *place = &engine->tiers[kind][metered];
-	bool ok = place->wasm != NULL || tier_make(place, kind, metered, err);
+	struct tier *place = &engine->tiers[kind->kind][kind->use];
+	bool ok = place->wasm != NULL || tier_make(place, kind, err);
 	if (!ok) {
 		tier_finish(place);
 	}
@@ -121,7 +128,8 @@ static const char *lacking(const char *message) {
 static void explain_singlepass(struct engine *engine, struct bytes wasm, struct error *err) {
 	struct tier full;
 	struct error ignored;
-	if (!tier_get(engine, ENGINE_MULTIPASS, false, &full, &ignored)) {
+	const struct module_kind multipass = { ENGINE_MULTIPASS, TIER_RUN };
+	if (!tier_get(engine, &multipass, &full, &ignored)) {
 		return;
 	}
 	wasmtime_error_t *invalid = wasmtime_module_validate(full.wasm, wasm.data, wasm.size);
@@ -153,9 +161,8 @@ static size_t code_size(const wasmtime_module_t *code) {
 	return (size_t)((char *)end - (char *)start);
 }
 
-static struct wasm_module *module_make(
-		struct engine *engine, const struct tier *tier, wasmtime_module_t *code) {
-	struct wasm_module *module = MEM_NEW(struct wasm_module);
+void wasm_module_init(struct wasm_module *module, struct engine *engine, const struct tier *tier,
+		wasmtime_module_t *code) {
 	module->module = (struct module){
 		.engine = engine, .size = code_size(code), .run = wasmtime_run, .destroy = destroy
 	};
@@ -164,6 +171,12 @@ static struct wasm_module *module_make(
 	module->code = code;
 	exports_list(module);
 	link_imports(module);
+}
+
+static struct wasm_module *module_make(
+		struct engine *engine, const struct tier *tier, wasmtime_module_t *code) {
+	struct wasm_module *module = MEM_NEW(struct wasm_module);
+	wasm_module_init(module, engine, tier, code);
 	return module;
 }
 
@@ -203,9 +216,8 @@ bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_ki
 	return false;
 }
 
-static bool make_code(struct engine *engine, const struct tier *tier,
-		const struct module_kind *kind, struct bytes wasm, struct run_stop *stop,
-		struct code *code, struct error *err) {
+bool tier_code(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
+		struct bytes wasm, struct run_stop *stop, struct code *code, struct error *err) {
 	if (stop == NULL || !engine_uses_child(engine, kind->kind, wasm.size)) {
 		return tier_compile(engine, tier, kind->kind, wasm, code, err);
 	}
@@ -216,8 +228,8 @@ struct module *wasmtime_compile(struct engine *engine, const struct module_kind 
 		struct bytes wasm, struct run_stop *stop, struct error *err) {
 	struct tier tier;
 	struct code code;
-	if (!tier_get(engine, kind->kind, kind->metered, &tier, err) ||
-			!make_code(engine, &tier, kind, wasm, stop, &code, err)) {
+	if (!tier_get(engine, kind, &tier, err) ||
+			!tier_code(engine, &tier, kind, wasm, stop, &code, err)) {
 		return NULL;
 	}
 	struct wasm_module *module = code.module != NULL
@@ -228,6 +240,6 @@ struct module *wasmtime_compile(struct engine *engine, const struct module_kind 
 		return NULL;
 	}
 	module->module.kind = kind->kind;
-	module->metered = kind->metered;
+	module->metered = kind->use == TIER_FUEL;
 	return &module->module;
 }

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call: a store, an instance, the function, its end. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/program.h"
+#include "engine/strict.h"
+
+/* The part of a thread's stack that a caller may have used before. */
+enum { CALLER_BYTES = 1024 * 1024, MEMORIES = 100, TABLES = 100 };
+
+enum call_end { CALL_RUNS, CALL_STOPPED, CALL_LATE };
+
+struct call {
+	struct program *program;
+	const struct call_request *request;
+	struct run_stop *stop;
+	struct call_result *result;
+	struct airscrew_limiter limits;
+	struct epoch_watch watch;
+	wasmtime_store_t *store;
+	wasmtime_context_t *context;
+	wasmtime_instance_t instance;
+	uint64_t wall_ns; /* as in struct guest */
+	enum call_end end;
+};
+
+/* --- traps ------------------------------------------------------------------------------------- */
+
+const char *trap_name(enum trap_kind kind) {
+	static const char *const names[] = { "",
+#define TRAP(code, name, grpc) name,
+#include "spec/traps.def"
+#undef TRAP
+	};
+	return names[kind];
+}
+
+int trap_grpc_status(enum trap_kind kind) {
+	static const int statuses[] = { 0,
+#define TRAP(code, name, grpc) grpc,
+#include "spec/traps.def"
+#undef TRAP
+	};
+	return statuses[kind];
+}
+
+static enum trap_kind kind_of(const wasm_trap_t *trap) {
+	static const enum trap_kind kinds[] = {
+		[WASMTIME_TRAP_CODE_STACK_OVERFLOW] = TRAP_CALL_STACK,
+		[WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS] = TRAP_MEMORY_BOUNDS,
+		[WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS] = TRAP_UNDEFINED_ELEMENT,
+		[WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL] = TRAP_UNINITIALIZED,
+		[WASMTIME_TRAP_CODE_BAD_SIGNATURE] = TRAP_TYPE_MISMATCH,
+		[WASMTIME_TRAP_CODE_INTEGER_OVERFLOW] = TRAP_OVERFLOW,
+		[WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO] = TRAP_DIVIDE_BY_ZERO,
+		[WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER] = TRAP_CONVERSION,
+		[WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED] = TRAP_UNREACHABLE,
+	};
+	wasmtime_trap_code_t code;
+	if (!wasmtime_trap_code(trap, &code) || code >= sizeof(kinds) / sizeof(kinds[0])) {
+		return TRAP_NONE;
+	}
+	return kinds[code];
+}
+
+/* Takes the trap. */
+static bool trapped(struct call *call, wasm_trap_t *trap, struct error *err) {
+	call->result->trap = kind_of(trap);
+	wasm_trap_delete(trap);
+	if (call->result->trap == TRAP_NONE) {
+		return error_set(err, ERROR_INTERNAL, "the call ended with a trap of no known kind");
+	}
+	return error_set(err, ERROR_FAILED, "the call trapped: %s", trap_name(call->result->trap));
+}
+
+/* --- the clock and the stop -------------------------------------------------------------------- */
+
+static bool over(struct call *call) {
+	if (call->end == CALL_RUNS) {
+		if (run_stop_requested(call->stop)) {
+			call->end = CALL_STOPPED;
+		} else if (guest_now_ns() >= call->wall_ns) {
+			call->end = CALL_LATE;
+		}
+	}
+	return call->end != CALL_RUNS;
+}
+
+static wasmtime_error_t *look(wasmtime_context_t *context, void *data, uint64_t *delta,
+		wasmtime_update_deadline_kind_t *kind) {
+	(void)context;
+	if (over(data)) {
+		return wasmtime_error_new("the call has to end");
+	}
+	*delta = 1;
+	*kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
+	return NULL;
+}
+
+static void hurry(void *context) {
+	struct call *call = context;
+	epochs_hurry(&call->program->wasm.module.engine->epochs, &call->watch);
+}
+
+static void set_clock(struct call *call) {
+	uint64_t wall_ms = call->request->wall_ms;
+	bool none = wall_ms == 0 || wall_ms > UINT64_MAX / 4000000;
+	call->wall_ns = none ? UINT64_MAX : guest_now_ns() + wall_ms * 1000000;
+	call->watch.wasm = call->program->wasm.tier.wasm;
+	call->watch.due_ms = none ? UINT64_MAX : call->wall_ns / 1000000 + 1;
+}
+
+/* --- inside ------------------------------------------------------------------------------------ */
+
+static void make_store(struct call *call) {
+	call->limits = (struct airscrew_limiter){
+		.memory_limit = call->request->memory_bytes,
+		.table_limit = STRICT_TABLE_ELEMENTS,
+		.instance_limit = 1,
+		.table_count_limit = TABLES,
+		.memory_count_limit = MEMORIES,
+	};
+	call->store = wasmtime_store_new(call->program->wasm.tier.wasm, NULL, NULL);
+	call->context = wasmtime_store_context(call->store);
+	airscrew_store_limit(call->store, &call->limits);
+	wasmtime_context_set_epoch_deadline(call->context, 1);
+	wasmtime_store_epoch_deadline_callback(call->store, look, call, NULL);
+}
+
+/* What wasmtime could not even begin with. Takes the error. */
+static bool broken(struct call *call, wasmtime_error_t *error, struct error *err) {
+	const struct airscrew_limiter *limits = &call->limits;
+	if (limits->memory_refused != 0 || limits->table_refused != 0) {
+		bool memory = limits->memory_refused != 0;
+		wasmtime_error_delete(error);
+		return error_set(err, ERROR_TOO_LARGE,
+				"the module begins with %llu %s, the limit is %llu",
+				(unsigned long long)(memory ? limits->memory_refused
+							    : limits->table_refused),
+				memory ? "bytes of memory" : "table elements",
+				(unsigned long long)(memory ? limits->memory_limit
+							    : limits->table_limit));
+	}
+	(void)module_set_error(error, err, "the call broke");
+	err->code = ERROR_INTERNAL;
+	return false;
+}
+
+static bool instantiate(struct call *call, struct error *err) {
+	wasm_trap_t *trap = NULL;
+	wasmtime_error_t *error = wasmtime_instance_pre_instantiate(
+			call->program->wasm.linked, call->context, &call->instance, &trap);
+	if (error != NULL) {
+		return broken(call, error, err);
+	}
+	return trap == NULL || trapped(call, trap, err);
+}
+
+static bool enter(struct call *call, const struct export_function *function,
+		wasmtime_val_raw_t *values, size_t room, struct error *err) {
+	wasmtime_extern_t item;
+	wasm_trap_t *trap = NULL;
+	const char *name = function->name;
+	if (!wasmtime_instance_export_get(
+			    call->context, &call->instance, name, strlen(name), &item)) {
+		return error_set(err, ERROR_INTERNAL, "the export \"%.96s\" has gone", name);
+	}
+	wasmtime_error_t *error = wasmtime_func_call_unchecked(
+			call->context, &item.of.func, values, room, &trap);
+	if (error != NULL) {
+		return broken(call, error, err);
+	}
+	return trap == NULL || trapped(call, trap, err);
+}
+
+static void give_values(const struct export_function *function, const wasmtime_val_raw_t *raw,
+		struct call_result *result) {
+	result->count = function->results.count;
+	result->values = mem_zero(result->count, sizeof(*result->values));
+	for (size_t i = 0; i < result->count; i++) {
+		struct value *value = &result->values[i];
+		value->type = function_result(function, i);
+		bool small = value->type == VALUE_I32 || value->type == VALUE_F32;
+		value->of.bits64 = small ? (uint32_t)raw[i].i32 : (uint64_t)raw[i].i64;
+	}
+}
+
+static void take_values(const struct call_request *request, wasmtime_val_raw_t *raw) {
+	for (size_t i = 0; i < request->count; i++) {
+		raw[i].i64 = request->values[i].of.i64; /* what is smaller is the low half */
+	}
+}
+
+static bool body(struct call *call, const struct export_function *function, struct error *err) {
+	enum { FEW = 16 };
+	size_t params = function->params.count, results = function->results.count;
+	size_t room = params > results ? params : results;
+	wasmtime_val_raw_t few[FEW];
+	CLEANUP(mem_freep)
+	wasmtime_val_raw_t *many = room > FEW ? mem_zero(room, sizeof(*many)) : NULL;
+	wasmtime_val_raw_t *values = many != NULL ? many : few;
+	take_values(call->request, values);
+	if (!instantiate(call, err) || !enter(call, function, values, room, err)) {
+		return false;
+	}
+	if (results != 0) {
+		give_values(function, values, call->result);
+	}
+	return true;
+}
+
+/* Says why it ended, if not by itself; what was set before is only its consequence. */
+static bool conclude(struct call *call, bool returned, struct error *err) {
+	if (call->end == CALL_RUNS) {
+		return returned;
+	}
+	call->result->trap = TRAP_NONE;
+	if (call->end == CALL_STOPPED) {
+		return error_set(err, ERROR_INTERRUPTED, "the call was stopped");
+	}
+	return error_set(err, ERROR_TIMEOUT,
+			"the call took longer than its wall-clock limit of %llu ms",
+			(unsigned long long)call->request->wall_ms);
+}
+
+static bool execute(struct call *call, const struct export_function *function, struct error *err) {
+	struct epochs *epochs = &call->program->wasm.module.engine->epochs;
+	bool ok = false;
+	make_store(call);
+	set_clock(call);
+	epochs_add(epochs, &call->watch);
+	if (!stop_watch(call->stop, hurry, call)) {
+		call->end = CALL_STOPPED;
+	} else {
+		ok = body(call, function, err);
+		stop_unwatch(call->stop);
+	}
+	epochs_remove(epochs, &call->watch);
+	wasmtime_store_delete(call->store);
+	return conclude(call, ok, err);
+}
+
+/* --- before ------------------------------------------------------------------------------------ */
+
+static bool check_values(const struct export_function *function, const struct call_request *request,
+		struct error *err) {
+	if (request->count != function->params.count) {
+		char types[256];
+		value_types_text(&function->params, types, sizeof(types));
+		return error_set(err, ERROR_INVALID, "\"%.96s\" takes %zu inputs (%s), %zu were given",
+				function->name, function->params.count, types, request->count);
+	}
+	for (size_t i = 0; i < request->count; i++) {
+		enum value_type wanted = function_param(function, i);
+		if (request->values[i].type != wanted) {
+			return error_set(err, ERROR_INVALID, "input %zu of \"%.96s\" is an %s",
+					i + 1, function->name, value_type_name(wanted));
+		}
+	}
+	return true;
+}
+
+/* wasmtime looks for the end of its own part of the stack only: the thread's must lie behind. */
+static bool check_stack(struct error *err) {
+	pthread_attr_t attributes;
+	void *start = NULL;
+	size_t size = 0;
+	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+		(void)pthread_attr_getstack(&attributes, &start, &size);
+		pthread_attr_destroy(&attributes);
+	}
+	size_t left = (size_t)((char *)__builtin_frame_address(0) - (char *)start);
+	return left + CALLER_BYTES >= PROGRAM_STACK_BYTES ||
+	       error_set(err, ERROR_INTERNAL,
+			       "a thread with %zu bytes of stack calls a program: it needs %d",
+			       size, (int)PROGRAM_STACK_BYTES);
+}
+
+static bool call_within(struct call *call, const struct export_function *function,
+		struct error *err) {
+	atomic_uint *calls = &call->program->wasm.module.engine
+					      ->calls[call->program->wasm.module.kind];
+	bool ok = false;
+	if (atomic_fetch_add(calls, 1) >= PROGRAM_CALLS_MAX) {
+		error_set(err, ERROR_BUSY, "%d calls take place already", (int)PROGRAM_CALLS_MAX);
+	} else {
+		ok = execute(call, function, err);
+	}
+	atomic_fetch_sub(calls, 1);
+	return ok;
+}
+
+bool program_call(struct program *program, const struct export_function *function,
+		const struct call_request *request, struct run_stop *stop,
+		struct call_result *result, struct error *err) {
+	*result = (struct call_result){ 0 };
+	struct call call = {
+		.program = program, .request = request, .stop = stop, .result = result
+	};
+	if (run_stop_requested(stop)) {
+		return error_set(err, ERROR_INTERRUPTED, "the call was stopped before it began");
+	}
+	return check_stack(err) && check_values(function, request, err) &&
+	       call_within(&call, function, err);
+}
+
+void call_result_finish(struct call_result *result) {
+	free(result->values);
+	*result = (struct call_result){ 0 };
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Modules for calls: what is accepted, and what there is to call. */
+#include "engine/program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/sections.h"
+#include "engine/strict.h"
+
+static bool refuse_run(struct module *module, const struct run_request *request,
+		struct run_stop *stop, struct run_result *result, struct error *err) {
+	(void)module, (void)request, (void)stop, (void)result;
+	return error_set(err, ERROR_INTERNAL, "a program for calls was run as a task");
+}
+
+static bool check_form(struct bytes wasm, struct error *err) {
+	if (wasm.size > PROGRAM_MODULE_MAX) {
+		return error_set(err, ERROR_TOO_LARGE,
+				"the module has %zu bytes, at most %d are accepted", wasm.size,
+				(int)PROGRAM_MODULE_MAX);
+	}
+	if (!wasm_header_check(wasm, err)) {
+		return false;
+	}
+	return !component_is(wasm) ||
+	       error_set(err, ERROR_MODULE,
+			       "this is a component: only core modules can be called this way");
+}
+
+static bool check_imports(struct bytes wasm, struct error *err) {
+	CLEANUP(strings_finish) struct strings first = { 0 };
+	uint32_t count;
+	if (!sections_imports(wasm, &count, &first)) {
+		return error_set(err, ERROR_MODULE, "the imports of the module cannot be read");
+	}
+	if (count == 0) {
+		return true;
+	}
+	char more[32] = "";
+	if (count > 1) {
+		(void)snprintf(more, sizeof(more), " and %u more", count - 1);
+	}
+	return error_set(err, ERROR_MODULE,
+			"the module imports \"%.96s\" \"%.96s\"%s, and nothing is offered here: "
+			"build it without imports (no WASI)",
+			first.items[0], first.items[1], more);
+}
+
+/* Everything that is to be known before somebody compiles it. */
+static bool check(const struct tier *tier, struct bytes wasm, struct error *err) {
+	wasmtime_error_t *invalid = wasmtime_module_validate(tier->wasm, wasm.data, wasm.size);
+	if (invalid != NULL) {
+		return module_set_error(invalid, err, "the module is not accepted");
+	}
+	return check_imports(wasm, err);
+}
+
+static struct program *compile(struct engine *engine, const struct module_kind *kind,
+		struct bytes wasm, struct run_stop *stop, struct error *err) {
+	struct tier tier;
+	struct code code;
+	if (!tier_get(engine, kind, &tier, err) ||
+			!tier_code(engine, &tier, kind, wasm, stop, &code, err)) {
+		return NULL;
+	}
+	struct program *program = MEM_NEW(struct program);
+	wasm_module_init(&program->wasm, engine, &tier, code.module);
+	program->wasm.module.kind = kind->kind;
+	program->wasm.module.run = refuse_run;
+	return program;
+}
+
+/* In the pool if it has a place there. That it has none is one more reason not to compile; so what
+ * is wrong in another way is told by the second try. */
+static struct program *compile_anywhere(struct engine *engine, enum engine_kind kind,
+		struct bytes wasm, struct run_stop *stop, struct error *err) {
+	const struct module_kind pooled = { kind, TIER_CALL }, odd = { kind, TIER_CALL_ODD };
+	struct program *program = compile(engine, &pooled, wasm, stop, err);
+	return program != NULL || err->code != ERROR_MODULE
+			       ? program
+			       : compile(engine, &odd, wasm, stop, err);
+}
+
+struct program *program_create(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct run_stop *stop, struct error *err) {
+	const struct module_kind pooled = { kind, TIER_CALL };
+	struct tier tier;
+	if (!check_form(wasm, err)) {
+		return NULL;
+	}
+	if (!engine_offers(engine, kind) || (int)kind >= (int)TIER_KINDS) {
+		error_set(err, ERROR_UNSUPPORTED, "engine %s has no calls of functions",
+				engine_kind_name(kind));
+		return NULL;
+	}
+	if (!tier_get(engine, &pooled, &tier, err) || !check(&tier, wasm, err)) {
+		return NULL;
+	}
+	struct program *program = compile_anywhere(engine, kind, wasm, stop, err);
+	if (program != NULL) {
+		program->metered = metered;
+	}
+	return program;
+}
+
+void program_destroy(struct program *program) {
+	module_destroy(program != NULL ? &program->wasm.module : NULL);
+}
+
+/* --- functions --------------------------------------------------------------------------------- */
+
+/* Values in our numbers; 0 for what is none of them. */
+static enum value_type type_of(wasmtime_valtype_kind_t kind) {
+	static const enum value_type types[] = {
+		[WASMTIME_VALTYPE_KIND_I32] = VALUE_I32,
+		[WASMTIME_VALTYPE_KIND_I64] = VALUE_I64,
+		[WASMTIME_VALTYPE_KIND_F32] = VALUE_F32,
+		[WASMTIME_VALTYPE_KIND_F64] = VALUE_F64,
+	};
+	return kind < sizeof(types) / sizeof(types[0]) ? types[kind] : (enum value_type)0;
+}
+
+static bool check_types(const struct export_function *function, struct error *err) {
+	char takes[256], gives[256];
+	if (value_types_plain(&function->params) && value_types_plain(&function->results)) {
+		return true;
+	}
+	value_types_text(&function->params, takes, sizeof(takes));
+	value_types_text(&function->results, gives, sizeof(gives));
+	return error_set(err, ERROR_MODULE,
+			"the function \"%.96s\" takes %s and gives %s: only i32, i64, f32 and f64 "
+			"can be passed",
+			function->name, takes, gives);
+}
+
+const struct export_function *program_function(
+		const struct program *program, const char *name, struct error *err) {
+	const struct export_function *function = exports_find(&program->wasm, name);
+	if (function == NULL) {
+		char what[192];
+		(void)snprintf(what, sizeof(what), "there is no exported function \"%.96s\"",
+				name != NULL ? name : "");
+		exports_refuse(&program->wasm, ERROR_NOT_FOUND, what, err);
+		return NULL;
+	}
+	return check_types(function, err) ? function : NULL;
+}
+
+size_t function_param_count(const struct export_function *function) {
+	return function->params.count;
+}
+
+enum value_type function_param(const struct export_function *function, size_t index) {
+	return type_of(function->params.kinds[index]);
+}
+
+size_t function_result_count(const struct export_function *function) {
+	return function->results.count;
+}
+
+enum value_type function_result(const struct export_function *function, size_t index) {
+	return type_of(function->results.kinds[index]);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The inside of function.h's program, for call.c and the cache. */
+#include "engine/function.h"
+#include "engine/guest.h"
+
+struct program {
+	struct wasm_module wasm; /* first; its tier is one of strict.h */
+	bool metered;            /* by lib/meter */
+};
