@@ -27,10 +27,12 @@ struct call {
 	enum call_end end;
 };
 
-/* --- traps ------------------------------------------------------------------------------------- */
+/* --- traps -------------------------------------------------------------------------------------
+ */
 
 const char *trap_name(enum trap_kind kind) {
-	static const char *const names[] = { "",
+	static const char *const names[] = {
+		"",
 #define TRAP(code, name, grpc) name,
 #include "spec/traps.def"
 #undef TRAP
@@ -39,7 +41,8 @@ const char *trap_name(enum trap_kind kind) {
 }
 
 int trap_grpc_status(enum trap_kind kind) {
-	static const int statuses[] = { 0,
+	static const int statuses[] = {
+		0,
 #define TRAP(code, name, grpc) grpc,
 #include "spec/traps.def"
 #undef TRAP
@@ -71,12 +74,14 @@ static bool trapped(struct call *call, wasm_trap_t *trap, struct error *err) {
 	call->result->trap = kind_of(trap);
 	wasm_trap_delete(trap);
 	if (call->result->trap == TRAP_NONE) {
-		return error_set(err, ERROR_INTERNAL, "the call ended with a trap of no known kind");
+		return error_set(
+				err, ERROR_INTERNAL, "the call ended with a trap of no known kind");
 	}
 	return error_set(err, ERROR_FAILED, "the call trapped: %s", trap_name(call->result->trap));
 }
 
-/* --- the clock and the stop -------------------------------------------------------------------- */
+/* --- the clock and the stop --------------------------------------------------------------------
+ */
 
 static bool over(struct call *call) {
 	if (call->end == CALL_RUNS) {
@@ -113,7 +118,8 @@ static void set_clock(struct call *call) {
 	call->watch.due_ms = none ? UINT64_MAX : call->wall_ns / 1000000 + 1;
 }
 
-/* --- inside ------------------------------------------------------------------------------------ */
+/* --- inside ------------------------------------------------------------------------------------
+ */
 
 static void make_store(struct call *call) {
 	call->limits = (struct airscrew_limiter){
@@ -243,15 +249,17 @@ static bool execute(struct call *call, const struct export_function *function, s
 	return conclude(call, ok, err);
 }
 
-/* --- before ------------------------------------------------------------------------------------ */
+/* --- before ------------------------------------------------------------------------------------
+ */
 
 static bool check_values(const struct export_function *function, const struct call_request *request,
 		struct error *err) {
 	if (request->count != function->params.count) {
 		char types[256];
 		value_types_text(&function->params, types, sizeof(types));
-		return error_set(err, ERROR_INVALID, "\"%.96s\" takes %zu inputs (%s), %zu were given",
-				function->name, function->params.count, types, request->count);
+		return error_set(err, ERROR_INVALID,
+				"\"%.96s\" takes %zu inputs (%s), %zu were given", function->name,
+				function->params.count, types, request->count);
 	}
 	for (size_t i = 0; i < request->count; i++) {
 		enum value_type wanted = function_param(function, i);
@@ -279,10 +287,10 @@ static bool check_stack(struct error *err) {
 			       size, (int)PROGRAM_STACK_BYTES);
 }
 
-static bool call_within(struct call *call, const struct export_function *function,
-		struct error *err) {
-	atomic_uint *calls = &call->program->wasm.module.engine
-					      ->calls[call->program->wasm.module.kind];
+static bool call_within(
+		struct call *call, const struct export_function *function, struct error *err) {
+	atomic_uint *calls =
+			&call->program->wasm.module.engine->calls[call->program->wasm.module.kind];
 	bool ok = false;
 	if (atomic_fetch_add(calls, 1) >= PROGRAM_CALLS_MAX) {
 		error_set(err, ERROR_BUSY, "%d calls take place already", (int)PROGRAM_CALLS_MAX);

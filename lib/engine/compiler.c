@@ -108,10 +108,8 @@ static bool compile(const char *name, const char *use, char digest[DIGEST_HEX_SI
 	struct module_kind kind;
 	struct tier tier;
 	struct bytes wasm;
-	struct engine *engine =
-			read_kind(name, use, &kind) ? engine_create(NULL, err) : NULL;
-	return engine != NULL && map_module(&wasm, err) &&
-	       tier_get(engine, &kind, &tier, err) &&
+	struct engine *engine = read_kind(name, use, &kind) ? engine_create(NULL, err) : NULL;
+	return engine != NULL && map_module(&wasm, err) && tier_get(engine, &kind, &tier, err) &&
 	       give_code(&tier, wasm, digest, engine, kind.kind, err);
 }
 

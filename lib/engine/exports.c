@@ -70,8 +70,7 @@ bool exports_refuse(const struct wasm_module *module, enum error_code code, cons
 		struct error *err) {
 	char list[640] = "none";
 	tell(module, list, sizeof(list));
-	return error_set(err, code, "%s; the functions that the module exports: %s", what,
-			list);
+	return error_set(err, code, "%s; the functions that the module exports: %s", what, list);
 }
 
 bool exports_entry(const struct wasm_module *module, const struct run_request *request,

@@ -101,7 +101,8 @@ struct call_request {
 	const struct value *values;
 	size_t count;
 	uint64_t gas;          /* at most CALL_GAS_MOST; 0: out of gas at once */
-	uint64_t memory_bytes; /* of all memories; growth beyond fails as the guest's own limit does */
+	uint64_t memory_bytes; /* of all memories; growth beyond fails as the guest's own limit does
+				*/
 	uint64_t wall_ms;      /* 0: none */
 };
 

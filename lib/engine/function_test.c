@@ -3,22 +3,21 @@
 
 #include "base/base64.h"
 
-static const char basics[] =
-		"(module (memory (export \"m\") 1)"
-		" (func (export \"add\") (param i32 i32) (result i32)"
-		"  local.get 0 local.get 1 i32.add)"
-		" (func (export \"mul64\") (param i64 i64) (result i64)"
-		"  local.get 0 local.get 1 i64.mul)"
-		" (func (export \"divf\") (param f64 f64) (result f64)"
-		"  local.get 0 local.get 1 f64.div)"
-		" (func (export \"halff\") (param f32) (result f32)"
-		"  local.get 0 f32.const 0.5 f32.mul)"
-		" (func (export \"void\"))"
-		" (func (export \"div\") (param i32 i32) (result i32)"
-		"  local.get 0 local.get 1 i32.div_s)"
-		" (func (export \"trap\") unreachable)"
-		" (func (export \"many\") (param i32 f64) (result f64 i32 i64 f32)"
-		"  local.get 1 local.get 0 i64.const -5 f32.const 1.5))";
+static const char basics[] = "(module (memory (export \"m\") 1)"
+			     " (func (export \"add\") (param i32 i32) (result i32)"
+			     "  local.get 0 local.get 1 i32.add)"
+			     " (func (export \"mul64\") (param i64 i64) (result i64)"
+			     "  local.get 0 local.get 1 i64.mul)"
+			     " (func (export \"divf\") (param f64 f64) (result f64)"
+			     "  local.get 0 local.get 1 f64.div)"
+			     " (func (export \"halff\") (param f32) (result f32)"
+			     "  local.get 0 f32.const 0.5 f32.mul)"
+			     " (func (export \"void\"))"
+			     " (func (export \"div\") (param i32 i32) (result i32)"
+			     "  local.get 0 local.get 1 i32.div_s)"
+			     " (func (export \"trap\") unreachable)"
+			     " (func (export \"many\") (param i32 f64) (result f64 i32 i64 f32)"
+			     "  local.get 1 local.get 0 i64.const -5 f32.const 1.5))";
 
 static void values_come_back(void **state) {
 	(void)state;

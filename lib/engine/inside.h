@@ -23,19 +23,19 @@ enum { TIER_KINDS = ENGINE_INTERP + 1 };
 /* What a tier's code is for; code of one is of no use in another. */
 enum tier_use {
 	TIER_RUN,
-	TIER_FUEL,  /* as TIER_RUN, and it counts fuel */
-	TIER_CALL,  /* strict.h */
+	TIER_FUEL,     /* as TIER_RUN, and it counts fuel */
+	TIER_CALL,     /* strict.h */
 	TIER_CALL_ODD, /* the same for modules that have no place in its pool */
 	TIER_USES
 };
 
 struct engine {
-	atomic_uint calls[TIER_KINDS]; /* that take place now, of function.h */
+	atomic_uint calls[TIER_KINDS];  /* that take place now, of function.h */
 	char *external, *folder, *self; /* as in struct engine_options */
 	uint64_t compile_memory_bytes, compile_cpu_seconds;
 	struct strings dirs;
 	struct epochs epochs;
-	pthread_mutex_t lock;             /* guards what follows */
+	pthread_mutex_t lock;                     /* guards what follows */
 	struct tier tiers[TIER_KINDS][TIER_USES]; /* made when first used */
 };
 

@@ -109,7 +109,8 @@ void program_destroy(struct program *program) {
 	module_destroy(program != NULL ? &program->wasm.module : NULL);
 }
 
-/* --- functions --------------------------------------------------------------------------------- */
+/* --- functions ---------------------------------------------------------------------------------
+ */
 
 /* Values in our numbers; 0 for what is none of them. */
 static enum value_type type_of(wasmtime_valtype_kind_t kind) {

@@ -227,7 +227,8 @@ void value_format(const wasmtime_val_t *value, char text[VALUE_TEXT_MAX]) {
 	}
 }
 
-/* --- values of function.h ---------------------------------------------------------------------- */
+/* --- values of function.h ----------------------------------------------------------------------
+ */
 
 static const wasmtime_valtype_kind_t kinds_of_types[] = {
 	[VALUE_I32] = WASMTIME_VALTYPE_KIND_I32,

@@ -52,8 +52,8 @@ static wasmtime_error_t *make_engine(const struct module_kind *kind, wasm_engine
 
 static bool tier_make(struct tier *tier, const struct module_kind *kind, struct error *err) {
 	bool strict = kind->use >= TIER_CALL;
-	wasmtime_error_t *error = strict ? strict_engine(kind, &tier->wasm)
-					 : make_engine(kind, &tier->wasm);
+	wasmtime_error_t *error =
+			strict ? strict_engine(kind, &tier->wasm) : make_engine(kind, &tier->wasm);
 	if (error != NULL) {
 		module_set_error(error, err, "");
 		err->code = ERROR_UNSUPPORTED;

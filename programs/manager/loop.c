@@ -153,6 +153,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 	tasks_place_waiting(m);
 	retain_tick(m);
 	workers_flush(m);
+	watchdog_tick(&m->watchdog, m->now_ms);
 	bool committed = manager_commit(m);
 	if (!committed) {
 		recover_batch(m, items);
@@ -169,6 +170,7 @@ static uint64_t next_deadline(const struct manager *m) {
 		m->next_wait_ms,
 		m->next_due_ms,
 		m->next_retain_ms,
+		watchdog_due_ms(&m->watchdog),
 	};
 	uint64_t next = UINT64_MAX;
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {

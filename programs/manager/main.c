@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "manager/api.h"
@@ -128,6 +129,7 @@ static void *wait_for_signal(void *context) {
 	(void)sigaddset(&set, SIGINT);
 	if (sigwait(&set, &signal) == 0) {
 		log_info("ending signal=%d", signal);
+		notify_stopping();
 		struct manager *m = context;
 		http_server_quiesce(m->server);
 		manager_stop(m);
@@ -197,6 +199,8 @@ int main(int argc, char **argv) {
 			settings.http_tls.cert != NULL ? "https" : "http", settings.http_host,
 			(unsigned)http_server_port(m.server), AIRSCREW_VERSION);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &m);
+	watchdog_init(&m.watchdog);
+	notify_ready("serving");
 	manager_run(&m);
 	close_all(&m, bulk);
 	log_info("ended");

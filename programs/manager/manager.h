@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/map.h"
+#include "base/notify.h"
 #include "base/queue.h"
 #include "bus/bus.h"
 #include "bus/topics.h"
@@ -89,7 +90,8 @@ struct manager {
 	uint64_t next_wait_ms; /* the earliest deadline among them */
 	uint64_t next_due_ms;  /* the earliest restart in the queue */
 	uint64_t next_retain_ms;
-	uint64_t retain_cursor; /* see retain.c */
+	struct watchdog watchdog; /* of the loop */
+	uint64_t retain_cursor;   /* see retain.c */
 	uint64_t next_tick_ms;
 	bool strangers;   /* somebody of ours beats who has not announced himself */
 	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "engine/child.h"
@@ -173,6 +174,7 @@ int main(int argc, char **argv) {
 	log_info("a worker begins proplet=%s boot=%s version=%s", settings.client_id, worker.boot,
 			AIRSCREW_VERSION);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &worker);
+	notify_ready("taking tasks");
 	worker_run(&worker);
 	close_all(&worker, &state);
 	end();

@@ -20,6 +20,7 @@ static void on_signal(struct worker *worker) {
 		return;
 	}
 	log_info("ending: stopping what runs running=%zu held=%zu", worker->running, worker->held);
+	notify_stopping();
 	worker->ending = true;
 	worker->end_ms = clock_ms() + worker->settings->mqtt_timeout_ms;
 	command_stop_all(worker);
@@ -77,6 +78,9 @@ static uint64_t next_deadline(const struct worker *worker) {
 	if (worker->fresh != NULL && worker->fresh->due_ms < next) {
 		next = worker->fresh->due_ms;
 	}
+	if (watchdog_due_ms(&worker->watchdog) < next) {
+		next = watchdog_due_ms(&worker->watchdog);
+	}
 	return worker->ending && worker->end_ms < next ? worker->end_ms : next;
 }
 
@@ -91,6 +95,7 @@ static bool is_done(const struct worker *worker) {
 void worker_run(struct worker *worker) {
 	worker->next_beat_ms = clock_ms() + worker->settings->interval_ms;
 	monitor_begin(worker);
+	watchdog_init(&worker->watchdog);
 	while (!is_done(worker)) {
 		struct queue_item *items = queue_take_all(worker->queue, next_deadline(worker));
 		for (struct queue_item *item = items, *next; item != NULL; item = next) {
@@ -101,6 +106,7 @@ void worker_run(struct worker *worker) {
 		notice_fresh(worker, now);
 		beat(worker, now);
 		monitor_tick(worker, now);
+		watchdog_tick(&worker->watchdog, now);
 	}
 	report_save(worker, 0, SIZE_MAX); /* what the manager still has to take */
 }

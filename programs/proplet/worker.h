@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/map.h"
+#include "base/notify.h"
 #include "base/queue.h"
 #include "bus/bus.h"
 #include "bus/topics.h"
@@ -102,6 +103,7 @@ struct worker {
 	struct attempt *fresh, *fresh_end; /* running for less than 5 ms, oldest first */
 	size_t running, held;
 	uint64_t next_beat_ms, end_ms;
+	struct watchdog watchdog;
 	struct monitor monitor;
 	bool ending;
 };

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/version.h"
 #include "http/server.h"
 #include "proxy/proxy.h"
@@ -93,7 +94,9 @@ static void run(struct proxy *proxy, const sigset_t *signals) {
 	for (uint64_t i = 0; i < count; i++) {
 		(void)pthread_create(&threads[i], NULL, pull_run, proxy);
 	}
+	notify_ready("pulling images");
 	(void)sigwait(signals, &number);
+	notify_stopping();
 	log_info("ending signal=%d", number);
 	pull_close(proxy);
 	for (uint64_t i = 0; i < count; i++) {
