@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/program.h"
 #include "engine/stop.h"
 
 enum { LOADER_STACK_BYTES = 4 * ENGINE_STACK_BYTES };
@@ -88,7 +89,8 @@ void module_cache_destroy(struct module_cache *cache) {
 }
 
 static bool key_equal(const struct module_key *a, const struct module_key *b) {
-	return a->kind == b->kind && a->metered == b->metered && strcmp(a->digest, b->digest) == 0;
+	return a->kind == b->kind && a->metered == b->metered && a->program == b->program &&
+	       strcmp(a->digest, b->digest) == 0;
 }
 
 static struct entry *find(const struct module_cache *cache, const struct module_key *key) {
@@ -196,6 +198,16 @@ static void begin_compiling(struct entry *entry, size_t wasm_size) {
 	pthread_mutex_unlock(&cache->lock);
 }
 
+static struct module *compile(struct entry *entry, struct bytes wasm, struct error *err) {
+	struct engine *engine = entry->cache->engine;
+	const struct module_key *key = &entry->key;
+	if (!key->program) {
+		return engine_prepare(engine, key->kind, key->metered, wasm, entry->stop, err);
+	}
+	return program_module(
+			program_create(engine, key->kind, key->metered, wasm, entry->stop, err));
+}
+
 /* Fetches and compiles; NULL with an error. */
 static struct module *load(struct entry *entry, struct error *err) {
 	CLEANUP(buf_finish) struct buf wasm = { 0 };
@@ -206,8 +218,7 @@ static struct module *load(struct entry *entry, struct error *err) {
 	}
 	begin_compiling(entry, wasm.size);
 	struct bytes bytes = { wasm.data, wasm.size };
-	return engine_prepare(entry->cache->engine, entry->key.kind, entry->key.metered, bytes,
-			entry->stop, err);
+	return compile(entry, bytes, err);
 }
 
 /* Tells everyone how it went. */
@@ -339,6 +350,19 @@ static struct module *acquire(struct module_cache *cache, const struct module_ke
 		}
 	}
 	unlock_and_free(cache, out);
+	return module;
+}
+
+struct module *module_cache_get(struct module_cache *cache, const struct module_key *key) {
+	struct module *module = NULL;
+	pthread_mutex_lock(&cache->lock);
+	struct entry *entry = find(cache, key);
+	if (entry != NULL && entry->state == ENTRY_READY) {
+		entry->users++;
+		touch(cache, entry);
+		module = entry->module;
+	}
+	pthread_mutex_unlock(&cache->lock);
 	return module;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Compiled modules by (digest, kind, metered): each is fetched and compiled once, however many
- * starts arrive together, and the least recently used go when the cache is over its size. The
+ * Compiled modules by (digest, kind, metered, program): each is fetched and compiled once, however
+ * many starts arrive together, and the least recently used go when the cache is over its size. The
  * newest always stays; what is in use is never freed under its user. Safe from any thread.
  *
  * Fetching and compiling happen in a thread of their own, so that one waiter who gives up (stop,
@@ -15,6 +15,7 @@ struct module_key {
 	char digest[DIGEST_HEX_SIZE];
 	enum engine_kind kind;
 	bool metered;
+	bool program; /* for calls (program_cache.h), not for runs */
 };
 
 /* Where bytes come from: fills `wasm` (an empty buffer with its limit set by the source). */
@@ -39,6 +40,9 @@ void module_cache_destroy(struct module_cache *cache); /* waits for its threads 
 struct module *module_cache_acquire(struct module_cache *cache, const struct module_key *key,
 		const struct module_source *source, struct run_stop *stop,
 		struct error *err) MUST_CHECK;
+/* The same if it is there already, at once; else NULL. */
+struct module *module_cache_get(
+		struct module_cache *cache, const struct module_key *key) MUST_CHECK;
 void module_cache_release(struct module_cache *cache, struct module *module);
 /* As release; and it goes as soon as nobody uses it any more. */
 void module_cache_drop(struct module_cache *cache, struct module *module);

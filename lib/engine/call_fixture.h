@@ -105,15 +105,21 @@ static inline void *call_tests_thread(void *context) {
 	return NULL;
 }
 
-static inline int call_tests_run(const char *name, const struct CMUnitTest *tests, size_t count) {
-	struct call_tests all = { name, tests, count, 1 };
-	pthread_t thread;
+/* A thread that may call. */
+static inline int call_thread_start(pthread_t *thread, void *(*body)(void *), void *context) {
 	pthread_attr_t attributes;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, PROGRAM_STACK_BYTES);
-	if (pthread_create(&thread, &attributes, call_tests_thread, &all) == 0) {
+	int rc = pthread_create(thread, &attributes, body, context);
+	pthread_attr_destroy(&attributes);
+	return rc;
+}
+
+static inline int call_tests_run(const char *name, const struct CMUnitTest *tests, size_t count) {
+	struct call_tests all = { name, tests, count, 1 };
+	pthread_t thread;
+	if (call_thread_start(&thread, call_tests_thread, &all) == 0) {
 		pthread_join(thread, NULL);
 	}
-	pthread_attr_destroy(&attributes);
 	return all.failed;
 }

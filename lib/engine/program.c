@@ -106,7 +106,7 @@ struct program *program_create(struct engine *engine, enum engine_kind kind, boo
 }
 
 void program_destroy(struct program *program) {
-	module_destroy(program != NULL ? &program->wasm.module : NULL);
+	module_destroy(program_module(program));
 }
 
 /* --- functions ---------------------------------------------------------------------------------

@@ -8,3 +8,8 @@ struct program {
 	struct wasm_module wasm; /* first; its tier is one of strict.h */
 	bool metered;            /* by lib/meter */
 };
+
+/* The same as what it begins with; NULL for NULL. */
+static inline struct module *program_module(struct program *program) {
+	return program != NULL ? &program->wasm.module : NULL;
+}
