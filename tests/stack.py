@@ -136,6 +136,7 @@ class Stack:
         self.mqtt_port = free_port()
         self.token = None
         self.tls = None  # an ssl.SSLContext: the manager speaks https
+        self.tracers = {}  # words before a program's own, by its name here
         self.problems = []
 
     @property
@@ -158,6 +159,7 @@ class Stack:
 
     def spawn(self, name, command, environment=None):
         assert name not in self.processes or not self.processes[name].alive
+        command = [*self.tracers.get(name, []), *command]
         self.processes[name] = Process(name, command, self.folder, environment)
         return self.processes[name]
 

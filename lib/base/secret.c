@@ -44,6 +44,14 @@ static bool read_exactly(int fd, char *to, size_t size) {
 	return true;
 }
 
+/* An access list lets the service read a credential that is not its own, and shows as a group. */
+static bool is_credential(const char *path) {
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	size_t size = folder != NULL ? strlen(folder) : 0;
+	return size != 0 && strncmp(path, folder, size) == 0 && path[size] == '/' &&
+	       strchr(path + size + 1, '/') == NULL;
+}
+
 bool secret_read_content(const char *path, const char *what, size_t max,
 		struct secret_content *content, struct error *err) {
 	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -61,7 +69,7 @@ bool secret_read_content(const char *path, const char *what, size_t max,
 		return error_set(err, ERROR_TOO_LARGE, "the %s %.500s is larger than %zu bytes",
 				what, path, max);
 	}
-	content->mode = info.st_mode & 07777;
+	content->mode = info.st_mode & (is_credential(path) ? 0700 : 07777);
 	content->size = (size_t)info.st_size;
 	content->bytes = mem_zero(content->size + 1, 1);
 	if (!read_exactly(fd, content->bytes, content->size)) {

@@ -14,7 +14,8 @@
 struct secret_content {
 	char *bytes; /* a zero byte stands behind */
 	size_t size;
-	unsigned mode; /* who may do what: 0644 */
+	unsigned mode; /* who may do what: 0644; of a credential of the service manager's,
+			* systemd.exec(5), only its owner's part: nobody else sees its folder */
 	bool missing;  /* it failed because nothing has this name */
 };
 

@@ -50,7 +50,7 @@ static const struct settings table = {
 
 static const char *const variables[] = { "T_HOST", "T_OLD_HOST", "T_OLDEST_HOST", "T_PATH",
 	"T_TOKEN", "T_API_KEY", "T_TOKEN_FILE", "T_API_KEY_FILE", "T_PORT", "T_ROOM", "T_WAIT",
-	"T_EAGER", "T_NEED", "T_NEED_FILE" };
+	"T_EAGER", "T_NEED", "T_NEED_FILE", "CREDENTIALS_DIRECTORY" };
 
 static int clean_environment(void **state) {
 	(void)state;
@@ -287,6 +287,28 @@ static void check_secret_refused(const char *content, size_t size, mode_t mode, 
 	assert_null(options.token);
 }
 
+/* systemd.exec(5): the folder is the service's alone, and an access list shows as a group. */
+static void test_secret_from_credential(void **state) {
+	(void)state;
+	struct options options;
+	struct error err;
+	CLEANUP(remove_file) char *path = secret_file("hush", 4, 0440);
+	CLEANUP(mem_freep) char *folder = str_copy(path);
+	*strrchr(folder, '/') = '\0';
+	set("T_TOKEN_FILE", path);
+	set("CREDENTIALS_DIRECTORY", folder);
+	assert_int_equal(load(&table, &options, NULL, NULL, &err), SETTINGS_RUN);
+	assert_string_equal(options.token, "hush");
+	settings_finish(&table, &options);
+	const char *const others[] = { "", "/", "/tm", "/elsewhere" };
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		set("T_TOKEN_FILE", path);
+		set("CREDENTIALS_DIRECTORY", others[i]);
+		assert_int_equal(load(&table, &options, NULL, NULL, &err), SETTINGS_BAD);
+		assert_non_null(strstr(err.message, "chmod 600"));
+	}
+}
+
 static void test_secret_file_refused(void **state) {
 	(void)state;
 	check_secret_refused("hush", 4, 0640, "chmod 600");
@@ -402,6 +424,7 @@ int main(void) {
 		WITH_CLEAN(test_required),
 		WITH_CLEAN(test_secret_from_environment),
 		WITH_CLEAN(test_secret_from_file),
+		WITH_CLEAN(test_secret_from_credential),
 		WITH_CLEAN(test_secret_file_refused),
 		WITH_CLEAN(test_secret_file_missing),
 		WITH_CLEAN(test_secret_is_no_flag),
