@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The layouts of messages in which an execution can be asked for: spec/dtvm.proto and
+ * spec/wasm.proto. Everything that differs between them is behind this table; the rest of the
+ * executor sees one `struct asked`, which borrows from the message that it was read from.
+ *
+ * report_data, as WASMVM-TEE has it (profile 1): for a list of messages
+ * H = SHA-256 of, for each, its index and its size as big-endian 32-bit numbers and its bytes
+ * (fields in order, defaults left out, fields that we do not know behind them); then
+ * report_data = H(execution) || H(output 1 … output n).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "engine/function.h"
+
+enum { REPORT_DATA_SIZE = 64 };
+
+struct layout;
+
+/* What somebody wants to have executed. */
+struct asked {
+	const struct layout *layout;
+	const void *request; /* the message */
+	const char *request_id, *bytecode, *function;
+	size_t input_count;
+	enum engine_kind mode;
+	bool gas_limited;
+	uint64_t gas_limit;
+};
+
+/* What is answered; texts are borrowed, NULL counts as "". */
+struct answered {
+	const struct value *outputs;
+	size_t output_count;
+	const char *attestation, *report_data;
+	struct bytes receipt; /* its binary form */
+};
+
+struct layout {
+	const char *name; /* for logs */
+	/* The message, to be freed by close(), and what it says. ERROR_INVALID. */
+	void *(*open)(struct bytes bytes, struct asked *asked, struct error *err);
+	void (*close)(void *request);
+	/* What an existing message says; open() does it too. */
+	bool (*read)(const void *request, struct asked *asked, struct error *err);
+	/* Input `index` as a value of a type; errors count inputs from 1. */
+	bool (*input)(const struct asked *asked, size_t index, enum value_type type,
+			struct value *value, struct error *err);
+	/* Appends the execution, or an output, as its message's bytes. */
+	bool (*pack_execution)(const struct asked *asked, struct buf *out, struct error *err);
+	bool (*pack_output)(const struct value *value, struct buf *out, struct error *err);
+	/* Appends the answer's bytes. */
+	bool (*pack_answer)(const struct asked *asked, const struct answered *answered,
+			struct buf *out, struct error *err);
+};
+
+extern const struct layout layout_dtvm, layout_wasm;
+
+bool layout_report_data(const struct asked *asked, const struct value *outputs, size_t count,
+		uint8_t report_data[REPORT_DATA_SIZE], struct error *err) MUST_CHECK;
+
+/* One half of it: a list whose messages are given one by one. */
+struct listed {
+	struct digest *digest;
+	uint32_t count;
+};
+struct listed listed_begin(void);
+void listed_add(struct listed *list, struct bytes message);
+void listed_end(struct listed *list, uint8_t out[DIGEST_SIZE]);
