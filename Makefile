@@ -17,6 +17,7 @@ setup: ## install what building, testing and checking need, without starting ser
 	@tools/setup build test check
 
 run: all ## start the whole stack on loopback, run the samples, stay until Ctrl-C (ARGS=--exit ends after the samples)
+	@tools/setup run
 	@exec build/bin/propeller-cli up --samples $(ARGS)
 
 test: ## build and run every test; the last line counts them

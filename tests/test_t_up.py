@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -99,6 +100,52 @@ def test_samples_and_exit(begin):
     for word in ("Hello, world!", "30", "http://"):
         assert word in up.text, up.text
     assert "propeller-cli" in up.text, "commands to try"
+    assert "WRONG" not in up.text
+
+
+def watched(text):
+    """{title: (what it printed, [(path, bytes, sealed?, how it begins, marked?)])}, as it was told."""
+    found = {}
+    for part in re.split(r"^  (?=hello-world )", text, flags=re.M)[1:]:
+        head = re.match(r'hello-world ([^:]+).*: Completed, it printed "(.*)"; the broker saw\n', part)
+        if head:
+            rows = re.findall(r"^    (\S+/\S+) +(\d+) bytes  (sealed )?(.*?)\.\.\.(   .* is in it)?$", part, re.M)
+            found[head[1]] = (head[2], [(path, int(size), bool(sealed), begins, bool(marked))
+                                        for path, size, sealed, begins, marked in rows])
+    return found
+
+
+@pytest.mark.timeout(180)
+def test_what_the_broker_saw(begin):
+    """In the open it reads the result; under a key it has ciphertext, of an upload and of an image."""
+    up = begin("--samples", "--exit")
+    assert up.process.wait(120 * PATIENCE) == 0, up.text
+    found = watched(up.text)
+    assert set(found) == {"in the open", "encrypted", "encrypted, as the image 127.0.0.1"}, up.text
+    for printed, rows in found.values():
+        assert printed == "Hello, world!"
+        assert any(path == "control/proplet/results" for path, *_ in rows)
+    assert any(marked for *_, marked in found["in the open"][1])
+    assert not any(sealed for _, _, sealed, _, _ in found["in the open"][1])
+    for title, chunk in (("encrypted", "registry/chunk/proplet-1"),
+                         ("encrypted, as the image 127.0.0.1", "registry/image/proplet-1")):
+        rows = {path: row for path, *row in found[title][1]}
+        for path in ("control/manager/command/proplet-1", chunk, "control/proplet/results"):
+            assert rows[path][1] and re.fullmatch("02[0-9a-f]{22}", rows[path][2]), up.text
+        assert rows[chunk][0] > 1000
+        assert not any(marked for *_, marked in rows.values())
+
+
+@pytest.mark.timeout(180)
+def test_no_registry_no_image_sample(begin, tmp_path):
+    """Who has no docker-registry is told which package it is, and gets all the rest."""
+    bin_only = tmp_path / "bin"
+    bin_only.mkdir()
+    (bin_only / "mosquitto").symlink_to(shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin"))
+    up = begin("--samples", "--exit", PATH=str(bin_only))
+    assert up.process.wait(120 * PATIENCE) == 0, up.text
+    assert set(watched(up.text)) == {"in the open", "encrypted"}
+    assert "image sample is left out" in up.text and "docker-registry" in up.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -210,7 +257,11 @@ def test_encrypted(tmp_path):
     try:
         views = up.rest().get("/proplets").json["proplets"]
         assert [view["key"] for view in views] == ["verified"]
-        wait_until(lambda: "hello-world" in up.text, 30, "the samples")
+        wait_until(lambda: "Try:" in up.text, 60, "the samples")
+        found = watched(up.text)
+        assert set(found) == {"encrypted", "encrypted, as the image 127.0.0.1"}, up.text
+        paths = {path for path, *_ in found["encrypted, as the image 127.0.0.1"][1]}
+        assert "registry/image/proplet-1" in paths, "the proxy has no key"
         pids = json.loads((up.state / "up.json").read_text())["children"]
         for pid in pids.values():
             assert not re.search(r"[0-9a-f]{64}", Path(f"/proc/{pid}/cmdline").read_text())
@@ -219,4 +270,5 @@ def test_encrypted(tmp_path):
     assert "Failed" not in up.text
     for file in up.state.rglob("*"):
         if file.is_file() and file.suffix in (".log", ".json", ".conf"):
-            assert not re.search(r"\b[0-9a-f]{64}\b", file.read_text(errors="replace")), file
+            assert not re.search(r"(?<!sha256=)(?<!sha256:)\b[0-9a-f]{64}\b",
+                                 file.read_text(errors="replace")), file

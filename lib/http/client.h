@@ -42,8 +42,8 @@ struct http_call {
 };
 struct http_answer {
 	int status;
-	struct buf body; /* the caller sets its limit before and finishes it after */
-	char location[256];
+	struct buf body;     /* the caller sets its limit before and finishes it after */
+	char location[1024]; /* a registry writes the state of an upload into it */
 	unsigned retry_after_seconds;
 };
 /*

@@ -34,22 +34,26 @@ static json_t *describe(const struct sample *sample) {
 	return task;
 }
 
-/* The final task, or NULL with err; the caller drops it. */
-static json_t *run_one(struct manager *manager, const struct sample *sample, const char *examples,
-		struct error *err) {
+json_t *samples_task(
+		struct manager *manager, json_t *description, const char *file, struct error *err) {
 	json_t *created = NULL, *task = NULL;
-	CLEANUP(mem_freep) char *file = str_format("%s/%s", examples, sample->file);
-	if (!manager_call(manager, "POST", "/tasks", describe(sample), &created, err)) {
+	if (!manager_call(manager, "POST", "/tasks", description, &created, err)) {
 		return NULL;
 	}
 	const char *id = task_id(created, err);
 	CLEANUP(mem_freep) char *start = id != NULL ? task_path(id, "/start") : NULL;
-	if (id != NULL && manager_upload(manager, id, file, err) &&
+	if (id != NULL && (file == NULL || manager_upload(manager, id, file, err)) &&
 			manager_call(manager, "POST", start, NULL, NULL, err)) {
 		task = wait_final(manager, id, "120s", err);
 	}
 	json_decref(created);
 	return task;
+}
+
+static json_t *run_one(struct manager *manager, const struct sample *sample, const char *examples,
+		struct error *err) {
+	CLEANUP(mem_freep) char *file = str_format("%s/%s", examples, sample->file);
+	return samples_task(manager, describe(sample), file, err);
 }
 
 static bool show(const struct sample *sample, const json_t *task, uint64_t took_us,

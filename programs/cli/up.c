@@ -15,19 +15,23 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "cli/children.h"
 #include "cli/cli.h"
 #include "cli/samples.h"
+#include "cli/watched.h"
 #include "seal/keys.h"
 
-enum { CHILDREN_MAX = 67, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
+enum { CHILDREN_MAX = 68, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
 
 struct stack {
 	char *folder, *programs, *url, *examples;
+	const char *channel;
 	uint16_t http_port, mqtt_port, proxy_port; /* 0: not chosen yet */
+	uint16_t registry_port;                    /* 0: none runs here */
 	uint64_t proplets;
 	int lock;
 	char key[SEAL_KEY_TEXT_SIZE]; /* "": nothing is sealed */
@@ -69,7 +73,8 @@ static bool number_flag(const struct arguments *arguments, enum flag flag, const
 
 static bool is_ours(const struct stack *stack, uint16_t port) {
 	return port != 0 &&
-	       (port == stack->http_port || port == stack->mqtt_port || port == stack->proxy_port);
+	       (port == stack->http_port || port == stack->mqtt_port || port == stack->proxy_port ||
+			       port == stack->registry_port);
 }
 
 /* The wanted port, or the next that is free and not ours already. Neighbours come before a port of
@@ -77,7 +82,7 @@ static bool is_ours(const struct stack *stack, uint16_t port) {
 static bool choose_port(const struct stack *stack, const struct arguments *arguments,
 		enum flag flag, const char *name, uint64_t wanted, uint16_t *chosen,
 		struct error *err) {
-	if (!number_flag(arguments, flag, name, 0, 65535, &wanted, err)) {
+	if (arguments != NULL && !number_flag(arguments, flag, name, 0, 65535, &wanted, err)) {
 		return false;
 	}
 	for (uint64_t next = wanted; next < wanted + PORTS_TRIED; next++) {
@@ -93,6 +98,31 @@ static bool choose_port(const struct stack *stack, const struct arguments *argum
 	}
 	return error_set(err, ERROR_UNAVAILABLE, "no free port on 127.0.0.1 from %llu on",
 			(unsigned long long)wanted);
+}
+
+static char *find_in_path(const char *name) {
+	struct strings folders = { 0 };
+	const char *path = getenv("PATH");
+	char *found = NULL;
+	strings_split(&folders, path != NULL ? path : "", ':');
+	strings_add(&folders, "/usr/sbin");
+	strings_add(&folders, "/usr/local/sbin");
+	for (size_t i = 0; found == NULL && i < folders.count; i++) {
+		found = str_format("%s/%s", folders.items[i], name);
+		if (access(found, X_OK) != 0) {
+			free(found);
+			found = NULL;
+		}
+	}
+	strings_finish(&folders);
+	return found;
+}
+
+/* A registry for the image sample, where its program is installed. */
+static bool choose_registry(struct stack *stack, struct error *err) {
+	CLEANUP(mem_freep) char *program = find_in_path("docker-registry");
+	return program == NULL ||
+	       choose_port(stack, NULL, FLAGS, NULL, 5000, &stack->registry_port, err);
 }
 
 static char *default_folder(void) {
@@ -142,10 +172,7 @@ static bool lock_folder(struct stack *stack, struct error *err) {
 }
 
 /* Of this run alone: what it has sealed on disk, it can open again only with the same key. */
-static bool make_key(struct stack *stack, const struct arguments *arguments, struct error *err) {
-	if (arguments->flags[FLAG_ENCRYPTED] == NULL) {
-		return true;
-	}
+static bool make_key(struct stack *stack, struct error *err) {
 	struct seal_key *key = seal_key_generate(err);
 	if (key != NULL) {
 		seal_key_text(key, stack->key);
@@ -164,8 +191,10 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 	stack->folder = str_copy(realpath(folder, real) != NULL ? real : folder);
 	stack->programs = own_folder();
 	stack->examples = find_examples(stack, arguments);
+	stack->channel = "main";
 	stack->proplets = 1;
-	if (!lock_folder(stack, err) || !make_key(stack, arguments, err) ||
+	if (!lock_folder(stack, err) ||
+			(arguments->flags[FLAG_ENCRYPTED] != NULL && !make_key(stack, err)) ||
 			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX,
 					&stack->proplets, err) ||
 			!choose_port(stack, arguments, FLAG_MQTT_PORT, "mqtt-port", 1883,
@@ -173,7 +202,9 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 			!choose_port(stack, arguments, FLAG_HTTP_PORT, "http-port", 7070,
 					&stack->http_port, err) ||
 			!choose_port(stack, arguments, FLAG_PROXY_PORT, "proxy-port", 9191,
-					&stack->proxy_port, err)) {
+					&stack->proxy_port, err) ||
+			(arguments->flags[FLAG_SAMPLES] != NULL && stack->key[0] != 0 &&
+					!choose_registry(stack, err))) {
 		return false;
 	}
 	stack->url = str_format("http://127.0.0.1:%u", stack->http_port);
@@ -182,24 +213,6 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 
 /* --- the programs ------------------------------------------------------------------------------
  */
-
-static char *find_in_path(const char *name) {
-	struct strings folders = { 0 };
-	const char *path = getenv("PATH");
-	char *found = NULL;
-	strings_split(&folders, path != NULL ? path : "", ':');
-	strings_add(&folders, "/usr/sbin");
-	strings_add(&folders, "/usr/local/sbin");
-	for (size_t i = 0; found == NULL && i < folders.count; i++) {
-		found = str_format("%s/%s", folders.items[i], name);
-		if (access(found, X_OK) != 0) {
-			free(found);
-			found = NULL;
-		}
-	}
-	strings_finish(&folders);
-	return found;
-}
 
 static char *find_program(
 		const struct stack *stack, const char *name, const char *hint, struct error *err) {
@@ -231,8 +244,8 @@ static void add_env(struct child *child, const char *name, const char *value) {
 static void add_bus_env(struct child *child, const struct stack *stack, const char *prefix,
 		const char *id) {
 	CLEANUP(mem_freep) char *broker = str_format("tcp://127.0.0.1:%u", stack->mqtt_port);
-	const char *const values[][2] = { { "DOMAIN_ID", "local" }, { "CHANNEL_ID", "main" },
-		{ "CLIENT_ID", id }, { "MQTT_ADDRESS", broker } };
+	const char *const values[][2] = { { "DOMAIN_ID", "local" },
+		{ "CHANNEL_ID", stack->channel }, { "CLIENT_ID", id }, { "MQTT_ADDRESS", broker } };
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		CLEANUP(mem_freep) char *name = str_format("%s_%s", prefix, values[i][0]);
 		add_env(child, name, values[i][1]);
@@ -290,9 +303,22 @@ static bool add_manager(struct stack *stack, struct error *err) {
 	return true;
 }
 
+/* The user's registries, and that of the samples. */
+static void add_plain_http(struct child *child, const struct stack *stack) {
+	const char *given = getenv("PROXY_PLAIN_HTTP");
+	if (stack->registry_port == 0) {
+		pass_env(child, "PROXY_PLAIN_HTTP");
+		return;
+	}
+	CLEANUP(mem_freep)
+	char *value = str_format("%s%s127.0.0.1:%u", given != NULL ? given : "",
+			given != NULL && given[0] != 0 ? "," : "", stack->registry_port);
+	add_env(child, "PROXY_PLAIN_HTTP", value);
+}
+
 static bool add_proxy(struct stack *stack, struct error *err) {
-	static const char *const passed[] = { "PROXY_LOG_LEVEL", "PROXY_PLAIN_HTTP",
-		"PROXY_REGISTRY_URL", "PROXY_REGISTRY_USERNAME", "PROXY_REGISTRY_PASSWORD",
+	static const char *const passed[] = { "PROXY_LOG_LEVEL", "PROXY_REGISTRY_URL",
+		"PROXY_REGISTRY_USERNAME", "PROXY_REGISTRY_PASSWORD",
 		"PROXY_REGISTRY_PASSWORD_FILE", "PROXY_REGISTRY_TOKEN", "PROXY_REGISTRY_TOKEN_FILE",
 		"PROXY_REGISTRY_CONFIG", "PROXY_REGISTRY_CA" };
 	CLEANUP(mem_freep) char *port = str_format("%u", stack->proxy_port);
@@ -306,6 +332,7 @@ static bool add_proxy(struct stack *stack, struct error *err) {
 	add_env(child, "PROXY_HTTP_HOST", "127.0.0.1");
 	add_env(child, "PROXY_HTTP_PORT", port);
 	add_env(child, "PROXY_STATE_DIR", stack->folder);
+	add_plain_http(child, stack);
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
 		pass_env(child, passed[i]);
 	}
@@ -330,8 +357,28 @@ static bool add_proplet(struct stack *stack, unsigned number, struct error *err)
 	return true;
 }
 
-static bool add_all(struct stack *stack, struct error *err) {
-	if (!add_broker(stack, err) || !add_manager(stack, err) || !add_proxy(stack, err)) {
+/* For the samples: it keeps what it gets in memory. It is Debian's, and not everybody has it. */
+static bool add_registry(struct stack *stack, struct error *err) {
+	CLEANUP(mem_freep) char *path = str_format("%s/registry.json", stack->folder);
+	CLEANUP(mem_freep)
+	char *text = str_format("{\"version\":0.1,\"log\":{\"level\":\"error\"},"
+				"\"storage\":{\"inmemory\":{}},"
+				"\"http\":{\"addr\":\"127.0.0.1:%u\"}}\n",
+			stack->registry_port); /* YAML, too */
+	CLEANUP(mem_freep) char *program = find_in_path("docker-registry");
+	if (program == NULL || !file_write(path, text, strlen(text), 0600, err)) {
+		return program == NULL;
+	}
+	struct child *child = add_child(stack, "registry", program);
+	strings_add(&child->argv, "serve");
+	strings_add(&child->argv, path);
+	add_env(child, "OTEL_TRACES_EXPORTER", "none");
+	return true;
+}
+
+static bool add_programs(struct stack *stack, struct error *err) {
+	if (!add_manager(stack, err) || !add_proxy(stack, err) ||
+			(stack->registry_port != 0 && !add_registry(stack, err))) {
 		return false;
 	}
 	for (unsigned i = 1; i <= stack->proplets; i++) {
@@ -351,6 +398,11 @@ static bool port_answers(uint16_t port) {
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+static bool registry_answers(struct stack *stack, struct manager *manager) {
+	(void)manager;
+	return port_answers(stack->registry_port);
 }
 
 static bool broker_answers(struct stack *stack, struct manager *manager) {
@@ -411,14 +463,21 @@ static bool start_range(struct stack *stack, size_t from, size_t to, struct erro
 	return true;
 }
 
-static bool start_all(
+static bool start_broker(
 		struct stack *stack, struct manager *manager, bool *asked, struct error *err) {
-	return start_range(stack, 0, 1, err) &&
-	       wait_for(stack, manager, "broker", broker_answers, asked, err) &&
-	       start_range(stack, 1, 2, err) &&
+	return add_broker(stack, err) && start_range(stack, 0, 1, err) &&
+	       wait_for(stack, manager, "broker", broker_answers, asked, err);
+}
+
+static bool start_programs(
+		struct stack *stack, struct manager *manager, bool *asked, struct error *err) {
+	size_t first = stack->count;
+	return add_programs(stack, err) && start_range(stack, first, first + 1, err) &&
 	       wait_for(stack, manager, "manager", manager_answers, asked, err) &&
-	       start_range(stack, 2, stack->count, err) &&
+	       start_range(stack, first + 1, stack->count, err) &&
 	       wait_for(stack, manager, "proxy", proxy_answers, asked, err) &&
+	       (stack->registry_port == 0 || wait_for(stack, manager, "registry", registry_answers,
+							     asked, err)) &&
 	       wait_for(stack, manager, "workers", proplets_alive, asked, err);
 }
 
@@ -466,17 +525,103 @@ static void tend_until_asked(struct stack *stack) {
 	}
 }
 
+static bool run_watched(struct stack *stack, struct manager *manager) {
+	CLEANUP(mem_freep) char *registry = str_format("127.0.0.1:%u", stack->registry_port);
+	return watched_run(&(struct watched){ .manager = manager,
+			.examples = stack->examples,
+			.channel = stack->channel,
+			.mqtt_port = stack->mqtt_port,
+			.encrypted = stack->key[0] != 0,
+			.registry = stack->registry_port != 0 ? registry : NULL });
+}
+
+/* A channel of its own at the same broker: its manager, proxy and worker have a workload key, and
+ * go when the samples are over. What they left on disk the next ones cannot open, and remove. */
+static bool choose_sealed(struct stack *sealed, const struct stack *stack, struct error *err) {
+	sealed->lock = -1;
+	sealed->folder = str_format("%s/encrypted", stack->folder);
+	sealed->programs = str_copy(stack->programs);
+	sealed->examples = str_copy(stack->examples);
+	sealed->channel = "encrypted";
+	sealed->proplets = 1;
+	sealed->mqtt_port = stack->mqtt_port;
+	if (!file_make_folder(sealed->folder, err) || !make_key(sealed, err) ||
+			!choose_port(sealed, NULL, FLAGS, NULL, 7071, &sealed->http_port, err) ||
+			!choose_port(sealed, NULL, FLAGS, NULL, 9192, &sealed->proxy_port, err) ||
+			!choose_registry(sealed, err)) {
+		return false;
+	}
+	sealed->url = str_format("http://127.0.0.1:%u", sealed->http_port);
+	return true;
+}
+
+static void finish_stack(struct stack *stack) {
+	children_end(stack->children, stack->count);
+	for (size_t i = 0; i < stack->count; i++) {
+		child_finish(&stack->children[i]);
+	}
+	file_closep(&stack->lock);
+	explicit_bzero(stack->key, sizeof(stack->key));
+	free(stack->folder);
+	free(stack->programs);
+	free(stack->url);
+	free(stack->examples);
+}
+
+static bool run_sealed(const struct stack *stack, bool *asked, struct error *err) {
+	struct stack sealed = { .lock = -1 };
+	struct manager manager = { 0 };
+	struct arguments local = { 0 };
+	(void)fputs("\nthe same under a workload key, in a channel of its own\n", stderr);
+	bool ok = choose_sealed(&sealed, stack, err);
+	if (ok) {
+		local.flags[FLAG_MANAGER] = sealed.url;
+		ok = manager_open(&manager, &local, err) &&
+		     start_programs(&sealed, &manager, asked, err) &&
+		     (run_watched(&sealed, &manager) ||
+				     error_set(err, ERROR_INTEGRITY,
+						     "an encrypted sample is wrong; see the logs "
+						     "in %s",
+						     sealed.folder));
+	}
+	manager_close(&manager);
+	finish_stack(&sealed);
+	return ok;
+}
+
+/* All that `--samples` shows. */
+static bool run_samples(struct stack *stack, struct manager *manager, bool *asked) {
+	struct error err;
+	bool right = samples_run(manager, stack->examples);
+	right = run_watched(stack, manager) && right;
+	if (stack->key[0] == 0 && !run_sealed(stack, asked, &err) && !*asked) {
+		(void)fprintf(stderr, "the encrypted samples: %s\n", err.message);
+		right = false;
+	}
+	CLEANUP(mem_freep) char *registry = find_in_path("docker-registry");
+	if (registry == NULL) {
+		(void)puts("\n  The image sample is left out: it needs a registry, Debian's "
+			   "package "
+			   "docker-registry.");
+	}
+	return right;
+}
+
 static int use(struct stack *stack, struct manager *manager, const struct arguments *arguments,
 		struct error *err) {
 	bool asked = false, right = true;
-	if (!start_all(stack, manager, &asked, err)) {
+	if (!start_broker(stack, manager, &asked, err) ||
+			!start_programs(stack, manager, &asked, err)) {
 		return asked ? 0 : -1;
 	}
 	if (!write_choice(stack, err)) {
 		return -1;
 	}
 	if (arguments->flags[FLAG_SAMPLES] != NULL) {
-		right = samples_run(manager, stack->examples);
+		right = run_samples(stack, manager, &asked);
+		if (asked) {
+			return 0;
+		}
 	}
 	welcome(stack);
 	if (arguments->flags[FLAG_EXIT] == NULL) {
@@ -494,14 +639,7 @@ static void finish(struct stack *stack) {
 	if (stack->lock >= 0 && stack->count != 0) {
 		(void)unlink(path);
 	}
-	for (size_t i = 0; i < stack->count; i++) {
-		child_finish(&stack->children[i]);
-	}
-	file_closep(&stack->lock);
-	free(stack->folder);
-	free(stack->programs);
-	free(stack->url);
-	free(stack->examples);
+	finish_stack(stack);
 }
 
 int up(const struct arguments *arguments, struct error *err) {
@@ -510,7 +648,8 @@ int up(const struct arguments *arguments, struct error *err) {
 	struct arguments local = { 0 };
 	int code = -1;
 	signals_block();
-	if (choose(&stack, arguments, err) && add_all(&stack, err)) {
+	log_set_level(LOG_WARN);
+	if (choose(&stack, arguments, err)) {
 		local.flags[FLAG_MANAGER] = stack.url;
 		(void)fprintf(stderr, "starting in %s\n", stack.folder);
 		if (manager_open(&manager, &local, err)) {
