@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meter/reader.h"
+
+bool reader_fail(struct reader *reader, const char *what) {
+	if (!reader->failed) {
+		error_set(reader->err, ERROR_MODULE, "the module is not valid: %s (byte %zu)", what,
+				(size_t)(reader->at - reader->origin));
+	}
+	reader->failed = true;
+	return false;
+}
+
+bool reader_refuse(struct reader *reader, const char *feature) {
+	if (!reader->failed) {
+		error_set(reader->err, ERROR_MODULE,
+				"the module uses %s, which a metered run does not have: compile it "
+				"without (byte %zu)",
+				feature, (size_t)(reader->at - reader->origin));
+	}
+	reader->failed = true;
+	return false;
+}
+
+uint8_t reader_byte(struct reader *reader) {
+	if (!reader_more(reader)) {
+		(void)reader_fail(reader, "it ends too early");
+		return 0;
+	}
+	return *reader->at++;
+}
+
+static uint64_t unsigned_leb(struct reader *reader, unsigned bits) {
+	uint64_t value = 0;
+	for (unsigned shift = 0; shift < bits; shift += 7) {
+		uint8_t byte = reader_byte(reader);
+		if (shift + 7 > bits && (byte >> (bits - shift)) != 0) {
+			break;
+		}
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if ((byte & 0x80) == 0) {
+			return reader_ok(reader) ? value : 0;
+		}
+	}
+	(void)reader_fail(reader, "a number is too long");
+	return 0;
+}
+
+uint32_t reader_u32(struct reader *reader) {
+	return (uint32_t)unsigned_leb(reader, 32);
+}
+
+uint64_t reader_u64(struct reader *reader) {
+	return unsigned_leb(reader, 64);
+}
+
+int64_t reader_s33(struct reader *reader) {
+	uint64_t value = 0;
+	for (unsigned shift = 0; shift < 35; shift += 7) {
+		uint8_t byte = reader_byte(reader);
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if ((byte & 0x80) == 0) {
+			bool negative = (byte & 0x40) != 0;
+			return (int64_t)(negative ? value | ~UINT64_C(0) << (shift + 7) : value);
+		}
+	}
+	(void)reader_fail(reader, "a number is too long");
+	return 0;
+}
+
+void reader_skip_leb(struct reader *reader, unsigned most) {
+	for (unsigned i = 0; i < most; i++) {
+		if ((reader_byte(reader) & 0x80) == 0) {
+			return;
+		}
+	}
+	(void)reader_fail(reader, "a number is too long");
+}
+
+struct bytes reader_take(struct reader *reader, size_t size) {
+	if (reader->failed || size > (size_t)(reader->end - reader->at)) {
+		(void)reader_fail(reader, "it ends too early");
+		return (struct bytes){ reader->at, 0 };
+	}
+	struct bytes taken = { reader->at, size };
+	reader->at += size;
+	return taken;
+}
+
+uint32_t reader_count(struct reader *reader, uint32_t most) {
+	uint32_t count = reader_u32(reader);
+	if (count > most || count > (size_t)(reader->end - reader->at)) {
+		(void)reader_fail(reader, "it counts more than it has");
+		return 0;
+	}
+	return count;
+}
+
+struct bytes reader_block(struct reader *reader) {
+	uint32_t size = reader_u32(reader);
+	return reader_take(reader, size);
+}
+
+uint8_t reader_type(struct reader *reader) {
+	uint8_t type = reader_byte(reader);
+	switch (type) {
+	case 0x7f:
+	case 0x7e:
+	case 0x7d:
+	case 0x7c: /* i32 i64 f32 f64 */
+	case 0x7b:
+	case 0x70:
+	case 0x6f: /* v128 funcref externref */ break;
+	case 0x63:
+	case 0x64: (void)reader_refuse(reader, "typed references"); break;
+	case 0x69:
+	case 0x74: (void)reader_refuse(reader, "exceptions"); break;
+	case 0x6a:
+	case 0x6b:
+	case 0x6c:
+	case 0x6d:
+	case 0x6e:
+	case 0x71:
+	case 0x72:
+	case 0x73: (void)reader_refuse(reader, "garbage collection types"); break;
+	default: (void)reader_fail(reader, "there is no such type");
+	}
+	return type;
+}
+
+struct reader reader_within(const struct reader *reader, struct bytes part) {
+	return (struct reader){ part.data, part.data + part.size, reader->origin, reader->err,
+		reader->failed };
+}
