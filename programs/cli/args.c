@@ -127,11 +127,22 @@ static void settle_output(struct arguments *arguments) {
 	}
 }
 
+static bool check_output(const char *output, struct error *err) {
+	static const char *const looks[] = { "table", "wide", "json", "jsonl", "id" };
+	char hint[80];
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		if (output == NULL || str_equal(output, looks[i])) {
+			return true;
+		}
+	}
+	return error_set(err, ERROR_INVALID,
+			"flag --output: \"%.40s\" is not one of table, wide, json, jsonl, id%s",
+			output, nearest(output, looks, sizeof(looks) / sizeof(looks[0]), hint));
+}
+
 static bool check(const struct arguments *arguments, const struct verb *verb, struct error *err) {
-	const char *output = arguments->flags[FLAG_OUTPUT];
-	if (output != NULL && !str_equal(output, "json") && !str_equal(output, "table")) {
-		return error_set(err, ERROR_INVALID,
-				"flag --output: \"%.40s\" is neither table nor json", output);
+	if (!check_output(arguments->flags[FLAG_OUTPUT], err)) {
+		return false;
 	}
 	if (arguments->count < verb->min || arguments->count > verb->max) {
 		return error_set(err, ERROR_INVALID, "usage: propeller-cli %s%s%s %s", verb->noun,

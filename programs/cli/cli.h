@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/tls.h"
+#include "cli/text.h"
 #include "http/client.h"
 
 enum flag {
@@ -48,21 +49,6 @@ bool manager_wait(struct manager *manager, const char *path, unsigned seconds, j
 bool manager_upload(struct manager *manager, const char *id, const char *file,
 		struct error *err) MUST_CHECK;
 char *task_path(const char *id, const char *rest) MUST_CHECK;
-
-/* output.c */
-bool wants_json(const struct arguments *arguments);
-void print_json(json_t *value);
-/* Text from elsewhere without control characters, cut to `width` (0: not). Freed by the caller. */
-char *printable(const char *text, size_t width) MUST_CHECK;
-void print_task(const json_t *task);
-void print_tasks(const json_t *page);
-void print_proplets(const json_t *page);
-void print_placement(const json_t *answer);
-void print_task_metrics(const json_t *page);
-void print_proplet_metrics(const json_t *page);
-void print_beats(const json_t *page);
-void print_bytes(const json_t *object, const char *name, const char *whole, FILE *out);
-const char *state_name(const json_t *task);
 
 /* workload.c: from flags to a task's JSON; NULL with err. */
 json_t *task_from_flags(const struct arguments *arguments, const char *name, struct error *err);

@@ -120,7 +120,7 @@ static bool send_call(struct manager *manager, const struct http_call *call, jso
 	struct http_answer answer = { .body = BUF_INIT(ANSWER_MAX) };
 	bool ok = http_client_send(manager->client, call, &answer, err);
 	if (!ok && err->code == ERROR_UNAVAILABLE) {
-		(void)error_wrap(err, "cannot reach the manager at");
+		(void)error_wrap(err, "cannot reach the manager");
 	}
 	ok = ok && take_answer(&answer, value, err);
 	buf_finish(&answer.body);

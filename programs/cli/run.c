@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/output.h"
 
 /* "path/app.wasm" -> "app.wasm" */
 static const char *name_of(const struct arguments *arguments) {
@@ -89,9 +89,11 @@ static json_t *run(struct manager *manager, const struct arguments *arguments, c
 
 static int finish(struct manager *manager, const struct arguments *arguments, json_t *task,
 		const char *id) {
-	int code = finish_with(task, !wants_json(arguments));
-	if (wants_json(arguments)) {
-		print_json(task);
+	enum look look = look_of(arguments);
+	bool people = look == LOOK_TABLE || look == LOOK_WIDE;
+	int code = finish_with(task, people);
+	if (!people) {
+		show(look, &view_task, task);
 	}
 	if (arguments->flags[FLAG_REMOVE] != NULL) {
 		remove_task(manager, id);

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/output.h"
 
 enum { STEP_SECONDS = 30, FIRST_FINAL = 3, COMPLETED = 3, FAILED = 4 };
 
