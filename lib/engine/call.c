@@ -7,11 +7,12 @@
 #include "base/mem.h"
 #include "engine/program.h"
 #include "engine/strict.h"
+#include "meter/meter.h"
 
 /* The part of a thread's stack that a caller may have used before. */
 enum { CALLER_BYTES = 1024 * 1024, MEMORIES = 100, TABLES = 100 };
 
-enum call_end { CALL_RUNS, CALL_STOPPED, CALL_LATE };
+enum call_end { CALL_RUNS, CALL_TRAPPED, CALL_STOPPED, CALL_LATE };
 
 struct call {
 	struct program *program;
@@ -23,7 +24,9 @@ struct call {
 	wasmtime_store_t *store;
 	wasmtime_context_t *context;
 	wasmtime_instance_t instance;
-	uint64_t wall_ns; /* as in struct guest */
+	wasmtime_global_t gas, depth; /* of the instance, if it is metered */
+	bool counting;                /* they are there and set */
+	uint64_t wall_ns;             /* as in struct guest */
 	enum call_end end;
 };
 
@@ -50,7 +53,7 @@ int trap_grpc_status(enum trap_kind kind) {
 	return statuses[kind];
 }
 
-static enum trap_kind kind_of(const wasm_trap_t *trap) {
+enum trap_kind trap_kind_of(const wasm_trap_t *trap) {
 	static const enum trap_kind kinds[] = {
 		[WASMTIME_TRAP_CODE_STACK_OVERFLOW] = TRAP_CALL_STACK,
 		[WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS] = TRAP_MEMORY_BOUNDS,
@@ -69,15 +72,12 @@ static enum trap_kind kind_of(const wasm_trap_t *trap) {
 	return kinds[code];
 }
 
-/* Takes the trap. */
-static bool trapped(struct call *call, wasm_trap_t *trap, struct error *err) {
-	call->result->trap = kind_of(trap);
+/* Takes the trap. What it means is said when the meter has been read. */
+static bool trapped(struct call *call, wasm_trap_t *trap) {
+	call->result->trap = trap_kind_of(trap);
+	call->end = CALL_TRAPPED;
 	wasm_trap_delete(trap);
-	if (call->result->trap == TRAP_NONE) {
-		return error_set(
-				err, ERROR_INTERNAL, "the call ended with a trap of no known kind");
-	}
-	return error_set(err, ERROR_FAILED, "the call trapped: %s", trap_name(call->result->trap));
+	return false;
 }
 
 /* --- the clock and the stop --------------------------------------------------------------------
@@ -162,25 +162,88 @@ static bool instantiate(struct call *call, struct error *err) {
 	if (error != NULL) {
 		return broken(call, error, err);
 	}
-	return trap == NULL || trapped(call, trap, err);
+	return trap == NULL || trapped(call, trap);
 }
 
-static bool enter(struct call *call, const struct export_function *function,
-		wasmtime_val_raw_t *values, size_t room, struct error *err) {
+static bool find(struct call *call, const char *name, wasmtime_extern_t *item, struct error *err) {
+	return wasmtime_instance_export_get(
+			       call->context, &call->instance, name, strlen(name), item) ||
+	       error_set(err, ERROR_INTERNAL, "the export \"%.96s\" has gone", name);
+}
+
+static bool enter(struct call *call, const char *name, wasmtime_val_raw_t *values, size_t room,
+		struct error *err) {
 	wasmtime_extern_t item;
 	wasm_trap_t *trap = NULL;
-	const char *name = function->name;
-	if (!wasmtime_instance_export_get(
-			    call->context, &call->instance, name, strlen(name), &item)) {
-		return error_set(err, ERROR_INTERNAL, "the export \"%.96s\" has gone", name);
+	if (!find(call, name, &item, err)) {
+		return false;
 	}
 	wasmtime_error_t *error = wasmtime_func_call_unchecked(
 			call->context, &item.of.func, values, room, &trap);
 	if (error != NULL) {
 		return broken(call, error, err);
 	}
-	return trap == NULL || trapped(call, trap, err);
+	return trap == NULL || trapped(call, trap);
 }
+
+/* --- the meter --- */
+
+static bool set_counter(struct call *call, const char *name, wasmtime_global_t *global,
+		int64_t number, struct error *err) {
+	wasmtime_extern_t item;
+	const wasmtime_val_t value = { .kind = WASMTIME_I64, .of.i64 = number };
+	if (!find(call, name, &item, err)) {
+		return false;
+	}
+	*global = item.of.global;
+	wasmtime_error_t *error = wasmtime_global_set(call->context, global, &value);
+	return error == NULL || broken(call, error, err);
+}
+
+static int64_t read_counter(const struct call *call, const wasmtime_global_t *global) {
+	wasmtime_val_t value;
+	wasmtime_global_get(call->context, global, &value);
+	return value.of.i64;
+}
+
+/* Sets the limits; then what the module wants to begin with takes its part of them. */
+static bool start_meter(struct call *call, struct error *err) {
+	const struct call_request *request = call->request;
+	if (!call->program->metered) {
+		return true;
+	}
+	int64_t depth = meter_depth(request->calls != 0 ? request->calls : METER_CALLS,
+			request->slots != 0 ? request->slots : METER_SLOTS);
+	call->counting = set_counter(call, METER_GAS, &call->gas, (int64_t)request->gas, err) &&
+			 set_counter(call, METER_DEPTH, &call->depth, depth, err);
+	wasmtime_val_raw_t nothing;
+	return call->counting &&
+	       (!call->program->start || enter(call, METER_START, &nothing, 0, err));
+}
+
+/* What the counters say, also of a call that failed: what it used, and what its trap was. */
+static void read_meter(struct call *call) {
+	if (!call->counting) {
+		return;
+	}
+	const struct meter_reading reading = meter_read((int64_t)call->request->gas,
+			read_counter(call, &call->gas), read_counter(call, &call->depth));
+	call->result->gas_used = (uint64_t)reading.gas_used;
+	if (call->end != CALL_TRAPPED) {
+		return;
+	}
+	switch (reading.end) {
+	case METER_OUT_OF_GAS: call->result->trap = TRAP_GAS; break;
+	case METER_DEPTH_EXHAUSTED: call->result->trap = TRAP_CALL_STACK; break;
+	case METER_OWN:
+		/* Our stack ended before the count did: that says nothing about the module. */
+		call->result->trap = call->result->trap == TRAP_CALL_STACK ? TRAP_NONE
+									   : call->result->trap;
+		break;
+	}
+}
+
+/* --- values in and out --- */
 
 static void give_values(const struct export_function *function, const wasmtime_val_raw_t *raw,
 		struct call_result *result) {
@@ -209,7 +272,8 @@ static bool body(struct call *call, const struct export_function *function, stru
 	wasmtime_val_raw_t *many = room > FEW ? mem_zero(room, sizeof(*many)) : NULL;
 	wasmtime_val_raw_t *values = many != NULL ? many : few;
 	take_values(call->request, values);
-	if (!instantiate(call, err) || !enter(call, function, values, room, err)) {
+	if (!instantiate(call, err) || !start_meter(call, err) ||
+			!enter(call, function->name, values, room, err)) {
 		return false;
 	}
 	if (results != 0) {
@@ -218,14 +282,21 @@ static bool body(struct call *call, const struct export_function *function, stru
 	return true;
 }
 
+static bool tell_trap(enum trap_kind kind, struct error *err) {
+	if (kind == TRAP_NONE) {
+		return error_set(err, ERROR_INTERNAL,
+				"the call ended in a way that is none of the module's");
+	}
+	return error_set(err, ERROR_FAILED, "the call trapped: %s", trap_name(kind));
+}
+
 /* Says why it ended, if not by itself; what was set before is only its consequence. */
 static bool conclude(struct call *call, bool returned, struct error *err) {
-	if (call->end == CALL_RUNS) {
-		return returned;
-	}
-	call->result->trap = TRAP_NONE;
-	if (call->end == CALL_STOPPED) {
-		return error_set(err, ERROR_INTERRUPTED, "the call was stopped");
+	switch (call->end) {
+	case CALL_RUNS: return returned;
+	case CALL_TRAPPED: return tell_trap(call->result->trap, err);
+	case CALL_STOPPED: return error_set(err, ERROR_INTERRUPTED, "the call was stopped");
+	case CALL_LATE: break;
 	}
 	return error_set(err, ERROR_TIMEOUT,
 			"the call took longer than its wall-clock limit of %llu ms",
@@ -245,6 +316,7 @@ static bool execute(struct call *call, const struct export_function *function, s
 		stop_unwatch(call->stop);
 	}
 	epochs_remove(epochs, &call->watch);
+	read_meter(call);
 	wasmtime_store_delete(call->store);
 	return conclude(call, ok, err);
 }
@@ -269,6 +341,17 @@ static bool check_values(const struct export_function *function, const struct ca
 		}
 	}
 	return true;
+}
+
+static bool check_limits(const struct call_request *request, struct error *err) {
+	if (request->gas > CALL_GAS_MOST) {
+		return error_set(err, ERROR_INVALID,
+				"a gas limit of %llu is more than can be counted",
+				(unsigned long long)request->gas);
+	}
+	return (request->calls <= METER_DEPTH_MAX && request->slots <= METER_DEPTH_MAX) ||
+	       error_set(err, ERROR_INVALID, "the depth of calls can be limited to %d at most",
+			       (int)METER_DEPTH_MAX);
 }
 
 /* wasmtime looks for the end of its own part of the stack only: the thread's must lie behind. */
@@ -311,8 +394,15 @@ bool program_call(struct program *program, const struct export_function *functio
 	if (run_stop_requested(stop)) {
 		return error_set(err, ERROR_INTERRUPTED, "the call was stopped before it began");
 	}
-	return check_stack(err) && check_values(function, request, err) &&
-	       call_within(&call, function, err);
+	if (!check_stack(err) || !check_limits(request, err) ||
+			!check_values(function, request, err)) {
+		return false;
+	}
+	if (program->metered && request->gas == 0) {
+		result->trap = TRAP_GAS;
+		return tell_trap(TRAP_GAS, err);
+	}
+	return call_within(&call, function, err);
 }
 
 void call_result_finish(struct call_result *result) {

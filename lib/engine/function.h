@@ -8,7 +8,7 @@
  * modes compile are accepted (no tail calls, exceptions, garbage collection or reference types
  * other than funcref, relaxed SIMD, threads; no components). Each call gets an instance of its
  * own, which no other call has seen or will see. A metered program counts gas and the depth of
- * calls itself (lib/meter, spec/meter.md), before any mode's own stack could end.
+ * calls itself (lib/meter, spec/gas.md), before any mode's own stack could end.
  *
  * A program is immutable and may be called by many threads at once. A calling thread must have a
  * stack of at least PROGRAM_STACK_BYTES (reserved, used only as far as a guest recurses); a
@@ -17,7 +17,7 @@
 #include "base/digest.h"
 #include "engine/engine.h"
 
-enum { PROGRAM_STACK_BYTES = 80 * 1024 * 1024 };
+enum { PROGRAM_STACK_BYTES = 136 * 1024 * 1024 };
 /* A larger module is refused. One of more than ENGINE_CHILD_BYTES is compiled in a child. */
 enum { PROGRAM_MODULE_MAX = 64 * 1024 * 1024 };
 /* How many calls one mode runs at once; ERROR_BUSY beyond that. */
@@ -97,10 +97,12 @@ int trap_grpc_status(enum trap_kind kind);
 /* No limit worth the name: more than any machine counts to. */
 #define CALL_GAS_MOST ((uint64_t)INT64_MAX)
 
+/* Gas and depth have a meaning for metered programs only. */
 struct call_request {
 	const struct value *values;
 	size_t count;
 	uint64_t gas;          /* at most CALL_GAS_MOST; 0: out of gas at once */
+	uint32_t calls, slots; /* depth: at most METER_DEPTH_MAX; 0: METER_CALLS, METER_SLOTS */
 	uint64_t memory_bytes; /* of all memories; growth beyond fails as the guest's own limit does
 				*/
 	uint64_t wall_ms;      /* 0: none */
@@ -118,7 +120,7 @@ void call_result_finish(struct call_result *result);
 /*
  * Calls a function of this program once, in a fresh instance: the module's start function, then
  * this one, under the same limits. True: it returned. False:
- * ERROR_INVALID      count or type of a value
+ * ERROR_INVALID      count or type of a value, a limit that is none
  * ERROR_FAILED       a trap; result->trap says which one, result->gas_used what it cost
  * ERROR_TOO_LARGE    the memories or tables that it begins with are over the limit
  * ERROR_TIMEOUT      wall_ms is over       ERROR_INTERRUPTED  run_stop_request()

@@ -21,8 +21,8 @@ static const char basics[] = "(module (memory (export \"m\") 1)"
 
 static void values_come_back(void **state) {
 	(void)state;
-	for (int i = 0; i < KINDS; i++) {
-		struct program *program = prepare(kinds[i], false, basics);
+	for (int i = 0; i < 2 * KINDS; i++) {
+		struct program *program = prepare(kinds[i / 2], i % 2 != 0, basics);
 		gives(program, "add", INPUTS("5", "3", ), "8");
 		gives(program, "mul64", INPUTS("-3", "7", ), "-21");
 		gives(program, "divf", INPUTS("1", "3", ), "0.3333333333333333");
@@ -35,9 +35,34 @@ static void values_come_back(void **state) {
 	}
 }
 
+static void gas_is_the_same_in_every_mode(void **state) {
+	(void)state;
+	uint64_t used = 0;
+	for (int i = 0; i < KINDS; i++) {
+		struct program *program = prepare(kinds[i], true, basics);
+		struct called called = called_new();
+		called_go(&called, program, "add", INPUTS("5", "3", ));
+		assert_true(called.ok);
+		assert_true(called.result.gas_used > 0);
+		used = i == 0 ? called.result.gas_used : used;
+		assert_int_equal(called.result.gas_used, used);
+		called_finish(&called);
+		for (int less = 0; less < 2; less++) {
+			called = called_new();
+			called.request.gas = used - (uint64_t)less;
+			called_go(&called, program, "add", INPUTS("5", "3", ));
+			assert_int_equal(called.ok, less == 0);
+			assert_int_equal(called.result.trap, less == 0 ? TRAP_NONE : TRAP_GAS);
+			called_finish(&called);
+		}
+		program_destroy(program);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_come_back),
+		cmocka_unit_test(gas_is_the_same_in_every_mode),
 	};
 	return call_tests_run("engine/function", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -8,6 +8,10 @@
 #include "base/mem.h"
 #include "engine/sections.h"
 #include "engine/strict.h"
+#include "meter/meter.h"
+
+/* What the meter may make of a module. */
+enum { METERED_MAX = 4 * PROGRAM_MODULE_MAX };
 
 static bool refuse_run(struct module *module, const struct run_request *request,
 		struct run_stop *stop, struct run_result *result, struct error *err) {
@@ -72,6 +76,18 @@ static struct program *compile(struct engine *engine, const struct module_kind *
 	return program;
 }
 
+/* What the meter has put in is not for callers. */
+static void hide_start(struct wasm_module *wasm) {
+	const struct export_function *start = exports_find(wasm, METER_START);
+	if (start != NULL) {
+		size_t at = (size_t)(start - wasm->functions);
+		free(wasm->functions[at].name);
+		wasm->function_count--;
+		memmove(wasm->functions + at, wasm->functions + at + 1,
+				(wasm->function_count - at) * sizeof(*wasm->functions));
+	}
+}
+
 /* In the pool if it has a place there. That it has none is one more reason not to compile; so what
  * is wrong in another way is told by the second try. */
 static struct program *compile_anywhere(struct engine *engine, enum engine_kind kind,
@@ -81,6 +97,24 @@ static struct program *compile_anywhere(struct engine *engine, enum engine_kind 
 	return program != NULL || err->code != ERROR_MODULE
 			       ? program
 			       : compile(engine, &odd, wasm, stop, err);
+}
+
+static struct program *compile_metered(struct engine *engine, enum engine_kind kind,
+		struct bytes wasm, struct run_stop *stop, struct error *err) {
+	const struct meter_options options = { 0 };
+	struct meter_module what;
+	CLEANUP(buf_finish) struct buf out = BUF_INIT(METERED_MAX);
+	if (!meter_rewrite(wasm, &options, &out, &what, err)) {
+		return NULL;
+	}
+	struct program *program = compile_anywhere(
+			engine, kind, (struct bytes){ out.data, out.size }, stop, err);
+	if (program != NULL) {
+		program->metered = true;
+		program->start = what.start;
+		hide_start(&program->wasm);
+	}
+	return program;
 }
 
 struct program *program_create(struct engine *engine, enum engine_kind kind, bool metered,
@@ -98,11 +132,8 @@ struct program *program_create(struct engine *engine, enum engine_kind kind, boo
 	if (!tier_get(engine, &pooled, &tier, err) || !check(&tier, wasm, err)) {
 		return NULL;
 	}
-	struct program *program = compile_anywhere(engine, kind, wasm, stop, err);
-	if (program != NULL) {
-		program->metered = metered;
-	}
-	return program;
+	return metered ? compile_metered(engine, kind, wasm, stop, err)
+		       : compile_anywhere(engine, kind, wasm, stop, err);
 }
 
 void program_destroy(struct program *program) {

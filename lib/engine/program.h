@@ -7,7 +7,11 @@
 struct program {
 	struct wasm_module wasm; /* first; its tier is one of strict.h */
 	bool metered;            /* by lib/meter */
+	bool start;              /* it has METER_START */
 };
+
+/* TRAP_NONE for a trap that is not in spec/traps.def. */
+enum trap_kind trap_kind_of(const wasm_trap_t *trap);
 
 /* The same as what it begins with; NULL for NULL. */
 static inline struct module *program_module(struct program *program) {

@@ -10,10 +10,11 @@
  * the pool has, goes to TIER_CALL_ODD, which has none.
  */
 #include "engine/inside.h"
+#include "meter/meter.h"
 
 enum {
-	/* What wasmtime may use of a calling thread, and what it keeps beside that. */
-	STRICT_STACK_BYTES = 64 * 1024 * 1024,
+	/* What wasmtime may use of a calling thread. */
+	STRICT_STACK_BYTES = METER_STACK_BYTES,
 	STRICT_TABLE_ELEMENTS = 1024 * 1024
 };
 
