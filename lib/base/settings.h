@@ -4,7 +4,8 @@
  * A program's settings: one table, and from it defaults, a settings file, environment, flags,
  * --help and checks.
  *
- * Precedence: default < settings file < environment < flag. Each row names one setting; its
+ * Precedence: default < settings file < environment < flag. A flag may be written with one dash,
+ * as Go's programs have it (-http-port 8080). Each row names one setting; its
  * aliases are other names of the same environment variable (Propeller's two generations), the
  * first one that is set wins and two that disagree are refused; one that is set to nothing counts
  * as not set. A setting marked secret has no flag: secrets come from the environment, from the
@@ -39,9 +40,10 @@ enum setting_kind {
 };
 
 struct setting {
-	const char *env;      /* "MANAGER_HTTP_PORT", or NULL for a flag only */
-	const char *alias[3]; /* other environment names, NULL-ended unless full */
-	const char *flag;     /* "http-port", or NULL */
+	const char *env;        /* "MANAGER_HTTP_PORT", or NULL for a flag only */
+	const char *alias[3];   /* other environment names, NULL-ended unless full */
+	const char *flag;       /* "http-port", or NULL */
+	const char *flag_alias; /* another name of the flag, or NULL */
 	enum setting_kind kind;
 	size_t offset;        /* of the field in the program's own structure */
 	const char *fallback; /* text of the default; NULL: the field stays NULL or 0 */

@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "base/version.h"
 
-/* One flag as it was written: --name or --name=value. */
+/* One flag as it was written: --name or --name=value, or the same with one dash. */
 struct flag {
 	const char *name; /* ends at `size` */
 	size_t size;
@@ -20,7 +20,7 @@ struct arguments {
 };
 
 static struct flag split_flag(const char *argument) {
-	const char *name = argument + 2;
+	const char *name = argument + (argument[1] == '-' ? 2 : 1);
 	size_t size = strcspn(name, "=");
 	return (struct flag){
 		.name = name, .size = size, .value = name[size] == '=' ? name + size + 1 : NULL
@@ -34,7 +34,11 @@ static bool named(const struct flag *flag, const char *name) {
 static const struct setting *find_row(const struct settings *settings, const struct flag *flag) {
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *row = &settings->rows[i];
-		if (row->flag != NULL && row->kind != SETTING_SECRET && named(flag, row->flag)) {
+		if (row->flag == NULL || row->kind == SETTING_SECRET) {
+			continue;
+		}
+		if (named(flag, row->flag) ||
+				(row->flag_alias != NULL && named(flag, row->flag_alias))) {
 			return row;
 		}
 	}
@@ -123,7 +127,7 @@ static enum settings_outcome take_argument(struct arguments *arguments, struct e
 		(void)printf("%s %s\n", settings->program, AIRSCREW_VERSION);
 		return SETTINGS_DONE;
 	}
-	if (!str_starts(argument, "--") || argument[2] == '\0') {
+	if (argument[0] != '-' || argument[1] == '\0' || argument[2] == '\0') {
 		(void)error_set(err, ERROR_INVALID,
 				"unexpected argument \"%.80s\"; %s --help shows what there is",
 				argument, settings->program);

@@ -31,8 +31,8 @@ static const struct setting rows[] = {
 			.alias = { "T_OLD_HOST", "T_OLDEST_HOST" }, .help = "Where to listen" },
 	{ ROW("T_PATH", "path", TEXT, path), .help = "A folder" },
 	{ ROW("T_TOKEN", NULL, SECRET, token), .alias = { "T_API_KEY" }, .help = "The password" },
-	{ ROW("T_PORT", "http-port", NUMBER, port), .fallback = "7070", .min = 1, .max = 65535,
-			.help = "The port" },
+	{ ROW("T_PORT", "http-port", NUMBER, port), .flag_alias = "port", .fallback = "7070",
+			.min = 1, .max = 65535, .help = "The port" },
 	{ ROW("T_ROOM", "room", BYTES, room), .fallback = "1MiB", .max = 1 << 30,
 			.help = "Memory" },
 	{ ROW("T_WAIT", "wait", DURATION, wait_ms), .fallback = "30", .min = 100,
@@ -142,6 +142,26 @@ static void test_forms_of_flags(void **state) {
 	assert_int_equal(load(&table, &options, "--eager=off", NULL, &err), SETTINGS_RUN);
 	assert_false(options.eager);
 	settings_finish(&table, &options);
+}
+
+/* As Go's programs take them, and under another name. */
+static void test_one_dash_and_aliases(void **state) {
+	(void)state;
+	struct options options;
+	struct error err;
+	assert_int_equal(load(&table, &options, "-port", "2000", &err), SETTINGS_RUN);
+	assert_int_equal(options.port, 2000);
+	settings_finish(&table, &options);
+	assert_int_equal(
+			load(&table, &options, "-http-port=2001", "-no-eager", &err), SETTINGS_RUN);
+	assert_int_equal(options.port, 2001);
+	settings_finish(&table, &options);
+	assert_int_equal(load(&table, &options, "--port=2002", "-eager", &err), SETTINGS_RUN);
+	assert_int_equal(options.port, 2002);
+	assert_true(options.eager);
+	settings_finish(&table, &options);
+	check_bad("-prt=1", NULL, "unknown flag --prt", "");
+	check_bad("-", NULL, "unexpected argument \"-\"", "");
 }
 
 static void test_bad_values_are_named(void **state) {
@@ -417,6 +437,7 @@ int main(void) {
 		WITH_CLEAN(test_defaults),
 		WITH_CLEAN(test_precedence),
 		WITH_CLEAN(test_forms_of_flags),
+		WITH_CLEAN(test_one_dash_and_aliases),
 		WITH_CLEAN(test_bad_values_are_named),
 		WITH_CLEAN(test_bad_arguments),
 		WITH_CLEAN(test_long_unknown_flag),
