@@ -177,6 +177,36 @@ def on_terminal(cli, *arguments, **environment):
     return text.decode()
 
 
+@pytest.mark.parametrize("words,said", [
+    (["tasks", "crate", "x"], "did you mean create?"), (["task", "list"], "did you mean tasks?"),
+    (["tasks", "list", "--limt", "5"], "did you mean limit?"),
+    (["tasks", "list", "-o", "jsonll"], "did you mean jsonl?"),
+], ids=str)
+def test_what_you_may_have_meant(cli, words, said):
+    error, hint = cli(*words, code=2).stderr.splitlines()
+    assert error.startswith("error: ") and error.endswith(said)
+    assert hint.startswith("hint: ") and "--help" in hint
+
+
+def test_the_task_that_you_may_have_meant(cli, up):
+    task = up.rest.create("a-name-of-its-own")
+    for words in (["view"], ["start"], ["wait"], ["results"], ["metrics"], ["upload", ADD]):
+        done = cli("tasks", words[0], "a-name-of-its-one", *words[1:], code=None)
+        error, hint = done.stderr.splitlines()
+        assert error.endswith(f"; did you mean {task['id']} (a-name-of-its-own)?"), done
+        assert hint == "hint: `propeller-cli tasks list` shows what there is"
+    assert task["id"] in cli("tasks", "view", task["id"][:8], code=2).stderr
+    assert "worker-1" in cli("proplets", "view", "worker-2", code=3).stderr
+    assert "mean" not in cli("tasks", "view", "nothing-that-is-like-it", code=2).stderr
+
+
+def test_flags_stand_anywhere(cli, up):
+    up.rest.create("flags")
+    for words in (["-l1", "tasks", "list", "-oid"], ["tasks", "-l", "1", "-v", "list", "-o", "id"],
+                  ["-vl=1", "-o=id", "tasks", "list"], ["tasks", "--limit=1", "list", "--output=id"]):
+        assert len(cli(*words).stdout.split()) == 1, words
+
+
 def test_looks(cli, up):
     for n in (1, 2):
         up.rest.run(f"looks-{n}", example("add"), invoke="add", inputs=[n, 2])
@@ -196,7 +226,6 @@ def test_looks(cli, up):
     assert cli("tasks", "delete", ids[0], "-o", "id").stdout == ids[0] + "\n"
     assert "id" not in cli("health", "-o", "id", code=2).stdout
     assert cli("proplets", "list", "-o", "id").stdout == "worker-1\n"
-    assert "did you mean jsonl" in cli("tasks", "list", "-o", "jsonll", code=2).stderr
 
 
 def test_filters_and_many_rows(cli, up):

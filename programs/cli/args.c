@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -16,45 +17,11 @@ bool flag_belongs(const struct flag_row *row, const struct verb *verb) {
 	return row->who == G || (row->who & verb->groups) != 0;
 }
 
-static size_t distance(const char *a, const char *b) {
-	size_t size = strlen(b), row[64];
-	if (size >= sizeof(row) / sizeof(row[0]) || strlen(a) > 60) {
-		return 99;
-	}
-	for (size_t j = 0; j <= size; j++) {
-		row[j] = j;
-	}
-	for (size_t i = 1; a[i - 1] != 0; i++) {
-		size_t corner = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= size; j++) {
-			size_t best = corner + (a[i - 1] != b[j - 1]);
-			corner = row[j];
-			best = row[j] + 1 < best ? row[j] + 1 : best;
-			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-		}
-	}
-	return row[size];
-}
-
-const char *nearest(const char *word, const char *const *words, size_t count, char text[80]) {
-	size_t best = 3;
-	text[0] = 0;
-	for (size_t i = 0; i < count; i++) {
-		size_t far = distance(word, words[i]);
-		if (far < best) {
-			best = far;
-			(void)snprintf(text, 80, "; did you mean %.40s?", words[i]);
-		}
-	}
-	return text;
-}
-
 static bool unknown(const struct verb *verb, const char *argument, struct error *err) {
 	const char *names[FLAGS];
 	char hint[80];
 	size_t count = 0;
-	for (int i = 0; i < FLAGS; i++) {
+	for (int i = 0; i < FLAGS && argument[1] == '-'; i++) {
 		if (flag_belongs(&flag_rows[i], verb)) {
 			names[count++] = flag_rows[i].name;
 		}
@@ -82,31 +49,77 @@ static int find_short(const struct verb *verb, char name) {
 	return -1;
 }
 
+/* A flag that takes nothing may be told so: --daemon=false. */
+static bool take_switch(
+		struct arguments *arguments, int flag, const char *value, struct error *err) {
+	bool on = true;
+	if (value != NULL && !str_to_bool(value, &on, err)) {
+		return error_wrap(err, "flag --%s", flag_rows[flag].name);
+	}
+	arguments->flags[flag] = on ? "" : NULL;
+	return true;
+}
+
+/* Lists grow with each flag (--env A=1 --env B=2); of others the last one counts. */
+static void take_value(struct arguments *arguments, int flag, const char *value) {
+	const char *before = arguments->flags[flag];
+	if (before == NULL || strstr(flag_rows[flag].value, ",…") == NULL) {
+		arguments->flags[flag] = value;
+		return;
+	}
+	char *joined = str_format("%s,%s", before, value);
+	free(arguments->joined[flag]);
+	arguments->joined[flag] = joined;
+	arguments->flags[flag] = joined;
+}
+
+/* Short flags in one word: -l5, -l=5, -vh. NULL: the word ends with them. */
+static const char *take_short_switches(struct arguments *arguments, const struct verb *verb,
+		const char *name, struct error *err) {
+	for (; name[0] != 0; name++) {
+		int flag = find_short(verb, name[0]);
+		if (flag < 0 || flag_rows[flag].value != NULL || name[1] == '=') {
+			return name;
+		}
+		if (!take_switch(arguments, flag, NULL, err)) {
+			return name;
+		}
+	}
+	return NULL;
+}
+
 /* One flag at argv[*at]; moves *at to its value. */
 static bool take_flag(struct arguments *arguments, const struct verb *verb, char **argv, int *at,
 		struct error *err) {
-	const char *argument = argv[*at];
-	bool is_long = argument[1] == '-';
-	const char *name = argument + (is_long ? 2 : 1);
-	const char *equals = strchr(name, '=');
-	size_t size = equals != NULL ? (size_t)(equals - name) : strlen(name);
-	int flag = is_long     ? find_long(verb, name, size)
-		   : size == 1 ? find_short(verb, name[0])
-			       : -1;
+	const char *argument = argv[*at], *name = argument + 1, *value = NULL;
+	int flag;
+	if (argument[1] == '-') {
+		const char *equals = strchr(++name, '=');
+		flag = find_long(verb, name,
+				equals != NULL ? (size_t)(equals - name) : strlen(name));
+		value = equals != NULL ? equals + 1 : NULL;
+	} else {
+		name = take_short_switches(arguments, verb, name, err);
+		if (name == NULL) {
+			return true;
+		}
+		flag = find_short(verb, name[0]);
+		value = name[1] != 0 ? name + 1 + (name[1] == '=') : NULL;
+	}
 	if (flag < 0) {
 		return unknown(verb, argument, err);
 	}
-	const char *value = equals != NULL ? equals + 1 : NULL;
 	if (flag_rows[flag].value == NULL) {
-		value = "";
-	} else if (value == NULL) {
-		value = argv[*at + 1] != NULL ? argv[++*at] : NULL;
+		return take_switch(arguments, flag, value, err);
+	}
+	if (value == NULL && argv[*at + 1] != NULL) {
+		value = argv[++*at];
 	}
 	if (value == NULL) {
 		return error_set(err, ERROR_INVALID, "flag --%s needs a value (%s)",
 				flag_rows[flag].name, flag_rows[flag].value);
 	}
-	arguments->flags[flag] = value;
+	take_value(arguments, flag, value);
 	return true;
 }
 
@@ -151,21 +164,52 @@ static bool check(const struct arguments *arguments, const struct verb *verb, st
 	return true;
 }
 
+void arguments_finish(struct arguments *arguments) {
+	for (int i = 0; i < FLAGS; i++) {
+		free(arguments->joined[i]);
+	}
+	*arguments = (struct arguments){ 0 };
+}
+
+static bool is_flag(const char *word) {
+	return word[0] == '-' && word[1] != 0 && !isdigit((unsigned char)word[1]);
+}
+
 bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv,
 		struct error *err) {
 	bool flags = true;
 	for (int at = 0; argv[at] != NULL; at++) {
-		bool is_flag = flags && argv[at][0] == '-' && argv[at][1] != 0 &&
-			       !isdigit((unsigned char)argv[at][1]);
 		if (flags && str_equal(argv[at], "--")) {
 			flags = false;
-		} else if (is_flag ? !take_flag(arguments, verb, argv, &at, err)
-				   : !take_item(arguments, argv[at], err)) {
+		} else if (flags && is_flag(argv[at]) ? !take_flag(arguments, verb, argv, &at, err)
+						      : !take_item(arguments, argv[at], err)) {
 			return false;
 		}
 	}
 	settle_output(arguments);
 	return arguments->flags[FLAG_HELP] != NULL || check(arguments, verb, err);
+}
+
+/* True if the next word belongs to this flag, whichever verb it is of: a name means one thing. */
+static bool takes_next(const char *word) {
+	for (int i = 0; i < FLAGS; i++) {
+		const struct flag_row *row = &flag_rows[i];
+		bool is_short = word[1] != '-' && word[1] == row->short_name && word[2] == 0;
+		if (is_short || (word[1] == '-' && str_equal(word + 2, row->name))) {
+			return row->value != NULL;
+		}
+	}
+	return false;
+}
+
+int arguments_next_item(char *const *words, int at) {
+	while (words[at] != NULL && !str_equal(words[at], "--")) {
+		if (!is_flag(words[at])) {
+			return at;
+		}
+		at += takes_next(words[at]) && words[at + 1] != NULL ? 2 : 1;
+	}
+	return -1;
 }
 
 void arguments_help(const struct verb *verb) {

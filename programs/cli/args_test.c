@@ -29,7 +29,7 @@ static bool parse(const struct verb *verb, const char *line, struct error *err) 
 	for (size_t i = 0; i < words.count; i++) {
 		argv[i] = words.items[i];
 	}
-	memset(&arguments, 0, sizeof(arguments));
+	arguments_finish(&arguments);
 	return arguments_parse(&arguments, verb, argv, err);
 }
 
@@ -74,6 +74,63 @@ static void the_old_offset(void **state) {
 	assert_string_equal(arguments.flags[FLAG_LIMIT], "5");
 }
 
+/* As Propeller's flags (pflag) are written. */
+static void short_flags_in_one_word(void **state) {
+	(void)state;
+	struct error err;
+	static const char *const lines[] = { "-l5 -o20 -mhttp://h", "-l=5 -o=20 -m=http://h",
+		"-vl5 -o 20 -vm http://h" };
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_true(parse(&list, lines[i], &err));
+		assert_string_equal(arguments.flags[FLAG_LIMIT], "5");
+		assert_string_equal(arguments.flags[FLAG_OFFSET], "20");
+		assert_string_equal(arguments.flags[FLAG_MANAGER], "http://h");
+	}
+	assert_true(parse(&list, "-vh", &err));
+	assert_non_null(arguments.flags[FLAG_HELP]);
+	assert_non_null(arguments.flags[FLAG_TLS]);
+}
+
+static void switches_and_lists(void **state) {
+	(void)state;
+	struct error err;
+	assert_true(parse(&create, "x --daemon=true --latent=false --env A=1 -e B=2 --env=C=3,D=4",
+			&err));
+	assert_string_equal(arguments.flags[FLAG_DAEMON], "");
+	assert_null(arguments.flags[FLAG_LATENT]);
+	assert_string_equal(arguments.flags[FLAG_ENV], "A=1,B=2,C=3,D=4");
+	assert_true(parse(&create, "x --name a --name b", &err));
+	assert_string_equal(arguments.flags[FLAG_NAME], "b");
+}
+
+static void where_noun_and_verb_are(void **state) {
+	(void)state;
+	static const struct {
+		const char *words[8];
+		int at;
+	} rows[] = { { { "tasks", "list" }, 0 }, { { "-m", "URL", "tasks" }, 2 },
+		{ { "-m=URL", "tasks" }, 1 }, { { "-v", "tasks" }, 1 },
+		{ { "--limit", "5", "-h", "tasks" }, 3 }, { { "--unknown", "tasks" }, 1 },
+		{ { "-mURL", "tasks" }, 1 }, { { "--", "tasks" }, -1 }, { { "-m" }, -1 },
+		{ { NULL }, -1 } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(arguments_next_item((char *const *)(uintptr_t)rows[i].words, 0),
+				rows[i].at);
+	}
+}
+
+/* Flags may stand before the verb is known: then a name has to mean one thing. */
+static void short_names_are_unique(void **state) {
+	(void)state;
+	for (int i = 0; i < FLAGS; i++) {
+		for (int j = 0; j < i; j++) {
+			assert_string_not_equal(flag_rows[i].name, flag_rows[j].name);
+			assert_true(flag_rows[i].short_name == 0 ||
+					flag_rows[i].short_name != flag_rows[j].short_name);
+		}
+	}
+}
+
 static void what_is_refused(void **state) {
 	(void)state;
 	static const struct {
@@ -83,7 +140,8 @@ static void what_is_refused(void **state) {
 		{ &create, "x --fil a", "unknown flag --fil; did you mean file?" },
 		{ &create, "x --samples", "unknown flag --samples" }, /* another verb's */
 		{ &create, "x -q", "unknown flag -q" },
-		{ &create, "x -fa", "unknown flag -fa" },
+		{ &create, "x -vq", "unknown flag -vq" },
+		{ &create, "x --daemon=perhaps", "flag --daemon: " },
 		{ &create, "x --file", "flag --file needs a value" },
 		{ &create, "x -o yaml", "\"yaml\" is not one of table, wide" },
 		{ &create, "x -o jsn", "; did you mean json?" },
@@ -117,12 +175,13 @@ static void too_many_arguments(void **state) {
 		argv[i] = word;
 	}
 	argv[ARGUMENTS_MAX + 1] = NULL;
-	memset(&arguments, 0, sizeof(arguments));
+	arguments_finish(&arguments);
 	assert_false(arguments_parse(&arguments, &run, argv, &err));
 	argv[ARGUMENTS_MAX] = NULL;
-	memset(&arguments, 0, sizeof(arguments));
+	arguments_finish(&arguments);
 	assert_true(arguments_parse(&arguments, &run, argv, &err));
 	strings_finish(&words);
+	arguments_finish(&arguments);
 }
 
 int main(void) {
@@ -130,6 +189,10 @@ int main(void) {
 		cmocka_unit_test(forms_of_flags),
 		cmocka_unit_test(numbers_and_what_follows_two_dashes_are_items),
 		cmocka_unit_test(the_old_offset),
+		cmocka_unit_test(short_flags_in_one_word),
+		cmocka_unit_test(switches_and_lists),
+		cmocka_unit_test(where_noun_and_verb_are),
+		cmocka_unit_test(short_names_are_unique),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(help_needs_no_arguments),
 		cmocka_unit_test(too_many_arguments),

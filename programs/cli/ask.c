@@ -40,6 +40,9 @@ int ask(const struct arguments *arguments, const char *method, const char *path,
 	} else if (ok) {
 		show_done(arguments, answer);
 	}
+	if (!ok && arguments->count != 0) {
+		suggest(&manager, path, arguments->items[0], err);
+	}
 	json_decref(answer);
 	manager_close(&manager);
 	return ok ? 0 : -1;
@@ -163,6 +166,9 @@ int ask_rows(const struct arguments *arguments, const char *path, const char *qu
 	bool ok = manager_open(&manager, arguments, err) && fetch_rows(&rows, &manager, err);
 	if (ok) {
 		show(look_of(arguments), view, rows.answer);
+	}
+	if (!ok && arguments->count != 0) {
+		suggest(&manager, path, arguments->items[0], err);
 	}
 	json_decref(rows.answer);
 	filter_finish(&rows.filter);

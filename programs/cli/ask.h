@@ -18,3 +18,8 @@ int ask_view(const struct arguments *arguments, const char *path, const struct v
  */
 int ask_rows(const struct arguments *arguments, const char *path, const char *query,
 		const struct view *view, struct error *err);
+/*
+ * suggest.c: where err is that the manager does not know what `path` names, the task or worker of
+ * that name, or of nearly that id, is added to the message. Costs one more question.
+ */
+void suggest(struct manager *manager, const char *path, const char *word, struct error *err);

@@ -27,6 +27,7 @@ enum { OWN_FAILURE = 125, STOPPED = 130, ARGUMENTS_MAX = 1024 };
 
 struct arguments {
 	const char *flags[FLAGS]; /* the value, "" for a flag without one; NULL: not given */
+	char *joined[FLAGS];      /* values that several flags of a name made together */
 	const char *items[ARGUMENTS_MAX + 1]; /* what is not a flag, NULL-ended */
 	int count;
 };

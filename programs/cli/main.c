@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "cli/tables.h"
@@ -14,9 +16,9 @@ int version(const struct arguments *arguments, struct error *err) {
 	return 0;
 }
 
+/* What to do about an error: the first row counts whose words are in the message. */
 static const char *hint_for(const struct error *err) {
 	static const char trust[] = "if it is yours, name its authority with --ca FILE";
-	/* The first one counts whose words are in the message. */
 	static const struct {
 		enum error_code code;
 		const char *words, *hint;
@@ -28,9 +30,19 @@ static const char *hint_for(const struct error *err) {
 		{ ERROR_UNAVAILABLE, "cannot reach",
 				"start one with `propeller-cli up`, or name another with "
 				"--manager-url" },
+		{ ERROR_UNAVAILABLE, "", "`propeller-cli health` says how the manager is" },
 		{ ERROR_DENIED, "client certificate", "show one with --cert FILE and --key FILE" },
 		{ ERROR_DENIED, "", "set PROPELLER_TOKEN, or --token-file FILE" },
 		{ ERROR_BUSY, "", "try again in a moment" },
+		{ ERROR_NO_MEMORY, "", "try again in a moment" },
+		{ ERROR_UNSUPPORTED, "", "leave that out: this manager does not run it" },
+		{ ERROR_MODULE, "", "compile it for wasm32-wasi, or look at it with wasm-objdump" },
+		{ ERROR_INTEGRITY, "",
+				"give the task its module again: `propeller-cli tasks upload`" },
+		{ ERROR_KEY_MISMATCH, "", "manager, workers and proxy need the same workload key" },
+		{ ERROR_TIMEOUT, "", "give it more time, or see `propeller-cli tasks view`" },
+		{ ERROR_NO_SPACE, "", "make room on the disk that the message names" },
+		{ ERROR_INTERNAL, "its address?", "name the manager with --manager-url" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].code == err->code && strstr(err->message, rows[i].words) != NULL) {
@@ -40,107 +52,109 @@ static const char *hint_for(const struct error *err) {
 	return NULL;
 }
 
-static int fail(const struct verb *verb, const struct error *err) {
-	char *safe = printable(err->message, 0);
-	const char *hint = hint_for(err);
-	(void)fprintf(stderr, "error: %s\n", safe);
+/* An id that the manager does not know, or that cannot be one. */
+static bool names_nothing(const struct error *err) {
+	return (err->code == ERROR_NOT_FOUND && strstr(err->message, "there is no ") != NULL) ||
+	       strstr(err->message, "is not a task id") != NULL;
+}
+
+/* Every error is two lines: what happened, and what to do. */
+static int fail(const struct verb *verb, const struct error *err, bool wrong_use) {
+	bool colours = terminal_colours(STDERR_FILENO);
+	CLEANUP(mem_freep) char *safe = printable(err->message, 0);
+	const char *hint = hint_for(err), *gap = verb->name[0] != 0 ? " " : "";
+	(void)fprintf(stderr, colours ? "\033[31merror:\033[0m %s\n" : "error: %s\n", safe);
 	if (hint != NULL) {
 		(void)fprintf(stderr, "hint: %s\n", hint);
+	} else if (names_nothing(err)) {
+		bool lists = verb_find(verb->noun, "list") != NULL;
+		(void)fprintf(stderr, "hint: `propeller-cli %s list` shows what there is\n",
+				lists ? verb->noun : "tasks");
+	} else if (wrong_use) {
+		(void)fprintf(stderr, "hint: `propeller-cli %s%s%s --help` explains\n", verb->noun,
+				gap, verb->name);
+	} else if (err->code == ERROR_CONFLICT && verb_find(verb->noun, "view") != NULL) {
+		(void)fprintf(stderr, "hint: `propeller-cli %s view` shows its state\n",
+				verb->noun);
 	}
-	free(safe);
 	return (verb->groups & X) != 0 ? OWN_FAILURE : error_exit_code(err->code);
 }
 
 static int run_verb(const struct verb *verb, char **argv) {
 	static struct arguments arguments; /* large, and one per process */
 	struct error err;
+	int code = -1;
 	if (!arguments_parse(&arguments, verb, argv, &err)) {
-		int code = fail(verb, &err);
-		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun,
-				verb->name);
-		return code;
-	}
-	if (arguments.flags[FLAG_HELP] != NULL) {
+		code = fail(verb, &err, true);
+	} else if (arguments.flags[FLAG_HELP] != NULL) {
 		arguments_help(verb);
-		return 0;
+		code = 0;
+	} else {
+		code = verb->handler(&arguments, &err);
+		code = code >= 0 ? code : fail(verb, &err, err.code == ERROR_INVALID);
 	}
-	int code = verb->handler(&arguments, &err);
-	if (code >= 0) {
-		return code;
-	}
-	if (err.code == ERROR_INVALID && (verb->groups & X) == 0) {
-		code = fail(verb, &err);
-		(void)fprintf(stderr, "`propeller-cli %s %s --help` explains\n", verb->noun,
-				verb->name);
-		return code;
-	}
-	return fail(verb, &err);
+	arguments_finish(&arguments);
+	return code;
 }
 
-/* Flags that stand before the noun (propeller-cli -m URL tasks list) go behind the verb. */
-static char **rotate(int argc, char **argv, char **out) {
-	int first = 1, count = 0;
-	while (first < argc && argv[first][0] == '-' && !str_equal(argv[first], "--help") &&
-			!str_equal(argv[first], "-h") && !str_equal(argv[first], "--version")) {
-		bool alone = strchr(argv[first], '=') != NULL || str_equal(argv[first], "-v") ||
-			     str_equal(argv[first], "--tls-verification");
-		first += alone || first + 1 == argc ? 1 : 2;
+/* Takes noun and verb out of the words, wherever they stand between flags; NULL: there is none. */
+static char *take_word(char **words) {
+	int at = arguments_next_item(words, 0);
+	if (at < 0) {
+		return NULL;
 	}
-	for (int i = first; i < argc && i < first + 1; i++) {
-		out[count++] = argv[i];
+	char *word = words[at];
+	for (; words[at] != NULL; at++) {
+		words[at] = words[at + 1];
 	}
-	bool two = first < argc && verb_find(argv[first], NULL) == NULL && first + 1 < argc &&
-		   argv[first + 1][0] != '-';
-	if (two) {
-		out[count++] = argv[first + 1];
-	}
-	for (int i = 1; i < first; i++) {
-		out[count++] = argv[i];
-	}
-	for (int i = first + 1 + two; i < argc; i++) {
-		out[count++] = argv[i];
-	}
-	out[count] = NULL;
-	return out;
+	return word;
 }
 
 static bool asks_for_help(const char *word) {
 	return str_equal(word, "--help") || str_equal(word, "-h") || str_equal(word, "help");
 }
 
-static bool wants_help(char *const *words) {
-	while (*words != NULL && !asks_for_help(*words)) {
+static bool has_word(char *const *words, const char *word) {
+	while (*words != NULL && !str_equal(*words, word)) {
 		words++;
 	}
 	return *words != NULL;
 }
 
-int main(int argc, char **argv) {
-	char **words = calloc((size_t)argc + 2, sizeof(*words));
-	if (words == NULL) {
-		return 6;
+static bool wants_help(char *const *words) {
+	return has_word(words, "--help") || has_word(words, "-h") || has_word(words, "help");
+}
+
+/* The words without noun and verb are in `words`. */
+static int run(const char *noun, char **words) {
+	if (noun == NULL && has_word(words, "--version")) {
+		return version(NULL, NULL);
 	}
-	words = rotate(argc, argv, words);
-	const char *noun = words[0], *name = noun != NULL ? words[1] : NULL;
-	int code;
+	if (noun == NULL ? wants_help(words) : asks_for_help(noun)) {
+		verbs_usage(stdout, NULL);
+		return 0;
+	}
 	if (noun == NULL) {
 		verbs_usage(stderr, NULL);
-		code = 2;
-	} else if (asks_for_help(noun)) {
-		verbs_usage(stdout, NULL);
-		code = 0;
-	} else if (str_equal(noun, "--version")) {
-		code = version(NULL, NULL);
-	} else if (verb_find(noun, name) != NULL) {
-		const struct verb *verb = verb_find(noun, name);
-		code = run_verb(verb, words + (verb->name[0] != 0 ? 2 : 1));
-	} else if (wants_help(words) && verb_find(noun, "list") != NULL) {
-		verbs_usage(stdout, noun);
-		code = 0;
-	} else {
-		code = verb_unknown(noun, name);
+		return 2;
 	}
-	free(words);
+	const struct verb *verb = verb_find(noun, NULL);
+	const char *name = verb == NULL ? take_word(words) : NULL;
+	verb = verb != NULL ? verb : verb_find(noun, name);
+	if (verb != NULL) {
+		return run_verb(verb, words);
+	}
+	if (verb_is_noun(noun) && (wants_help(words) || (name != NULL && asks_for_help(name)))) {
+		verbs_usage(stdout, noun);
+		return 0;
+	}
+	return verb_unknown(noun, name);
+}
+
+int main(int argc, char **argv) {
+	(void)argc;
+	char **words = argv + 1;
+	int code = run(take_word(words), words);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		(void)fputs("error: the output could not be written\n", stderr);
 		return 6;

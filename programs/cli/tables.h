@@ -4,6 +4,7 @@
  * The tables of verbs and flags, for what is made from them: parsing, --help, completion, man page.
  */
 #include "cli/cli.h"
+#include "cli/guess.h"
 
 /* Which flags a verb has (verbs.def) and which verbs a flag belongs to (flags.def). */
 enum group {
@@ -31,6 +32,7 @@ struct verb {
 /* verbs.c. The tables end with a row whose noun, or name, is NULL. */
 extern const struct verb verbs[];
 const struct verb *verb_find(const char *noun, const char *name);
+bool verb_is_noun(const char *word);
 /* All verbs, or those of a noun. */
 void verbs_usage(FILE *out, const char *noun);
 /* A noun or verb that is not there: says so, names the nearest one, gives the exit code. */
@@ -48,6 +50,7 @@ extern const struct flag_row flag_rows[FLAGS];
 bool flag_belongs(const struct flag_row *row, const struct verb *verb);
 bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv,
 		struct error *err) MUST_CHECK;
+void arguments_finish(struct arguments *arguments);
+/* The first word from `at` on that is neither a flag nor its value, as an index; -1: none. */
+int arguments_next_item(char *const *words, int at);
 void arguments_help(const struct verb *verb);
-/* The nearest of the words, if it is near: "; did you mean X?", else "". */
-const char *nearest(const char *word, const char *const *words, size_t count, char text[80]);

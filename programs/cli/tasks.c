@@ -101,6 +101,9 @@ int tasks_upload(const struct arguments *arguments, struct error *err) {
 	struct manager manager;
 	bool ok = manager_open(&manager, arguments, err) &&
 		  manager_upload(&manager, arguments->items[0], arguments->items[1], err);
+	if (!ok) {
+		suggest(&manager, "/tasks/", arguments->items[0], err);
+	}
 	manager_close(&manager);
 	if (ok) {
 		(void)puts(look_of(arguments) == LOOK_ID ? arguments->items[0] : "ok");
@@ -136,7 +139,9 @@ int tasks_wait(const struct arguments *arguments, struct error *err) {
 		task = wait_final(
 				&manager, arguments->items[0], arguments->flags[FLAG_TIMEOUT], err);
 	}
-	if (task != NULL) {
+	if (task == NULL && manager.client != NULL) {
+		suggest(&manager, "/tasks/", arguments->items[0], err);
+	} else if (task != NULL) {
 		code = finish_with(task, false);
 		if (look_of(arguments) != LOOK_TABLE) {
 			show(look_of(arguments), &view_task, task);

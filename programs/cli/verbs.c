@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/tables.h"
 
@@ -37,7 +38,7 @@ const struct verb *verb_find(const char *noun, const char *name) {
 	return NULL;
 }
 
-static bool is_noun(const char *word) {
+bool verb_is_noun(const char *word) {
 	const struct verb *verb = verbs;
 	while (verb->noun != NULL && !str_equal(verb->noun, word)) {
 		verb++;
@@ -49,20 +50,25 @@ int verb_unknown(const char *noun, const char *name) {
 	const char *words[VERBS];
 	char hint[80];
 	size_t count = 0;
-	bool known = is_noun(noun);
+	bool known = verb_is_noun(noun);
 	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
 		if (!known || str_equal(noun, verb->noun)) {
 			words[count++] = known ? verb->name : verb->noun;
 		}
 	}
-	const char *word = known ? name : noun;
-	if (word == NULL) {
+	if (known && name == NULL) {
 		(void)fprintf(stderr, "error: `propeller-cli %s` needs a verb\n\n", noun);
 	} else {
-		char *safe = printable(word, 40);
-		(void)fprintf(stderr, "error: there is no \"%s\"%s\n\n", safe,
-				nearest(word, words, count, hint));
-		free(safe);
+		CLEANUP(mem_freep) char *safe = printable(known ? name : noun, 40);
+		(void)fprintf(stderr, "error: there is no \"%s\"%s\n", safe,
+				nearest(known ? name : noun, words, count, hint));
+		if (hint[0] != 0) {
+			(void)fprintf(stderr,
+					"hint: `propeller-cli %s%s--help` lists what there is\n",
+					known ? noun : "", known ? " " : "");
+			return 2;
+		}
+		(void)fputc('\n', stderr);
 	}
 	verbs_usage(stderr, known ? noun : NULL);
 	return 2;
