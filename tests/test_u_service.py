@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Under a service manager: units that verify and shut out what they can, readiness, the watchdog,
 and no system call that the units' filters refuse."""
+import json
 import re
 import shutil
 import signal
@@ -17,6 +18,7 @@ from wait import PATIENCE, wait_until
 UNITS = TOP / "deploy" / "systemd"
 NAMES = sorted(path.name.removesuffix(".service.in") for path in UNITS.glob("*.service.in"))
 EXPOSURE_MAX = 2.0
+LEVELS = {"debug", "info", "warn", "error"}
 AS_ROOT = {"fchown"}  # SQLite gives its files to the owner of the database, if it may
 NAME_LOOKUP = {"AF_NETLINK"}  # the C library asks for addresses of its own, and goes on without an answer
 CALLED = re.compile(r"^(?:\[pid +\d+\] |\d+ +)?([a-z_0-9]+)\(", re.M)
@@ -163,3 +165,15 @@ def test_no_call_that_a_unit_refuses(stack):
         stack.proplet(name).stop()
     for name, unit in (("manager", "propeller-manager"), ("worker-1", "proplet"), ("proxy", "propeller-proxy")):
         check_calls(records[name], unit)
+
+
+def test_logs_as_json(stack):
+    """Each line is an object of its own, and the values that lines tell about stand under their keys."""
+    stack.start_broker()
+    stack.start_manager(MANAGER_LOG_FORMAT="json")
+    stack.start_proplet(PROPLET_LOG_FORMAT="json")
+    task = stack.rest.run("add", example("add"), inputs=[1, 2])
+    for name, said in (("manager", "task moved"), ("worker-1", "Finished running app")):
+        lines = [json.loads(line) for line in stack.proplet(name).text().splitlines()]
+        assert all(line["time"].endswith("Z") and line["level"] in LEVELS and line["msg"] for line in lines)
+        assert any(line["msg"] == said and line["id"] == task["id"] and line["attempt"] == 1 for line in lines), lines

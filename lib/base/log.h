@@ -5,8 +5,11 @@
  *
  * The message is fixed English text, the values follow as key=value; put quotes around those that
  * come from outside: key="%s". Control characters and malformed UTF-8 are written as \xNN and never
- * reach the terminal; a line is cut ("...") at 4096 bytes. The only global state of the tree is the
- * level set here (LOG_INFO at first). Safe from any thread; a line is written with one write().
+ * reach the terminal; a line is cut ("...") at 4096 bytes. As JSON a line is one object: time,
+ * level, msg and the values under their keys, as strings, or as numbers where nothing is quoted and
+ * all is digits; malformed UTF-8 becomes U+FFFD, a value that has no room is left out ("cut":true).
+ * The only global state of the tree is the level and the form set here (LOG_INFO and LOG_TEXT at
+ * first). Safe from any thread; a line is written with one write().
  */
 #include <stdbool.h>
 
@@ -18,6 +21,13 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 /* "debug", "info", "warn" or "warning", "error", any case. */
 bool log_level_parse(const char *text, enum log_level *level, struct error *err) MUST_CHECK;
 void log_set_level(enum log_level level);
+enum log_form { LOG_TEXT, LOG_JSON };
+/* "text" or "json". */
+bool log_form_parse(const char *text, enum log_form *form, struct error *err) MUST_CHECK;
+void log_set_form(enum log_form form);
+/* Both from the settings NAME_LOG_LEVEL and NAME_LOG_FORMAT; errors tell which one. */
+bool log_configure(const char *name, const char *level, const char *form,
+		struct error *err) MUST_CHECK;
 bool log_enabled(enum log_level level);
 
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)

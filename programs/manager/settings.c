@@ -21,6 +21,7 @@ static const struct setting rows[] = {
 			.min = 0),
 	ROW("MANAGER_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error",
 			.min = 0),
+	ROW("MANAGER_LOG_FORMAT", "log-format", TEXT, log_format, "text", "text or json", .min = 0),
 	ROW("MANAGER_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
 			"the broker", .required = true),
 	ROW("MANAGER_MQTT_TLS_CA_CERT", "mqtt-tls-ca-cert", TEXT, mqtt_ca, NULL,
@@ -142,11 +143,9 @@ static bool check(struct manager_settings *settings, struct error *err) {
 				"memory",
 				settings->storage);
 	}
-	enum log_level level;
-	if (!log_level_parse(settings->log_level, &level, err)) {
-		return error_wrap(err, "setting MANAGER_LOG_LEVEL");
+	if (!log_configure("MANAGER", settings->log_level, settings->log_format, err)) {
+		return false;
 	}
-	log_set_level(level);
 	if (settings->config != NULL) {
 		log_info("settings read file=%s section=%s", settings->config, settings->section);
 	}

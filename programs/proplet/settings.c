@@ -24,6 +24,7 @@ static const struct setting rows[] = {
 			.min = 0),
 	ROW("PROPLET_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error",
 			.min = 0),
+	ROW("PROPLET_LOG_FORMAT", "log-format", TEXT, log_format, "text", "text or json", .min = 0),
 	ROW("PROPLET_INSTANCE_ID", "instance-id", TEXT, instance_id, NULL, "shown in the metadata",
 			.min = 0),
 	ROW("PROPLET_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
@@ -173,16 +174,14 @@ static bool read_fetch_tls(struct proplet_settings *settings, struct error *err)
 }
 
 static bool check(struct proplet_settings *settings, struct error *err) {
-	enum log_level level;
-	if (!log_level_parse(settings->log_level, &level, err)) {
-		return error_wrap(err, "setting PROPLET_LOG_LEVEL");
+	if (!log_configure("PROPLET", settings->log_level, settings->log_format, err)) {
+		return false;
 	}
 	if (!topics_id_valid(settings->client_id)) {
 		return error_set(err, ERROR_INVALID,
 				"setting PROPLET_CLIENT_ID: 1 to 128 characters, no spaces, '/', "
 				"'+' or '#'");
 	}
-	log_set_level(level);
 	if (settings->config != NULL) {
 		log_info("settings read file=%s section=%s", settings->config, settings->section);
 	}

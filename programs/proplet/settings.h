@@ -10,7 +10,7 @@
 
 struct proplet_settings {
 	char *config, *section; /* the settings file that was read (NULL: none), its section */
-	char *log_level, *instance_id;
+	char *log_level, *log_format, *instance_id;
 	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
 	uint64_t mqtt_qos, mqtt_keepalive_ms, mqtt_timeout_ms;
 	char *mqtt_ca, *mqtt_cert, *mqtt_key; /* paths */

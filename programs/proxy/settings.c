@@ -23,6 +23,7 @@ static const struct setting rows[] = {
 			.min = 0),
 	ROW("PROXY_LOG_LEVEL", "log-level", TEXT, log_level, "info", "debug, info, warn or error",
 			.min = 0),
+	ROW("PROXY_LOG_FORMAT", "log-format", TEXT, log_format, "text", "text or json", .min = 0),
 	ROW("PROXY_INSTANCE_ID", "instance-id", TEXT, instance_id, NULL, "shown in the log",
 			.min = 0),
 	ROW("PROXY_MQTT_ADDRESS", "mqtt-address", TEXT, mqtt_address, "tcp://localhost:1883",
@@ -183,16 +184,14 @@ static bool check_registries(struct proxy_settings *s, struct error *err) {
 }
 
 static bool check(struct proxy_settings *settings, struct error *err) {
-	enum log_level level;
-	if (!log_level_parse(settings->log_level, &level, err)) {
-		return error_wrap(err, "setting PROXY_LOG_LEVEL");
+	if (!log_configure("PROXY", settings->log_level, settings->log_format, err)) {
+		return false;
 	}
 	if (!topics_id_valid(settings->client_id)) {
 		return error_set(err, ERROR_INVALID,
 				"setting PROXY_CLIENT_ID: 1 to 128 characters, no spaces, '/', '+' "
 				"or '#'");
 	}
-	log_set_level(level);
 	if (settings->config != NULL) {
 		log_info("settings read file=%s section=%s", settings->config, settings->section);
 	}

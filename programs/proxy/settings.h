@@ -12,7 +12,7 @@
 
 struct proxy_settings {
 	char *config, *section; /* the settings file that was read (NULL: none), its section */
-	char *log_level, *instance_id;
+	char *log_level, *log_format, *instance_id;
 	char *workload_key; /* keys_open() wipes it */
 	bool allow_v1, allow_swap;
 	char *mqtt_address, *domain_id, *channel_id, *client_id, *client_key;
