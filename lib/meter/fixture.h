@@ -49,7 +49,9 @@ static inline wasm_engine_t *mode_make(int mode, size_t stack) {
 	wasmtime_config_wasm_exceptions_set(config, false);
 	wasmtime_config_wasm_function_references_set(config, false);
 	wasmtime_config_wasm_gc_set(config, false);
+	wasmtime_config_gc_support_set(config, false); /* and with it externref */
 	wasmtime_config_wasm_relaxed_simd_set(config, false);
+	wasmtime_config_wasm_threads_set(config, false);
 	wasmtime_config_shared_memory_set(config, false);
 	wasmtime_error_t *error = NULL;
 	if (mode == 1) {
@@ -124,6 +126,7 @@ struct outcome {
 	enum ending end;
 	int trap; /* wasmtime_trap_code_t, of END_TRAP */
 	int64_t used;
+	uint64_t state; /* a hash of the memories and globals that the module exports itself */
 	size_t count;
 	wasmtime_val_t results[VALUES_MAX];
 	char message[400];
@@ -134,7 +137,8 @@ struct call {
 	const char *name;
 	wasmtime_val_t args[VALUES_MAX];
 	size_t arg_count;
-	bool metered; /* the module went through meter_rewrite() */
+	bool metered;    /* the module went through meter_rewrite() */
+	bool with_state; /* wanted in the outcome */
 	int64_t limit;
 	uint32_t calls, slots;
 };
@@ -214,6 +218,58 @@ static inline void conclude(wasmtime_context_t *context, const wasmtime_instance
 	}
 }
 
+static inline uint64_t hash(uint64_t sum, const void *bytes, size_t size) {
+	const uint8_t *at = bytes;
+	for (; size >= 8; size -= 8, at += 8) {
+		uint64_t word;
+		memcpy(&word, at, 8);
+		sum = (sum ^ word) * 0x100000001b3;
+		sum ^= sum >> 29;
+	}
+	for (; size > 0; size--, at++) {
+		sum = (sum ^ *at) * 0x100000001b3;
+	}
+	return sum;
+}
+
+static inline size_t value_size(wasmtime_valkind_t kind) {
+	return kind == WASMTIME_I32 || kind == WASMTIME_F32   ? 4
+	       : kind == WASMTIME_I64 || kind == WASMTIME_F64 ? 8
+	       : kind == WASMTIME_V128                        ? 16
+							      : 0; /* references have no bits */
+}
+
+static inline uint64_t hash_export(
+		wasmtime_context_t *context, const wasmtime_extern_t *item, uint64_t sum) {
+	if (item->kind == WASMTIME_EXTERN_MEMORY) {
+		return hash(sum, wasmtime_memory_data(context, &item->of.memory),
+				wasmtime_memory_data_size(context, &item->of.memory));
+	}
+	if (item->kind == WASMTIME_EXTERN_GLOBAL) {
+		wasmtime_val_t val;
+		wasmtime_global_get(context, &item->of.global, &val);
+		sum = hash(sum, &val.of, value_size(val.kind));
+		wasmtime_val_unroot(&val);
+	}
+	return sum;
+}
+
+static inline uint64_t hash_state(
+		wasmtime_context_t *context, const wasmtime_instance_t *instance) {
+	uint64_t sum = 0xcbf29ce484222325;
+	char *name;
+	size_t size;
+	wasmtime_extern_t item;
+	for (size_t i = 0; wasmtime_instance_export_nth(context, instance, i, &name, &size, &item);
+			i++) {
+		if (size < 9 || memcmp(name, METER_GAS, 9) != 0) {
+			sum = hash_export(context, &item, sum);
+		}
+		wasmtime_extern_delete(&item);
+	}
+	return sum;
+}
+
 static inline bool has_export(wasmtime_context_t *context, const wasmtime_instance_t *instance,
 		const char *name) {
 	wasmtime_extern_t item;
@@ -234,7 +290,7 @@ static inline struct outcome call_module(
 	}
 	trap_signals();
 	wasmtime_store_t *store = wasmtime_store_new(modes[mode], NULL, NULL);
-	wasmtime_store_limiter(store, 64 << 20, 100000, -1, -1, -1);
+	wasmtime_store_limiter(store, 16 << 20, 100000, -1, -1, -1);
 	wasmtime_context_t *context = wasmtime_store_context(store);
 	wasmtime_context_set_epoch_deadline(context, 1000);
 	wasmtime_instance_t instance;
@@ -252,6 +308,9 @@ static inline struct outcome call_module(
 		}
 		if (call->metered) {
 			conclude(context, &instance, call, &outcome);
+		}
+		if (call->with_state) {
+			outcome.state = hash_state(context, &instance);
 		}
 	}
 	wasmtime_store_delete(store);

@@ -171,6 +171,32 @@ static void read_export(struct layout *layout, struct reader *reader) {
 	}
 }
 
+static void read_element(struct layout *layout, struct reader *reader) {
+	enum { NOT_ACTIVE = 1, HAS_INDEX = 2, EXPRESSIONS = 4 };
+	(void)layout;
+	uint32_t flags = reader_u32(reader);
+	if (flags > (NOT_ACTIVE | HAS_INDEX | EXPRESSIONS)) {
+		(void)reader_fail(reader, "there is no such element segment");
+	}
+	if ((flags & NOT_ACTIVE) == 0) {
+		if ((flags & HAS_INDEX) != 0) {
+			(void)reader_u32(reader);
+		}
+		read_expression(reader);
+	}
+	if ((flags & (NOT_ACTIVE | HAS_INDEX)) != 0) {
+		(void)((flags & EXPRESSIONS) != 0 ? reader_type(reader) : reader_byte(reader));
+	}
+	uint32_t count = reader_count(reader, UINT32_MAX);
+	for (uint32_t i = 0; i < count && reader_ok(reader); i++) {
+		if ((flags & EXPRESSIONS) != 0) {
+			read_expression(reader);
+		} else {
+			(void)reader_u32(reader);
+		}
+	}
+}
+
 static void read_start(struct layout *layout, struct reader *reader) {
 	layout->start = reader_u32(reader);
 	if (layout->start >= layout->functions.count) {
@@ -189,6 +215,7 @@ static const struct {
 	{ SECTION_MEMORY, read_memory },
 	{ SECTION_GLOBAL, read_global },
 	{ SECTION_EXPORT, read_export },
+	{ SECTION_ELEMENT, read_element },
 };
 
 static bool read_content(struct layout *layout, struct reader *whole) {

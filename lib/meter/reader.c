@@ -100,30 +100,32 @@ struct bytes reader_block(struct reader *reader) {
 	return reader_take(reader, size);
 }
 
+/* Types in ranges; those without a feature are metered. */
+static const struct {
+	uint8_t first, last;
+	const char *feature;
+} types[] = {
+	{ 0x7b, 0x7f, NULL }, /* v128 f64 f32 i64 i32 */
+	{ 0x70, 0x70, NULL }, /* funcref */
+	{ 0x6f, 0x6f, "references of the host (externref)" },
+	{ 0x63, 0x64, "typed references" },
+	{ 0x69, 0x69, "exceptions" },
+	{ 0x74, 0x74, "exceptions" },
+	{ 0x6a, 0x73, "garbage collection types" },
+};
+
 uint8_t reader_type(struct reader *reader) {
 	uint8_t type = reader_byte(reader);
-	switch (type) {
-	case 0x7f:
-	case 0x7e:
-	case 0x7d:
-	case 0x7c: /* i32 i64 f32 f64 */
-	case 0x7b:
-	case 0x70:
-	case 0x6f: /* v128 funcref externref */ break;
-	case 0x63:
-	case 0x64: (void)reader_refuse(reader, "typed references"); break;
-	case 0x69:
-	case 0x74: (void)reader_refuse(reader, "exceptions"); break;
-	case 0x6a:
-	case 0x6b:
-	case 0x6c:
-	case 0x6d:
-	case 0x6e:
-	case 0x71:
-	case 0x72:
-	case 0x73: (void)reader_refuse(reader, "garbage collection types"); break;
-	default: (void)reader_fail(reader, "there is no such type");
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (type < types[i].first || type > types[i].last) {
+			continue;
+		}
+		if (types[i].feature != NULL) {
+			(void)reader_refuse(reader, types[i].feature);
+		}
+		return type;
 	}
+	(void)reader_fail(reader, "there is no such type");
 	return type;
 }
 
