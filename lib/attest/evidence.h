@@ -2,10 +2,10 @@
 #pragma once
 /*
  * Evidence: a report that a trusted execution environment signed, and the certificates that came
- * with it. It owns its bytes. Nothing here says that it is true: attest/verdict.h does.
+ * with it. It owns its bytes. Nothing here says that it is true: attest/verify.h does.
  *
  * Another TEE is a row more in each table of this folder: its name here, how it is asked for in
- * attester.c, how it is verified in verdict.c, its JSON in attestation.c.
+ * attester.c, how it is verified in verify.c, its JSON in attestation.c.
  */
 #include <stdbool.h>
 #include <stddef.h>

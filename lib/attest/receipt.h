@@ -2,7 +2,7 @@
 #pragma once
 /*
  * Receipts, version 2 (spec/receipt.md): a statement, how its leaf leads to a Merkle root, and
- * the evidence about that root, which many receipts may share. Whether one is true: verdict.h.
+ * the evidence about that root, which many receipts may share. Whether one is true: verify.h.
  */
 #include <stdbool.h>
 #include <stddef.h>

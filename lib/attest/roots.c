@@ -79,9 +79,11 @@ static bool parse_line(
 		return true;
 	}
 	char *key = line + size + strspn(line + size, " \t\r");
-	key[strcspn(key, " \t\r")] = 0;
+	size_t length = strcspn(key, " \t\r");
+	bool alone = key[length + strspn(key + length, " \t\r")] == 0;
+	key[length] = 0;
 	struct root root = { .product = snp_product_find(line, size) };
-	if (root.product == SNP_PRODUCT_UNKNOWN || strlen(key) != 2 * DIGEST_SIZE ||
+	if (root.product == SNP_PRODUCT_UNKNOWN || !alone || length != 2 * DIGEST_SIZE ||
 			!hex_decode(key, root.key, DIGEST_SIZE)) {
 		return error_set(err, ERROR_INVALID,
 				"a line of the roots is a product (Milan, Genoa or Turin) and the "
