@@ -96,7 +96,7 @@ def test_pinned(rest):
 
 def test_pinned_to_an_unknown_worker(rest):
     task = rest.create("add", ADD, inputs=[1, 2], proplet_id="nobody")
-    answer = rest.expect(404, "POST", f"/tasks/{task['id']}/start")
+    answer = rest.expect(409, "POST", f"/tasks/{task['id']}/start")
     assert "nobody" in answer.error
     assert rest.task(task["id"])["state"] == PENDING
 
@@ -116,7 +116,7 @@ def test_no_live_worker(stack):
 def test_no_worker_for_the_engine(rest):
     """The only worker has no external runtime."""
     task = rest.create("add", ADD, inputs=[1, 2], engine="external")
-    answer = rest.expect(503, "POST", f"/tasks/{task['id']}/start")
+    answer = rest.expect(409, "POST", f"/tasks/{task['id']}/start")
     assert "external" in answer.error
 
 

@@ -55,7 +55,7 @@ def test_needs(rest, needs, able):
         assert done["state"] == COMPLETED and done["history"][1]["cause"].split()[-1] in able
     else:
         assert answer["next_proplet_id"] is None
-        refused = rest.expect(503, "POST", f"/tasks/{task['id']}/start")
+        refused = rest.expect(409, "POST", f"/tasks/{task['id']}/start")
         assert rest.task(task["id"])["state"] == PENDING
         assert refused.error in answer["summary"]
     rest.expect(204, "DELETE", f"/tasks/{task['id']}")

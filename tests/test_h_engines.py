@@ -196,7 +196,7 @@ def test_a_runtime_that_is_not_there(stack):
         assert "/nowhere/runtime" in stack.proplet().text()
         return
     task = stack.rest.create("add", example("add"), engine="external")
-    assert stack.rest.call("POST", f"/tasks/{task['id']}/start").status == 503
+    assert stack.rest.call("POST", f"/tasks/{task['id']}/start").status == 409
 
 
 def test_external_sees_no_secrets(stack):

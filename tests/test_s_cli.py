@@ -110,7 +110,7 @@ def test_placement_and_restart(cli):
             seen["restart_limit"]) == (["gpu", "arm"], "edge", 64 << 20, "on-failure", 3)
     words = cli("tasks", "placement", task_id).stdout
     assert "worker-1" in words and "is in namespace default, not in edge" in words
-    assert "edge" in cli("tasks", "start", task_id, code=6).stderr
+    assert "edge" in cli("tasks", "start", task_id, code=4).stderr
     cli("tasks", "create", "x", "--restart", "sometimes", code=2)
 
 

@@ -46,10 +46,12 @@ void profile_init(struct profile *profile) {
 }
 
 static bool read_number(struct profile *profile, const json_t *value, struct error *err) {
+	const json_int_t most = (json_int_t)PROFILE_INTERVAL_MAX_MS * NANOS_PER_MS;
 	double number = json_number_value(value);
 	profile->nanos = number >= PROFILE_NANOS;
 	double ms = profile->nanos ? number / NANOS_PER_MS : number * MS;
-	if (!(number >= 0) || ms > (double)PROFILE_INTERVAL_MAX_MS) {
+	if (!(number >= 0) || ms > (double)PROFILE_INTERVAL_MAX_MS ||
+			json_integer_value(value) > most) {
 		return error_set(err, ERROR_INVALID,
 				"field \"interval\": %g is not within 0 s to a year; numbers from "
 				"%d on count nanoseconds, smaller ones seconds",

@@ -104,7 +104,9 @@ static bool refuse_unsupported(const json_t *object, const char **field, struct 
 static bool read_kind(struct task *task, const json_t *object, struct error *err) {
 	const json_t *kind = json_object_get(object, "kind");
 	(void)task;
-	if (asks_nothing(kind) || str_equal(json_string_value(kind), "standard")) {
+	const char *name = json_string_value(kind);
+	if (kind == NULL || json_is_null(kind) || str_equal(name, "") ||
+			str_equal(name, "standard")) {
 		return true;
 	}
 	return error_set(err, ERROR_UNSUPPORTED,

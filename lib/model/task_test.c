@@ -43,6 +43,7 @@ static void what_is_not_run_yet_is_refused(void **state) {
 		{ "{\"name\":\"x\",\"broadcast\":true}", "broadcast" },
 		{ "{\"name\":\"x\",\"mode\":\"train\"}", "mode" },
 		{ "{\"name\":\"x\",\"kind\":\"federated\"}", "kind" },
+		{ "{\"name\":\"x\",\"kind\":{}}", "kind" },
 		{ "{\"name\":\"x\",\"encrypted\":true}", "encrypted" } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct task *task = task_create();

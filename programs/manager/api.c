@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "manager/openapi.h"
 #include "manager/tasks.h"
 #include "manager/upload.h"
 
@@ -25,8 +26,17 @@ static void health(void *context, struct http_request *request) {
 	http_reply(request, &response);
 }
 
+static void describe(void *context, struct http_request *request) {
+	const struct http_response response = {
+		.status = 200, .type = "application/yaml", .body = { openapi, openapi_size }
+	};
+	(void)context;
+	http_reply(request, &response);
+}
+
 static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/health", .handler = health, .open = true },
+	{ .method = "GET", .pattern = "/openapi.yaml", .handler = describe, .open = true },
 	{ .method = "POST",
 			.pattern = "/tasks",
 			.handler = api_tasks_create,
@@ -93,10 +103,7 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
 static bool number(struct http_request *request, const char *name, uint64_t *value,
 		struct error *err) {
 	const char *text = http_query(request, name);
-	if (text == NULL || text[0] == 0) {
-		return true;
-	}
-	return str_to_u64(text, value, err) ||
+	return text == NULL || str_to_u64(text, value, err) ||
 	       error_wrap(err, "invalid query parameters: %s", name);
 }
 

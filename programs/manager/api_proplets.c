@@ -69,7 +69,7 @@ static void apply_list(struct manager *m, struct deed *deed) {
 static bool read_status(struct http_request *request, enum status *status, struct error *err) {
 	const char *text = http_query(request, "status");
 	*status = ANY;
-	if (text == NULL || text[0] == 0) {
+	if (text == NULL || text[0] == 0) { /* propeller-cli says it empty */
 		return true;
 	}
 	*status = str_equal(text, "active") ? ACTIVE : INACTIVE;

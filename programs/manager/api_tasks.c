@@ -48,7 +48,7 @@ static void apply_view(struct manager *m, struct deed *deed) {
 static bool read_wait(struct http_request *request, uint64_t *wait_ms, struct error *err) {
 	const char *text = http_query(request, "wait");
 	*wait_ms = 0;
-	if (text == NULL || text[0] == 0) {
+	if (text == NULL) {
 		return true;
 	}
 	if (!str_to_duration_ms(text, wait_ms, err)) {
@@ -110,10 +110,10 @@ static void apply_list(struct manager *m, struct deed *deed) {
 static bool read_filter(struct http_request *request, json_t **metadata, struct error *err) {
 	const char *text = http_query(request, "metadata");
 	*metadata = NULL;
-	if (text == NULL || text[0] == 0) {
+	if (text == NULL) {
 		return true;
 	}
-	*metadata = json_loads(text, 0, NULL);
+	*metadata = json_loads(text, JSON_ALLOW_NUL, NULL);
 	if (!json_is_object(*metadata)) {
 		json_decref(*metadata);
 		*metadata = NULL;

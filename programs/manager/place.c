@@ -94,13 +94,18 @@ static char *no_tag(const struct candidate *c) {
 /* What the guest may use at most has to exist; whoever keeps the default limit did not ask. */
 static bool memory_exists(const struct candidate *c) {
 	uint64_t limit = c->task->work.limits.memory_bytes, total = c->proplet->memory_bytes;
-	return total == 0 || limit == WORKLOAD_MEMORY_DEFAULT || limit <= total;
+	bool limit_fits = limit == WORKLOAD_MEMORY_DEFAULT || limit <= total;
+	return total == 0 || (limit_fits && c->task->needs.memory_bytes <= total);
 }
 
 static char *no_such_memory(const struct candidate *c) {
-	return str_format("has %llu bytes of memory, limits.memory_bytes asks for %llu",
+	const struct task *task = c->task;
+	bool needs = task->needs.memory_bytes > c->proplet->memory_bytes;
+	return str_format("has %llu bytes of memory, %s %llu",
 			(unsigned long long)c->proplet->memory_bytes,
-			(unsigned long long)c->task->work.limits.memory_bytes);
+			needs ? "min_memory_bytes is" : "limits.memory_bytes asks for",
+			(unsigned long long)(needs ? task->needs.memory_bytes
+						   : task->work.limits.memory_bytes));
 }
 
 static bool has_memory(const struct candidate *c) {
@@ -169,13 +174,15 @@ static char *is_busy(const struct candidate *c) {
 static const struct check {
 	bool (*passes)(const struct candidate *candidate);
 	char *(*words)(const struct candidate *candidate);
-	enum error_code code; /* for a task that finds nobody, or is pinned to this one */
+	/* For a task that finds nobody, or is pinned to this one: CONFLICT where the task asks for
+	 * what its workers will never have, UNAVAILABLE where they may have it in a moment. */
+	enum error_code code;
 } checks[] = {
 	{ is_alive, not_alive, ERROR_UNAVAILABLE },
-	{ has_engine, no_engine, ERROR_UNAVAILABLE },
-	{ in_namespace, elsewhere, ERROR_UNAVAILABLE },
-	{ has_tags, no_tag, ERROR_UNAVAILABLE },
-	{ memory_exists, no_such_memory, ERROR_UNAVAILABLE },
+	{ has_engine, no_engine, ERROR_CONFLICT },
+	{ in_namespace, elsewhere, ERROR_CONFLICT },
+	{ has_tags, no_tag, ERROR_CONFLICT },
+	{ memory_exists, no_such_memory, ERROR_CONFLICT },
 	{ has_memory, no_memory, ERROR_UNAVAILABLE },
 	{ can_be_sent, too_large, ERROR_TOO_LARGE },
 	{ fits_chip, not_for_chips, ERROR_UNSUPPORTED },
@@ -217,7 +224,7 @@ static struct worker *place_pinned(
 		struct manager *m, const struct task *task, bool *busy, struct error *err) {
 	struct worker *worker = workers_find(m, task->pinned);
 	if (worker == NULL) {
-		error_set(err, ERROR_NOT_FOUND,
+		error_set(err, ERROR_CONFLICT,
 				"there is no proplet %s, to which the task is pinned",
 				task->pinned);
 		return NULL;

@@ -54,21 +54,23 @@ static void what_a_task_needs(void **state) {
 	hear(m, "{\"proplet_id\":\"w\",\"namespace\":\"edge\",\"metadata\":{\"tags\":[\"gpu\",7]}"
 		"}");
 	str_set(&task->work.engine, "singlepass");
-	expect_nobody(m, task, ERROR_UNAVAILABLE, "proplet w, does not offer engine singlepass");
+	expect_nobody(m, task, ERROR_CONFLICT, "proplet w, does not offer engine singlepass");
 	str_set(&task->work.engine, "interp");
 	str_set(&task->needs.space, "default");
-	expect_nobody(m, task, ERROR_UNAVAILABLE, "is in namespace edge, not in default");
+	expect_nobody(m, task, ERROR_CONFLICT, "is in namespace edge, not in default");
 	str_set(&task->needs.space, "edge");
 	strings_add(&task->needs.tags, "gpu");
 	strings_add(&task->needs.tags, "arm");
-	expect_nobody(m, task, ERROR_UNAVAILABLE, "does not have the tag \"arm\"");
+	expect_nobody(m, task, ERROR_CONFLICT, "does not have the tag \"arm\"");
 	strings_finish(&task->needs.tags);
 	task->needs.memory_bytes = 501;
 	expect_nobody(m, task, ERROR_UNAVAILABLE,
 			"500 bytes of free memory, min_memory_bytes is 501");
+	task->needs.memory_bytes = 1001;
+	expect_nobody(m, task, ERROR_CONFLICT, "1000 bytes of memory, min_memory_bytes is 1001");
 	task->needs.memory_bytes = 500;
 	task->work.limits.memory_bytes = 1001;
-	expect_nobody(m, task, ERROR_UNAVAILABLE, "limits.memory_bytes asks for 1001");
+	expect_nobody(m, task, ERROR_CONFLICT, "limits.memory_bytes asks for 1001");
 	task->work.limits.memory_bytes = 1000;
 	expect_worker(m, task, "w");
 	assert_false(place_is_easy(task));
@@ -89,7 +91,7 @@ static void busy_is_not_impossible(void **state) {
 	assert_null(place(m, task, &busy, &err));
 	assert_true(busy);
 	str_set(&task->work.engine, "external");
-	expect_nobody(m, task, ERROR_UNAVAILABLE, "does not offer engine external");
+	expect_nobody(m, task, ERROR_CONFLICT, "does not offer engine external");
 }
 
 static void pinned_tasks(void **state) {
@@ -98,7 +100,7 @@ static void pinned_tasks(void **state) {
 	announce(m, "a");
 	announce(m, "b");
 	str_set(&task->pinned, "c");
-	expect_nobody(m, task, ERROR_NOT_FOUND, "there is no proplet c");
+	expect_nobody(m, task, ERROR_CONFLICT, "there is no proplet c");
 	str_set(&task->pinned, "b");
 	expect_worker(m, task, "b");
 	hear(m, "{\"proplet_id\":\"b\",\"boot\":\"" BOOT "\",\"status\":\"offline\"}");

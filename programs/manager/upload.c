@@ -26,11 +26,15 @@ struct upload {
 	struct error failure;
 };
 
-static bool add(void *context, struct bytes piece, struct error *err) {
-	struct upload *upload = context;
+static void begin_module(struct upload *upload) {
 	if (upload->module == NULL) {
 		upload->module = modules_begin(upload->m->modules, upload->m->settings->module_max);
 	}
+}
+
+static bool add(void *context, struct bytes piece, struct error *err) {
+	struct upload *upload = context;
+	begin_module(upload);
 	return module_upload_add(upload->module, piece, err);
 }
 
@@ -38,6 +42,9 @@ static bool add_base64(void *context, struct bytes text, struct error *err) {
 	struct upload *upload = context;
 	uint8_t decoded[DECODED_MAX];
 	size_t step = sizeof(decoded) / 3 * 4 - 8;
+	if (text.size != 0) {
+		begin_module(upload); /* also by text that is too short for one byte */
+	}
 	for (size_t at = 0; at < text.size; at += step) {
 		size_t size = text.size - at < step ? text.size - at : step, written;
 		if (!base64_stream_feed(&upload->base64, (const char *)text.data + at, size,

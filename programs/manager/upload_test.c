@@ -184,9 +184,10 @@ static void base64_is_strict(void **state) {
 		const char *text;
 		enum error_code code;
 	} rows[] = {
-		{ "AGFzbQEAAA", ERROR_INVALID },       /* unfinished */
-		{ "AGFzbQEAAAA", ERROR_INVALID },      /* its padding is missing */
-		{ "AGFzbQEAAAA=AGFz", ERROR_INVALID }, /* goes on behind it */
+		{ "AAA", ERROR_INVALID }, { "A", ERROR_INVALID }, /* not even one byte */
+		{ "AGFzbQEAAA", ERROR_INVALID },                  /* unfinished */
+		{ "AGFzbQEAAAA", ERROR_INVALID },                 /* its padding is missing */
+		{ "AGFzbQEAAAA=AGFz", ERROR_INVALID },            /* goes on behind it */
 		{ "AGFz bQEAAAA=", ERROR_INVALID }, { "AGFz-QEAAAA=", ERROR_INVALID },
 		{ "AGFz\\u0051QEAAAA=", ERROR_INVALID }, { "=", ERROR_INVALID },
 		{ "bm8gbW9kdWxl", ERROR_MODULE }, { "AGFzbQEA", ERROR_MODULE }, /* cut off */

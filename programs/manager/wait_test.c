@@ -70,7 +70,8 @@ static void who_need_not_wait(void **state) {
 	ask(m, &asker, id, "0");
 	expect_answer(&asker, 200, TASK_SCHEDULED);
 	ask(m, &asker, id, "");
-	expect_answer(&asker, 200, TASK_SCHEDULED);
+	assert_string_equal(text_of(&asker.request, "field"), "wait");
+	expect_answer(&asker, 400, 0);
 	ask(m, &asker, NEXT_BOOT, "10");
 	expect_answer(&asker, 404, 0);
 	ask(m, &asker, id, "soon");
