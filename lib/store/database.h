@@ -7,6 +7,7 @@
  */
 #include <sqlite3.h>
 
+#include "seal/seal.h"
 #include "store/checkpoint.h"
 #include "store/rows.h"
 #include "store/store.h"
@@ -24,11 +25,15 @@ struct store {
 	char *where;
 	int lock; /* an exclusive lock on WHERE.lock, or -1 */
 	sqlite3_stmt *statements[STATEMENTS];
-	struct checkpoint *checkpoint; /* NULL in memory */
-	bool writing;                  /* between store_begin() and its end */
-	struct tally *tally;           /* how many tasks there are, and where */
-	struct rows *rows;             /* where the tasks lately written are */
-	int64_t last_place;            /* the last one given to a live task */
+	struct checkpoint *checkpoint;  /* NULL in memory */
+	bool writing;                   /* between store_begin() and its end */
+	struct tally *tally;            /* how many tasks there are, and where */
+	struct rows *rows;              /* where the tasks lately written are */
+	int64_t last_place;             /* the last one given to a live task */
+	struct seal_ring *ring;         /* of the workload key; NULL: nothing is sealed */
+	uint8_t key[SEAL_KEY_ID_BYTES]; /* id of the key of new rows */
+	bool stale;   /* there are rows of other keys, or in the clear while there is a key */
+	bool renewed; /* none any more, once this transaction is committed */
 };
 
 /* Makes err from what SQLite says; a full disk is NO_SPACE. Returns false. */
@@ -65,6 +70,10 @@ int database_look(
  * it fails, and the transaction is rolled back. */
 struct row *database_find(struct store *store, const char *id, struct error *err) MUST_CHECK;
 
-/* outcomes.c: takes an outcome out of a row, whose columns begin at `column`; `whole` with output.
- */
-void outcomes_read(sqlite3_stmt *statement, int column, bool whole, struct outcome *outcome);
+/* outcomes.c: takes the outcome of a task, whose id it has, out of a row, whose columns begin at
+ * `column`; `whole` with output. */
+bool outcomes_read(struct store *store, sqlite3_stmt *statement, int column, bool whole,
+		struct task *task, struct error *err) MUST_CHECK;
+/* tasks.c: writes what was asked for, and nothing else. */
+bool tasks_put_body(struct store *store, const struct task *task, int64_t seq,
+		struct error *err) MUST_CHECK;

@@ -60,7 +60,7 @@ static inline int remove_folder(void **state) {
 
 static inline struct store *open_store(const char *where) {
 	struct error err;
-	struct store *store = store_open(where, &err);
+	struct store *store = store_open(where, NULL, &err);
 	if (store == NULL) {
 		fail_msg("%s: %s", where, err.message);
 	}
@@ -69,7 +69,7 @@ static inline struct store *open_store(const char *where) {
 
 static inline void refuse_store(const char *where, enum error_code code, const char *text) {
 	struct error err = { 0 };
-	assert_fails(store_open(where, &err) != NULL, code, text);
+	assert_fails(store_open(where, NULL, &err) != NULL, code, text);
 }
 
 static inline struct task *make_task(const char *name) {

@@ -159,7 +159,7 @@ static void test_no_room_to_begin(void **state) {
 	int fd = open(ballast, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(write(fd, bytes, DISK) > 0);
 	assert_int_equal(close(fd), 0);
-	assert_fails(store_open(path, &err) != NULL, ERROR_NO_SPACE, "state.db");
+	assert_fails(store_open(path, NULL, &err) != NULL, ERROR_NO_SPACE, "state.db");
 	assert_int_equal(unlink(ballast), 0);
 	struct store *store = open_store(path);
 	task_destroy(add_task(store, "now"));

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "store/database.h"
+#include "store/private.h"
 
 /* TASK_COLUMNS of statements.def; the outcome's columns follow. */
 enum column {
@@ -57,8 +57,12 @@ static bool read_state(sqlite3_stmt *s, struct task *task) {
 	return state >= TASK_PENDING && state <= TASK_INTERRUPTED;
 }
 
-static bool read_body(sqlite3_stmt *s, struct task *task, struct error *err) {
-	json_t *body = database_json(s, BODY);
+static bool read_body(struct store *store, sqlite3_stmt *s, struct task *task, struct error *err) {
+	const struct private_place place = { PRIVATE_BODY, task->id, 0 };
+	json_t *body;
+	if (!private_json(store, s, BODY, &place, &body, err)) {
+		return false;
+	}
 	bool ok = json_is_object(body) ? task_load(task, body, err)
 				       : error_set(err, ERROR_INTEGRITY, "its JSON is damaged");
 	json_decref(body);
@@ -70,10 +74,10 @@ static struct task *read_task(
 	struct task *task = task_create();
 	copy_text(task->id, sizeof(task->id), database_text(s, ID));
 	read_moving(s, task);
-	if (extent != NO_OUTCOME) {
-		outcomes_read(s, OUTCOME, extent == WHOLE_OUTCOME, &task->outcome);
-	}
-	if (read_body(s, task, err) &&
+	if (read_body(store, s, task, err) &&
+			(extent == NO_OUTCOME ||
+					outcomes_read(store, s, OUTCOME, extent == WHOLE_OUTCOME,
+							task, err)) &&
 			(read_state(s, task) ||
 					error_set(err, ERROR_INTEGRITY, "its state is none"))) {
 		return task;
@@ -171,8 +175,11 @@ static bool show_filtered(struct store *store, const json_t *metadata, const str
 	int code = SQLITE_DONE;
 	*total = 0;
 	while (ok && (code = database_row(store, s, "filtering tasks", err)) == SQLITE_ROW) {
-		json_t *have = database_json(s, 1);
-		if (contains(have, metadata)) {
+		const struct private_place where = { PRIVATE_METADATA, database_text(s, 2), 0 };
+		json_t *have;
+		if (!private_json(store, s, 1, &where, &have, err)) {
+			ok = false;
+		} else if (contains(have, metadata)) {
 			uint64_t place = (*total)++;
 			bool shown = place >= page->offset && place - page->offset < page->limit;
 			ok = !shown || show_one(store, sqlite3_column_int64(s, 0), page, err);

@@ -412,6 +412,62 @@ struct module_file *modules_open_file(
 	return module_file_open(path, modules->ring, digest, err);
 }
 
+/* --- keys that change ---------------------------------------------------------------------- */
+
+/* Every block of a file; `add` is for the upload that it becomes, NULL to look only. */
+static bool copy_blocks(struct module_file *file, struct module_upload *upload,
+		struct digest *digest, struct error *err) {
+	CLEANUP(mem_freep) uint8_t *room = mem_zero(BLOCK_ROOM, 1);
+	uint64_t size = module_file_size(file);
+	bool ok = true;
+	for (uint64_t index = 0; ok && index * BLOCK_BYTES < size; index++) {
+		struct bytes plain;
+		ok = module_file_block(file, index, room, &plain, err) &&
+		     (upload == NULL || module_upload_add(upload, plain, err));
+		if (ok && digest != NULL) {
+			digest_update(digest, plain.data, plain.size);
+		}
+	}
+	explicit_bzero(room, BLOCK_ROOM);
+	return ok;
+}
+
+/* A plain file is read once more, before anything takes its place. */
+static bool is_that_module(struct module_file *file, const char *digest, struct error *err) {
+	uint8_t raw[DIGEST_SIZE];
+	char text[DIGEST_HEX_SIZE];
+	struct digest *sum = digest_create();
+	bool ok = copy_blocks(file, NULL, sum, err);
+	digest_finish(sum, raw);
+	digest_destroy(sum);
+	hex_encode(raw, sizeof(raw), text);
+	return ok && (strcmp(text, digest) == 0 ||
+				     error_set(err, ERROR_INTEGRITY,
+						     "the file of module %s has other bytes: %s",
+						     digest, text));
+}
+
+bool modules_reseal(struct modules *modules, const char *digest, bool *written, struct error *err) {
+	struct module_info info;
+	CLEANUP(module_file_closep)
+	struct module_file *file = modules_open_file(modules, digest, err);
+	*written = false;
+	if (file == NULL) {
+		return false;
+	}
+	if (modules->ring == NULL || module_file_sealed_with(file, modules->key)) {
+		return true;
+	}
+	struct module_upload *upload = modules_begin(modules, module_file_size(file));
+	*written = is_that_module(file, digest, err) && copy_blocks(file, upload, NULL, err) &&
+		   module_upload_finish(upload, &info, err);
+	if (*written) {
+		modules_unpin(modules, digest);
+	}
+	module_upload_destroy(upload);
+	return *written;
+}
+
 bool modules_each(struct modules *modules, void (*visit)(void *context, const char *digest),
 		void *context, struct error *err) {
 	DIR *dir = opendir(modules->folder);

@@ -53,6 +53,12 @@ void modules_unpin(struct modules *modules, const char *digest);
 /* To be read and closed by the caller, or NULL: see module_file_open(). */
 struct module_file *modules_open_file(
 		struct modules *modules, const char *digest, struct error *err) MUST_CHECK;
+/*
+ * Writes a file anew that is plain or sealed with another key than the ring's first; *written says
+ * whether it was one. ERROR_INTEGRITY: its bytes are not that module any more.
+ */
+bool modules_reseal(struct modules *modules, const char *digest, bool *written,
+		struct error *err) MUST_CHECK;
 /* Removes the file unless it is pinned; the caller knows that no task refers to it. */
 void modules_remove(struct modules *modules, const char *digest);
 /* Visits every digest in the folder (for the sweep at start). */

@@ -33,6 +33,10 @@ static const char *const steps[] = {
 	/* Restarts: how many there were in a row, and when the next one is due. */
 	"ALTER TABLE moving ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE moving ADD COLUMN due INTEGER NOT NULL DEFAULT 0;",
+	/* Workload keys: see private.h. What was there before is sealed with none. */
+	"ALTER TABLE outcomes ADD COLUMN key BLOB;"
+	"CREATE TABLE sealed_with(key BLOB PRIMARY KEY, proof BLOB) WITHOUT ROWID;"
+	"INSERT INTO sealed_with(key, proof) VALUES(x'', x'');",
 };
 
 static bool read_number(struct store *store, const char *sql, int *number, struct error *err) {

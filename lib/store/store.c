@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/database.h"
+#include "store/private.h"
 #include "store/schema.h"
 
 static const char *const sql[] = {
@@ -27,6 +28,8 @@ static const char setup[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FUL
 			    "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;"
 			    "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST;"
 			    "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;";
+/* With a workload key nothing that was in the clear stays in pages that are free now. */
+static const char setup_sealed[] = "PRAGMA secure_delete = ON;";
 enum { BUSY_MS = 5000 }; /* a shell that someone opened on the file */
 
 /* --- opening ----------------------------------------------------------------------------- */
@@ -71,7 +74,9 @@ static bool open_database(struct store *store, const char *path, struct error *e
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK ||
 			sqlite3_busy_timeout(store->db, BUSY_MS) != SQLITE_OK ||
-			sqlite3_exec(store->db, setup, NULL, NULL, NULL) != SQLITE_OK) {
+			sqlite3_exec(store->db, setup, NULL, NULL, NULL) != SQLITE_OK ||
+			(store->ring != NULL && sqlite3_exec(store->db, setup_sealed, NULL, NULL,
+								NULL) != SQLITE_OK)) {
 		return database_error(store, "opening", err);
 	}
 	return true;
@@ -120,16 +125,18 @@ static bool open_parts(struct store *store, bool memory, struct error *err) {
 	}
 	if (!open_database(store, memory ? ":memory:" : store->where, err) ||
 			!schema_migrate(store, err) || !prepare(store, err) ||
-			!count_tasks(store, err) || !read_last_place(store, err)) {
+			!private_open(store, err) || !count_tasks(store, err) ||
+			!read_last_place(store, err)) {
 		return false;
 	}
 	store->checkpoint = memory ? NULL : checkpoint_start(store->db, store->where, err);
 	return memory || store->checkpoint != NULL;
 }
 
-struct store *store_open(const char *where, struct error *err) {
+struct store *store_open(const char *where, struct seal_ring *ring, struct error *err) {
 	struct store *store = MEM_NEW(struct store);
 	store->where = str_copy(where);
+	store->ring = ring;
 	store->lock = -1;
 	store->tally = tally_create();
 	store->rows = rows_create();
@@ -183,6 +190,8 @@ bool store_commit(struct store *store, struct error *err) {
 		return false;
 	}
 	store->writing = false;
+	store->stale = store->stale && !store->renewed;
+	store->renewed = false;
 	tally_commit(store->tally);
 	return true;
 }
@@ -196,7 +205,7 @@ void store_rollback(struct store *store) {
 	if (sqlite3_get_autocommit(store->db) == 0) {
 		(void)run(store, STATEMENT_ROLLBACK, "rolling back", &ignored);
 	}
-	store->writing = false;
+	store->writing = store->renewed = false;
 	tally_rollback(store->tally);
 	rows_forget_all(store->rows);
 }

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "model/proplet.h"
 #include "model/task.h"
+#include "seal/keys.h"
 
 struct store;
 
@@ -25,8 +26,12 @@ struct store;
  * one are refused in words; an older schema is migrated, numbered step by step, in one transaction
  * each. A second program on the same file is refused (an exclusive lock on WHERE.lock). A thread
  * of its own brings the write-ahead log over, so that commits seldom wait for it.
+ *
+ * `ring` (borrowed; NULL: none) is that of the workload key: then what was asked for in a task and
+ * what came of it are sealed (spec/seal.md, "Rows"), and what was there before is read still.
+ * ERROR_KEY_MISMATCH when rows are sealed with a key that is not in the ring.
  */
-struct store *store_open(const char *where, struct error *err) MUST_CHECK;
+struct store *store_open(const char *where, struct seal_ring *ring, struct error *err) MUST_CHECK;
 void store_close(struct store *store); /* accepts NULL; rolls back what is open */
 
 bool store_begin(struct store *store, struct error *err) MUST_CHECK;
@@ -73,6 +78,22 @@ bool store_move_add(struct store *store, const char *task_id, const struct move 
 /* The latest `limit` moves, oldest first; the caller frees each cause and the list. */
 bool store_moves(struct store *store, const char *task_id, size_t limit, struct move **moves,
 		size_t *count, struct error *err) MUST_CHECK;
+
+/*
+ * Rows that are sealed with another key than the ring's first, or in the clear while there is one:
+ * store_stale() says whether there may be some, store_reseal() writes those of the next `count`
+ * places in the table anew (in the open transaction). At the end of the table the cursor is 0
+ * again; when nothing was left out the other keys are then forgotten, and may go.
+ */
+struct reseal {
+	uint64_t cursor; /* 0: from the beginning */
+	uint64_t done;   /* tasks that were written anew */
+	uint64_t left;   /* tasks that cannot be read; `why` is of the last one */
+	struct error why;
+};
+bool store_stale(const struct store *store);
+bool store_reseal(struct store *store, uint64_t count, struct reseal *reseal,
+		struct error *err) MUST_CHECK;
 
 bool store_proplet_put(
 		struct store *store, const struct proplet *proplet, struct error *err) MUST_CHECK;

@@ -43,7 +43,7 @@ static int remove_place(void **state) {
 
 static struct store *open_store(const char *path) {
 	struct error err = { .message = "" };
-	struct store *store = store_open(path, &err);
+	struct store *store = store_open(path, NULL, &err);
 	if (store == NULL) {
 		fail_msg("%s", err.message);
 	}
@@ -198,7 +198,7 @@ static void a_second_manager_is_refused(void **state) {
 	const struct place *place = *state;
 	struct store *store = open_store(place->path);
 	struct error err;
-	assert_null(store_open(place->path, &err));
+	assert_null(store_open(place->path, NULL, &err));
 	assert_non_null(strstr(err.message, "another manager"));
 	store_close(store);
 }
@@ -211,7 +211,7 @@ static void a_newer_schema_is_refused_in_words(void **state) {
 	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
 	(void)sqlite3_close(db);
-	assert_null(store_open(place->path, &err));
+	assert_null(store_open(place->path, NULL, &err));
 	assert_non_null(strstr(err.message, "99"));
 }
 
@@ -223,14 +223,14 @@ static void what_is_no_database_is_refused(void **state) {
 		(void)fputs("this is not a database ", file);
 	}
 	(void)fclose(file);
-	assert_null(store_open(place->path, &err));
+	assert_null(store_open(place->path, NULL, &err));
 	assert_int_equal(err.code, ERROR_INTEGRITY);
 }
 
 /* Commits as fast as it can, and says each through the pipe once it is durable. */
 static NORETURN void commit_forever(const char *path, int pipe) {
 	struct error err;
-	struct store *store = store_open(path, &err);
+	struct store *store = store_open(path, NULL, &err);
 	for (;;) {
 		struct task *task = make_task("x");
 		bool ok = store != NULL && store_begin(store, &err) &&

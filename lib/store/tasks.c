@@ -7,7 +7,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "store/database.h"
+#include "store/private.h"
 
 /* A digest as its 32 bytes in `raw`; NULL in the database while there is no module. */
 static void bind_digest(sqlite3_stmt *s, int at, const char *digest, uint8_t raw[DIGEST_SIZE]) {
@@ -64,10 +64,11 @@ static bool put_moving(struct store *store, enum statement which, const struct t
 
 static bool put_tags(struct store *store, const struct task *task, int64_t seq, struct error *err) {
 	sqlite3_stmt *s = database_get(store, STATEMENT_TAGGED_PUT);
+	const struct private_place place = { PRIVATE_METADATA, task->id, 0 };
 	CLEANUP(mem_freep) char *text = database_dump(json_incref(task->metadata));
 	(void)sqlite3_bind_int64(s, 1, seq);
-	database_bind_text(s, 2, text);
-	return database_write(store, s, "storing a task's metadata", err);
+	return private_bind_text(store, s, 2, &place, text, err) &&
+	       database_write(store, s, "storing a task's metadata", err);
 }
 
 static bool has_tags(const struct task *task) {
@@ -77,12 +78,13 @@ static bool has_tags(const struct task *task) {
 static bool add_body(struct store *store, const struct task *task, struct error *err) {
 	sqlite3_stmt *s = database_get(store, STATEMENT_TASK_ADD);
 	uint8_t digest[DIGEST_SIZE];
+	const struct private_place place = { PRIVATE_BODY, task->id, 0 };
 	CLEANUP(mem_freep) char *body = database_dump(task_save(task));
 	database_bind_text(s, 1, task->id);
 	bind_digest(s, 2, task->work.digest, digest);
 	(void)sqlite3_bind_int64(s, 3, task->created_at);
-	database_bind_text(s, 4, body);
-	return database_write(store, s, "storing a task", err);
+	return private_bind_text(store, s, 4, &place, body, err) &&
+	       database_write(store, s, "storing a task", err);
 }
 
 bool store_task_add(struct store *store, const struct task *task, struct error *err) {
@@ -110,22 +112,26 @@ static bool change_body(
 		struct store *store, const struct task *task, int64_t seq, struct error *err) {
 	sqlite3_stmt *s = database_get(store, STATEMENT_TASK_CHANGE);
 	uint8_t digest[DIGEST_SIZE];
+	const struct private_place place = { PRIVATE_BODY, task->id, 0 };
 	CLEANUP(mem_freep) char *body = database_dump(task_save(task));
 	(void)sqlite3_bind_int64(s, 1, seq);
 	bind_digest(s, 2, task->work.digest, digest);
-	database_bind_text(s, 3, body);
-	return database_write(store, s, "storing a changed task", err);
+	return private_bind_text(store, s, 3, &place, body, err) &&
+	       database_write(store, s, "storing a changed task", err);
+}
+
+bool tasks_put_body(struct store *store, const struct task *task, int64_t seq, struct error *err) {
+	if (!change_body(store, task, seq, err)) {
+		return false;
+	}
+	return has_tags(task) ? put_tags(store, task, seq, err)
+			      : database_delete(store, STATEMENT_TAGGED_DELETE, seq, err);
 }
 
 bool store_task_change(struct store *store, const struct task *task, struct error *err) {
 	struct row *row = database_find(store, task->id, err);
-	if (row == NULL || !change_body(store, task, row->seq, err)) {
-		return false;
-	}
-	bool tagged = has_tags(task) ? put_tags(store, task, row->seq, err)
-				     : database_delete(store, STATEMENT_TAGGED_DELETE, row->seq,
-						       err);
-	return tagged && put_moving(store, STATEMENT_MOVING_PUT, task, row, err);
+	return row != NULL && tasks_put_body(store, task, row->seq, err) &&
+	       put_moving(store, STATEMENT_MOVING_PUT, task, row, err);
 }
 
 static bool delete_rows(struct store *store, int64_t seq, struct error *err) {

@@ -286,6 +286,17 @@ static bool add_broker(struct stack *stack, struct error *err) {
 	return true;
 }
 
+/* Of this run alone, as its key: nobody could open what the last one has left. */
+static void add_database(struct child *child, const char *folder) {
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	CLEANUP(mem_freep) char *path = str_format("%s/encrypted.db", folder);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		CLEANUP(mem_freep) char *file = str_format("%s%s", path, ends[i]);
+		(void)unlink(file);
+	}
+	add_env(child, "MANAGER_SQLITE_PATH", path);
+}
+
 static bool add_manager(struct stack *stack, struct error *err) {
 	CLEANUP(mem_freep) char *folder = str_format("%s/manager", stack->folder);
 	CLEANUP(mem_freep) char *port = str_format("%u", stack->http_port);
@@ -299,6 +310,9 @@ static bool add_manager(struct stack *stack, struct error *err) {
 	add_env(child, "MANAGER_HTTP_HOST", "127.0.0.1");
 	add_env(child, "MANAGER_HTTP_PORT", port);
 	add_env(child, "MANAGER_STATE_DIR", folder);
+	if (stack->key[0] != 0) {
+		add_database(child, folder);
+	}
 	pass_env(child, "MANAGER_LOG_LEVEL");
 	return true;
 }

@@ -44,9 +44,9 @@ static inline int manager_set_up(void **state) {
 		fixture_ignore_message, NULL };
 	log_set_level(LOG_ERROR);
 	m->settings = &fixture_settings;
-	m->next_wait_ms = UINT64_MAX;
+	m->next_wait_ms = m->next_reseal_ms = UINT64_MAX;
 	m->outbox_end = &m->outbox;
-	m->store = store_open("memory", &err);
+	m->store = store_open("memory", m->ring, &err);
 	m->bus = bus_create(&options, &handlers, &err);
 	assert_true(m->store != NULL && m->bus != NULL);
 	assert_true(topics_init(&m->topics, "d", "c", &err));

@@ -10,6 +10,8 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "bus/sealed.h"
+#include "seal/memory.h"
+#include "seal/process.h"
 
 const char keys_refusal[] = "Failed to decrypt workload";
 
@@ -20,7 +22,8 @@ bool keys_open(struct manager *m, struct manager_settings *settings, struct erro
 	m->ring = seal_ring_create(NULL, err);
 	bool ok = m->ring != NULL && seal_ring_read(m->ring, settings->workload_key, err);
 	secret_wipe(&settings->workload_key);
-	return ok || error_wrap(err, "setting MANAGER_WORKLOAD_KEY");
+	seal_wipe_environment("MANAGER");
+	return ok ? seal_forbid_dumps(err) : error_wrap(err, "setting MANAGER_WORKLOAD_KEY");
 }
 
 char *keys_seal_command(const struct manager *m, const char *worker, char *text) {

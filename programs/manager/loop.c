@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "manager/deed.h"
 #include "manager/manager.h"
+#include "manager/reseal.h"
 #include "manager/retain.h"
 #include "manager/tasks.h"
 #include "manager/wait.h"
@@ -128,6 +129,7 @@ static void recover_batch(struct manager *m, struct queue_item *items) {
 		log_error("the store cannot be read any more, ending error=\"%s\"", err.message);
 		exit(1); /* supervised: a fresh process finds everything that was committed */
 	}
+	reseal_again(m);
 	manager_begin(m);
 	for (struct queue_item *item = items; item != NULL; item = item->next) {
 		struct deed *deed = QUEUE_ENTRY(item, struct deed, link);
@@ -152,6 +154,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 	workers_tick(m);
 	tasks_place_waiting(m);
 	retain_tick(m);
+	reseal_tick(m);
 	workers_flush(m);
 	watchdog_tick(&m->watchdog, m->now_ms);
 	bool committed = manager_commit(m);
@@ -171,6 +174,7 @@ static uint64_t next_deadline(const struct manager *m) {
 		m->next_due_ms,
 		m->next_retain_ms,
 		watchdog_due_ms(&m->watchdog),
+		m->next_reseal_ms,
 	};
 	uint64_t next = UINT64_MAX;
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {

@@ -19,6 +19,8 @@
 #include "manager/inbox.h"
 #include "manager/keys.h"
 #include "manager/manager.h"
+#include "manager/reseal.h"
+#include "seal/wipe.h"
 
 enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 64 * 1024 };
 
@@ -30,7 +32,7 @@ static bool open_state(struct manager *m, struct error *err) {
 	}
 	m->store = store_open(
 			str_equal(settings->storage, "memory") ? "memory" : settings->sqlite_path,
-			err);
+			m->ring, err);
 	if (m->store == NULL) {
 		return false;
 	}
@@ -165,6 +167,7 @@ static void close_all(struct manager *m, struct bulk *bulk) {
 	http_server_destroy(m->server);
 	bulk_destroy(bulk);
 	bus_destroy(m->bus, 1000);
+	reseal_end(m);
 	manager_forget(m);
 	store_close(m->store);
 	modules_close(m->modules);
@@ -187,6 +190,9 @@ int main(int argc, char **argv) {
 	case SETTINGS_RUN: break;
 	}
 	(void)mallopt(M_ARENA_MAX, 2); /* a handful of threads: more arenas only cost memory */
+	if (settings.workload_key != NULL) {
+		seal_wipe_begin();
+	}
 	random_uuid(m.boot);
 	m.outbox_end = &m.outbox;
 	m.queue = queue_create(settings.queue_max);
@@ -198,6 +204,7 @@ int main(int argc, char **argv) {
 	log_info("listening address=%s://%s:%u version=%s",
 			settings.http_tls.cert != NULL ? "https" : "http", settings.http_host,
 			(unsigned)http_server_port(m.server), AIRSCREW_VERSION);
+	reseal_begin(&m);
 	(void)pthread_create(&signals, NULL, wait_for_signal, &m);
 	watchdog_init(&m.watchdog);
 	notify_ready("serving");

@@ -30,6 +30,7 @@
 
 struct deed;
 struct history;
+struct resealing;
 
 enum { MANAGER_SAMPLES_MAX = 100000 }; /* of all workers, and of all tasks */
 
@@ -90,8 +91,10 @@ struct manager {
 	uint64_t next_wait_ms; /* the earliest deadline among them */
 	uint64_t next_due_ms;  /* the earliest restart in the queue */
 	uint64_t next_retain_ms;
-	struct watchdog watchdog; /* of the loop */
-	uint64_t retain_cursor;   /* see retain.c */
+	struct watchdog watchdog;    /* of the loop */
+	uint64_t retain_cursor;      /* see retain.c */
+	struct resealing *resealing; /* see reseal.c; NULL without a key */
+	uint64_t next_reseal_ms;
 	uint64_t next_tick_ms;
 	bool strangers;   /* somebody of ours beats who has not announced himself */
 	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */
