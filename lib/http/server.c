@@ -30,6 +30,7 @@
 #include "http/peer.h"
 #include "http/problem.h"
 #include "http/route.h"
+#include "http/stream.h"
 
 enum {
 	IGNORED_BODY_MAX = 64 * 1024,
@@ -63,6 +64,7 @@ struct http_request {
 	void *sink;
 	struct MHD_Response *response; /* once there is an answer */
 	int status;
+	struct http_stream stream; /* of an answer that goes on */
 };
 
 const char *http_method(const struct http_request *request) {
@@ -116,9 +118,8 @@ void *http_sink_context(const struct http_request *request) {
 	return request->sink;
 }
 
-static void set_response(struct http_request *request, const struct http_response *response) {
-	request->response = MHD_create_response_from_buffer(response->body.size,
-			(void *)(uintptr_t)response->body.data, MHD_RESPMEM_MUST_COPY);
+/* Status, type and headers. */
+static void set_head(struct http_request *request, const struct http_response *response) {
 	request->status = response->status;
 	if (request->response == NULL) {
 		return; /* out of memory: answer() then closes the connection */
@@ -130,6 +131,21 @@ static void set_response(struct http_request *request, const struct http_respons
 		(void)MHD_add_response_header(request->response, response->headers[i].name,
 				response->headers[i].value);
 	}
+}
+
+static void set_response(struct http_request *request, const struct http_response *response) {
+	request->response = MHD_create_response_from_buffer(response->body.size,
+			(void *)(uintptr_t)response->body.data, MHD_RESPMEM_MUST_COPY);
+	set_head(request, response);
+}
+
+struct http_stream *http_reply_stream(struct http_request *request,
+		const struct http_response *response, const struct http_source *source,
+		void *context) {
+	request->response = stream_open(&request->stream, request->connection, source, context);
+	set_head(request, response);
+	MHD_resume_connection(request->connection);
+	return &request->stream;
 }
 
 void http_reply(struct http_request *request, const struct http_response *response) {
@@ -328,6 +344,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **p
 	if (request->sink != NULL) {
 		request->match.route->sink->end(request->sink);
 	}
+	stream_finish(&request->stream);
 	if (request->response != NULL) {
 		MHD_destroy_response(request->response);
 	}

@@ -95,3 +95,26 @@ void http_reply(struct http_request *request, const struct http_response *respon
 /* The answer as problem+json: {"type","title","status","detail","error"} and "field" if given.
  * BUSY gets Retry-After: 1, DENIED gets WWW-Authenticate. */
 void http_reply_error(struct http_request *request, const struct error *err, const char *field);
+
+/* Where the bytes of an answer come from that goes on for as long as it likes. */
+struct http_source {
+	/* In a thread of the server, one call at a time: up to `size` bytes, and how many. 0: none
+	 * now, it is asked again after http_stream_wake(); HTTP_STREAM_END: that was all. */
+	long (*read)(void *context, uint8_t *to, size_t size);
+	/* Exactly once, when nothing is read any more: the client has all, or is gone. Who has left
+	 * without a word is only noticed by writing to him. */
+	void (*end)(void *context);
+};
+
+enum { HTTP_STREAM_END = -1 };
+
+struct http_stream;
+/* An answer without an end yet; to be called in the handler, before it returns. The body of the
+ * response is not looked at. The stream is valid until end(); that comes before the server is
+ * destroyed only if read() says HTTP_STREAM_END, so every stream has to be ended before that. */
+struct http_stream *http_reply_stream(struct http_request *request,
+		const struct http_response *response, const struct http_source *source,
+		void *context);
+/* There is something to read. Any thread, not in read() or end(), and with no lock held that those
+ * take, but for one that end() takes so that the stream is there until this returns. */
+void http_stream_wake(struct http_stream *stream);
