@@ -202,14 +202,19 @@ static bool takes_next(const char *word) {
 	return false;
 }
 
-int arguments_next_item(char *const *words, int at) {
-	while (words[at] != NULL && !str_equal(words[at], "--")) {
-		if (!is_flag(words[at])) {
-			return at;
-		}
+char *arguments_take_item(char **words) {
+	int at = 0;
+	while (words[at] != NULL && !str_equal(words[at], "--") && is_flag(words[at])) {
 		at += takes_next(words[at]) && words[at + 1] != NULL ? 2 : 1;
 	}
-	return -1;
+	char *word = words[at];
+	if (word == NULL || str_equal(word, "--")) {
+		return NULL;
+	}
+	for (; words[at] != NULL; at++) {
+		words[at] = words[at + 1];
+	}
+	return word;
 }
 
 void arguments_help(const struct verb *verb) {

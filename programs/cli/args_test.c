@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,16 +107,28 @@ static void switches_and_lists(void **state) {
 static void where_noun_and_verb_are(void **state) {
 	(void)state;
 	static const struct {
-		const char *words[8];
-		int at;
-	} rows[] = { { { "tasks", "list" }, 0 }, { { "-m", "URL", "tasks" }, 2 },
-		{ { "-m=URL", "tasks" }, 1 }, { { "-v", "tasks" }, 1 },
-		{ { "--limit", "5", "-h", "tasks" }, 3 }, { { "--unknown", "tasks" }, 1 },
-		{ { "-mURL", "tasks" }, 1 }, { { "--", "tasks" }, -1 }, { { "-m" }, -1 },
-		{ { NULL }, -1 } };
+		const char *line, *word, *left;
+	} rows[] = { { "tasks list", "tasks", "list" }, { "-m URL tasks", "tasks", "-m URL" },
+		{ "-m=URL tasks x", "tasks", "-m=URL x" }, { "-v tasks", "tasks", "-v" },
+		{ "--limit 5 -h tasks", "tasks", "--limit 5 -h" },
+		{ "--unknown tasks", "tasks", "--unknown" }, { "-mURL tasks", "tasks", "-mURL" },
+		{ "-- tasks", NULL, "-- tasks" }, { "-m", NULL, "-m" }, { "", NULL, "" } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(arguments_next_item((char *const *)(uintptr_t)rows[i].words, 0),
-				rows[i].at);
+		char left[64] = "", *argv[8] = { 0 };
+		struct strings line = { 0 };
+		strings_split(&line, rows[i].line, ' ');
+		for (size_t j = 0; j < line.count; j++) {
+			argv[j] = line.items[j];
+		}
+		const char *word = arguments_take_item(argv);
+		assert_true(str_equal(word, rows[i].word));
+		for (size_t j = 0; argv[j] != NULL; j++) {
+			size_t used = strlen(left);
+			(void)snprintf(left + used, sizeof(left) - used, "%s%s", j != 0 ? " " : "",
+					argv[j]);
+		}
+		assert_string_equal(left, rows[i].left);
+		strings_finish(&line);
 	}
 }
 

@@ -36,9 +36,13 @@ struct arguments {
 struct manager {
 	struct http_client *client;
 	char *url, *token;
+	unsigned patience_ms; /* 0: as long as a call may take */
 	struct tls_parts tls; /* for https; the client uses them */
 };
 bool manager_open(struct manager *manager, const struct arguments *arguments,
+		struct error *err) MUST_CHECK;
+/* The same; connecting, and each manager_call(), may take `ms`. */
+bool manager_open_briefly(struct manager *manager, const struct arguments *arguments, unsigned ms,
 		struct error *err) MUST_CHECK;
 void manager_close(struct manager *manager);
 /* The answer's JSON (NULL for an empty one); an answer >= 400 is an error. */

@@ -97,19 +97,6 @@ static int run_verb(const struct verb *verb, char **argv) {
 	return code;
 }
 
-/* Takes noun and verb out of the words, wherever they stand between flags; NULL: there is none. */
-static char *take_word(char **words) {
-	int at = arguments_next_item(words, 0);
-	if (at < 0) {
-		return NULL;
-	}
-	char *word = words[at];
-	for (; words[at] != NULL; at++) {
-		words[at] = words[at + 1];
-	}
-	return word;
-}
-
 static bool asks_for_help(const char *word) {
 	return str_equal(word, "--help") || str_equal(word, "-h") || str_equal(word, "help");
 }
@@ -139,7 +126,7 @@ static int run(const char *noun, char **words) {
 		return 2;
 	}
 	const struct verb *verb = verb_find(noun, NULL);
-	const char *name = verb == NULL ? take_word(words) : NULL;
+	const char *name = verb == NULL ? arguments_take_item(words) : NULL;
 	verb = verb != NULL ? verb : verb_find(noun, name);
 	if (verb != NULL) {
 		return run_verb(verb, words);
@@ -154,7 +141,7 @@ static int run(const char *noun, char **words) {
 int main(int argc, char **argv) {
 	(void)argc;
 	char **words = argv + 1;
-	int code = run(take_word(words), words);
+	int code = run(arguments_take_item(words), words);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		(void)fputs("error: the output could not be written\n", stderr);
 		return 6;

@@ -56,9 +56,14 @@ static bool read_tls(
 }
 
 bool manager_open(struct manager *manager, const struct arguments *arguments, struct error *err) {
+	return manager_open_briefly(manager, arguments, 0, err);
+}
+
+bool manager_open_briefly(struct manager *manager, const struct arguments *arguments, unsigned ms,
+		struct error *err) {
 	const char *url = arguments->flags[FLAG_MANAGER];
 	const char *token = getenv("PROPELLER_TOKEN");
-	*manager = (struct manager){ 0 };
+	*manager = (struct manager){ .patience_ms = ms };
 	if (url == NULL) {
 		url = getenv("PROPELLER_MANAGER_URL");
 	}
@@ -77,9 +82,10 @@ bool manager_open(struct manager *manager, const struct arguments *arguments, st
 	if (!read_tls(manager, arguments, err)) {
 		return false;
 	}
-	const struct http_client_options options = {
-		.base_url = manager->url, .token = manager->token, .tls = &manager->tls
-	};
+	const struct http_client_options options = { .base_url = manager->url,
+		.token = manager->token,
+		.connect_ms = ms,
+		.tls = &manager->tls };
 	manager->client = http_client_create(&options, err);
 	return manager->client != NULL;
 }
@@ -134,7 +140,8 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 		.path = path,
 		.type = text != NULL ? "application/json" : NULL,
 		.body = { (const uint8_t *)text, text != NULL ? strlen(text) : 0 },
-		.timeout_ms = CALL_SECONDS * 1000 };
+		.timeout_ms = manager->patience_ms != 0 ? manager->patience_ms
+							: CALL_SECONDS * 1000u };
 	json_decref(body);
 	return send_call(manager, &call, answer, err);
 }

@@ -17,6 +17,7 @@ enum group {
 	U = 16,      /* up */
 	P = 32,      /* pages of what was measured */
 	K = 64,      /* keys */
+	Z = 1 << 29, /* no flags: the verb is for programs, people are not shown it */
 	X = 1 << 30, /* no flags: the verb's own failures are 125 */
 };
 
@@ -51,6 +52,7 @@ bool flag_belongs(const struct flag_row *row, const struct verb *verb);
 bool arguments_parse(struct arguments *arguments, const struct verb *verb, char **argv,
 		struct error *err) MUST_CHECK;
 void arguments_finish(struct arguments *arguments);
-/* The first word from `at` on that is neither a flag nor its value, as an index; -1: none. */
-int arguments_next_item(char *const *words, int at);
+/* Takes the first word that is neither a flag nor its value out of the words; NULL: there is none.
+ */
+char *arguments_take_item(char **words);
 void arguments_help(const struct verb *verb);

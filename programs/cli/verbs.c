@@ -19,7 +19,7 @@ void verbs_usage(FILE *out, const char *noun) {
 	(void)fprintf(out, "usage: propeller-cli %s\n\n",
 			noun != NULL ? noun : "NOUN VERB [ARGUMENTS] [FLAGS]");
 	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
-		if (noun == NULL || str_equal(noun, verb->noun)) {
+		if ((noun == NULL || str_equal(noun, verb->noun)) && (verb->groups & Z) == 0) {
 			char left[64];
 			(void)snprintf(left, sizeof(left), "%s %s", verb->noun, verb->name);
 			(void)fprintf(out, "  %-22s %s\n", left, verb->help);
@@ -52,7 +52,7 @@ int verb_unknown(const char *noun, const char *name) {
 	size_t count = 0;
 	bool known = verb_is_noun(noun);
 	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
-		if (!known || str_equal(noun, verb->noun)) {
+		if ((!known || str_equal(noun, verb->noun)) && (verb->groups & Z) == 0) {
 			words[count++] = known ? verb->name : verb->noun;
 		}
 	}
