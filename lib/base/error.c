@@ -10,12 +10,13 @@
 
 struct row {
 	const char *slug, *title;
-	int http, exit;
+	int http, grpc, exit;
 };
 
 static const struct row rows[] = {
 	[ERROR_NONE] = { "none", "no error", 200, 0 },
-#define ERROR(name, slug, http, grpc, exit, title) [ERROR_##name] = { slug, title, http, exit },
+#define ERROR(name, slug, http, grpc, exit, title)                                                 \
+	[ERROR_##name] = { slug, title, http, grpc, exit },
 #include "spec/errors.def"
 #undef ERROR
 };
@@ -96,6 +97,10 @@ bool error_wrap(struct error *err, const char *format, ...) {
 
 int error_http_status(enum error_code code) {
 	return rows[code].http;
+}
+
+int error_grpc_status(enum error_code code) {
+	return rows[code].grpc;
 }
 
 int error_exit_code(enum error_code code) {

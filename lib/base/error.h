@@ -38,6 +38,7 @@ struct error {
 bool error_wrap(struct error *err, const char *format, ...) PRINTF(2, 3);
 
 int error_http_status(enum error_code code);
+int error_grpc_status(enum error_code code); /* enum rpc_status */
 int error_exit_code(enum error_code code);
 /* "the request is not valid": one fixed sentence per code. */
 const char *error_title(enum error_code code);

@@ -79,6 +79,8 @@ static void test_codes(void **state) {
 	(void)state;
 	assert_int_equal(error_http_status(ERROR_NOT_FOUND), 404);
 	assert_int_equal(error_http_status(ERROR_NO_SPACE), 507);
+	assert_int_equal(error_grpc_status(ERROR_DENIED), 16);
+	assert_int_equal(error_grpc_status(ERROR_NO_SPACE), 8);
 	assert_int_equal(error_exit_code(ERROR_INVALID), 2);
 	assert_int_equal(error_exit_code(ERROR_NONE), 0);
 	assert_string_equal(error_title(ERROR_BUSY), "too much at once");
