@@ -36,8 +36,14 @@ static void *tick(void *argument) {
 	struct epochs *epochs = argument;
 	pthread_mutex_lock(&epochs->lock);
 	while (!epochs->closing) {
-		epochs->wake_ms = tend(epochs);
-		sleep_until(epochs, epochs->wake_ms);
+		uint64_t wake_ms = tend(epochs);
+		/* Who was the reason to wake may be gone already. To keep the time all the same
+		 * costs one look in vain; to forget it, a signal for each of many short runs. */
+		if (epochs->wake_ms > clock_ms() && epochs->wake_ms < wake_ms) {
+			wake_ms = epochs->wake_ms;
+		}
+		epochs->wake_ms = wake_ms;
+		sleep_until(epochs, wake_ms);
 	}
 	pthread_mutex_unlock(&epochs->lock);
 	return NULL;
@@ -45,6 +51,7 @@ static void *tick(void *argument) {
 
 bool epochs_init(struct epochs *epochs, struct error *err) {
 	pthread_condattr_t monotonic;
+	epochs->wake_ms = UINT64_MAX;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&epochs->lock, NULL);
@@ -72,6 +79,7 @@ void epochs_finish(struct epochs *epochs) {
 /* Under the lock. */
 static void wake_for(struct epochs *epochs, uint64_t due_ms) {
 	if (due_ms < epochs->wake_ms) {
+		epochs->wake_ms = due_ms;
 		pthread_cond_signal(&epochs->changed);
 	}
 }

@@ -104,7 +104,9 @@ static const char *read_integer(const char *text, unsigned bits, uint64_t *value
 }
 
 static const char *after_float(const char *text, const char *end) {
-	if (*end != '\0' || end == text || strchr(" \t\n\v\f\r", *text) != NULL) {
+	/* "nan(5)" is a NaN of strtod()'s own making. */
+	if (*end != '\0' || end == text || strchr(" \t\n\v\f\r", *text) != NULL ||
+			strchr(text, '(') != NULL) {
 		return "only a number, inf or nan is";
 	}
 	return errno == ERANGE ? "it is out of range" : NULL;
