@@ -20,6 +20,12 @@ const char *verdict_title(enum verdict_reason reason) {
 	return rows[reason].title;
 }
 
+const char *verdict_word(enum verdict_reason reason) {
+	return reason == VERDICT_VERIFIED ? "verified"
+	       : reason == VERDICT_SAMPLE ? "not attested"
+					  : "refused";
+}
+
 bool verdict_set(struct verdict *verdict, enum verdict_reason reason, const char *format, ...) {
 	va_list args;
 	va_start(args, format);
@@ -31,7 +37,7 @@ bool verdict_set(struct verdict *verdict, enum verdict_reason reason, const char
 
 bool verdict_error(const struct verdict *verdict, struct error *err) {
 	bool sample = verdict->reason == VERDICT_SAMPLE;
-	return error_set(err, sample ? ERROR_UNATTESTED : ERROR_INTEGRITY, "%s%s%s",
-			verdict_title(verdict->reason), verdict->detail[0] != 0 ? ": " : "",
-			verdict->detail);
+	return error_set(err, sample ? ERROR_UNATTESTED : ERROR_INTEGRITY, "%s%s%s%s",
+			sample ? "" : "it does not verify: ", verdict_title(verdict->reason),
+			verdict->detail[0] != 0 ? ": " : "", verdict->detail);
 }

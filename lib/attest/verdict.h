@@ -25,6 +25,8 @@ struct verdict {
 
 const char *verdict_slug(enum verdict_reason reason);  /* "tcb-mismatch" */
 const char *verdict_title(enum verdict_reason reason); /* one fixed sentence */
+/* "verified", "not attested" or "refused". */
+const char *verdict_word(enum verdict_reason reason);
 
 /* Fills it; returns whether it is VERDICT_VERIFIED, so that `return verdict_set(...)` reads well.
  */

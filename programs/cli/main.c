@@ -37,6 +37,12 @@ static const char *hint_for(const struct error *err) {
 		{ ERROR_NO_MEMORY, "", "try again in a moment" },
 		{ ERROR_UNSUPPORTED, "", "leave that out: this manager does not run it" },
 		{ ERROR_MODULE, "", "compile it for wasm32-wasi, or look at it with wasm-objdump" },
+		{ ERROR_INTEGRITY, "does not verify",
+				"do not rely on it; `propeller-cli verify --help` lists what may "
+				"be "
+				"allowed" },
+		{ ERROR_INTEGRITY, "receipt",
+				"ask for the receipt again, and save it as it comes" },
 		{ ERROR_INTEGRITY, "",
 				"give the task its module again: `propeller-cli tasks upload`" },
 		{ ERROR_KEY_MISMATCH, "", "manager, workers and proxy need the same workload key" },
