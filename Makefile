@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: all setup run test check bench fuzz format lint install clean distclean help
+.PHONY: all setup run test check bench fuzz format lint proto install clean distclean help
 
 all: ## build every program into build/bin/
 	@tools/setup build
@@ -49,6 +49,11 @@ lint: ## the quick part of check: layers, lint, format
 	@tools/layers
 	@tools/python tools/lint
 	@tools/format
+
+proto: ## compile spec/*.proto (the build does it by itself)
+	@tools/setup build
+	@tools/build main programs/executor/libmessages.a programs/executor/descriptors.bin
+	@echo "build/main/programs/executor has the C sources and the descriptors"
 
 install: all ## install the programs (PREFIX=/usr/local, DESTDIR=)
 	@tools/build install "$(PREFIX)" "$(DESTDIR)"

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads that execute orders, and the bounded queue before them. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "executor/executor.h"
+
+struct pool {
+	struct executor *executor;
+	pthread_mutex_t lock;
+	pthread_cond_t arrived; /* an order, or the end */
+	pthread_cond_t left;    /* one is answered */
+	struct order *first, *last;
+	struct pool_counts counts;
+	size_t unanswered;    /* taken and not answered: waiting, running, being attested */
+	struct order *orders; /* all of these, for the end */
+	bool draining, ending;
+	pthread_t *threads;
+};
+
+static struct order *next_order(struct pool *pool) {
+	(void)pthread_mutex_lock(&pool->lock);
+	while (pool->first == NULL && !pool->ending) {
+		(void)pthread_cond_wait(&pool->arrived, &pool->lock);
+	}
+	struct order *order = pool->first;
+	if (order != NULL) {
+		pool->first = order->next;
+		order->next = NULL;
+		pool->counts.waiting--;
+		pool->counts.running++;
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	return order;
+}
+
+static void *work(void *context) {
+	struct pool *pool = context;
+	struct order *order;
+	while ((order = next_order(pool)) != NULL) {
+		execute(pool->executor, order);
+		(void)pthread_mutex_lock(&pool->lock);
+		pool->counts.running--;
+		(void)pthread_mutex_unlock(&pool->lock);
+	}
+	return NULL;
+}
+
+static bool start_threads(struct pool *pool, uint64_t count, struct error *err) {
+	pthread_attr_t attributes;
+	(void)pthread_attr_init(&attributes);
+	int failed = pthread_attr_setstacksize(&attributes, PROGRAM_STACK_BYTES);
+	pool->threads = mem_zero(count, sizeof(*pool->threads));
+	while (failed == 0 && pool->counts.threads < count) {
+		failed = pthread_create(
+				&pool->threads[pool->counts.threads], &attributes, work, pool);
+		pool->counts.threads += failed == 0;
+	}
+	(void)pthread_attr_destroy(&attributes);
+	return failed == 0 ||
+	       error_errno(err, failed,
+			       "starting %llu threads with stacks of %d MiB; set "
+			       "EXECUTOR_WORKERS to less",
+			       (unsigned long long)count, PROGRAM_STACK_BYTES / 1024 / 1024);
+}
+
+struct pool *pool_create(struct executor *executor, struct error *err) {
+	struct pool *pool = MEM_NEW(struct pool);
+	pthread_condattr_t monotonic;
+	pool->executor = executor;
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&pool->arrived, &monotonic);
+	(void)pthread_cond_init(&pool->left, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	if (!start_threads(pool, executor->settings->workers, err)) {
+		pool_destroy(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+/* Under the lock. */
+static bool refused(const struct pool *pool, struct error *err) {
+	if (pool->draining) {
+		return !error_set(err, ERROR_UNAVAILABLE, "the executor is ending: ask another");
+	}
+	uint64_t most = pool->executor->settings->queue_max;
+	return pool->counts.waiting >= most &&
+	       !error_set(err, ERROR_BUSY,
+			       "%llu calls wait already, more than that are not taken: try again "
+			       "in a moment",
+			       (unsigned long long)most);
+}
+
+static void link_order(struct pool *pool, struct order *order) {
+	*(pool->first != NULL ? &pool->last->next : &pool->first) = order;
+	pool->last = order;
+	pool->counts.waiting++;
+	order->sibling[0] = NULL;
+	order->sibling[1] = pool->orders;
+	if (pool->orders != NULL) {
+		pool->orders->sibling[0] = order;
+	}
+	pool->orders = order;
+	pool->unanswered++;
+}
+
+bool pool_submit(struct pool *pool, struct order *order, struct error *err) {
+	(void)pthread_mutex_lock(&pool->lock);
+	bool taken = !refused(pool, err);
+	if (taken) {
+		order->next = NULL;
+		link_order(pool, order);
+		(void)pthread_cond_signal(&pool->arrived);
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	return taken;
+}
+
+void pool_answer(struct pool *pool, struct order *order) {
+	(void)pthread_mutex_lock(&pool->lock);
+	if (order->sibling[0] != NULL) {
+		order->sibling[0]->sibling[1] = order->sibling[1];
+	} else {
+		pool->orders = order->sibling[1];
+	}
+	if (order->sibling[1] != NULL) {
+		order->sibling[1]->sibling[0] = order->sibling[0];
+	}
+	if (order->stopped_by_us && order->err.code == ERROR_INTERRUPTED && !order->ok) {
+		error_set(&order->err, ERROR_UNAVAILABLE,
+				"the executor ended before the call did: ask another");
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	order->answer(order);
+	(void)pthread_mutex_lock(&pool->lock);
+	if (--pool->unanswered == 0) {
+		(void)pthread_cond_broadcast(&pool->left);
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+/* Under the lock: an order that is in the list is not freed, and so its stop is there. */
+static void stop_all(struct pool *pool) {
+	for (struct order *order = pool->orders; order != NULL; order = order->sibling[1]) {
+		order->stopped_by_us = true;
+		run_stop_request(order->stop);
+	}
+}
+
+void pool_drain(struct pool *pool, uint64_t deadline_ms) {
+	struct timespec until = clock_timespec(deadline_ms);
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->draining = true;
+	while (pool->unanswered != 0 && clock_ms() < deadline_ms) {
+		(void)pthread_cond_timedwait(&pool->left, &pool->lock, &until);
+	}
+	stop_all(pool);
+	while (pool->unanswered != 0) {
+		(void)pthread_cond_wait(&pool->left, &pool->lock);
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_destroy(struct pool *pool) {
+	if (pool == NULL) {
+		return;
+	}
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->ending = true;
+	(void)pthread_cond_broadcast(&pool->arrived);
+	(void)pthread_mutex_unlock(&pool->lock);
+	for (uint64_t i = 0; i < pool->counts.threads; i++) {
+		(void)pthread_join(pool->threads[i], NULL);
+	}
+	free(pool->threads);
+	(void)pthread_cond_destroy(&pool->arrived);
+	(void)pthread_cond_destroy(&pool->left);
+	(void)pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+struct pool_counts pool_counts(struct pool *pool) {
+	(void)pthread_mutex_lock(&pool->lock);
+	struct pool_counts counts = pool->counts;
+	(void)pthread_mutex_unlock(&pool->lock);
+	return counts;
+}
