@@ -52,16 +52,21 @@ static void give_up(struct rpc_call *call, int code) {
 	}
 }
 
-static ssize_t read_out(nghttp2_session *session, int32_t stream, uint8_t *bytes, size_t room,
-		uint32_t *flags, nghttp2_data_source *source, void *context) {
-	struct rpc_call *call = source->ptr;
-	(void)context;
+static size_t copy_out(struct rpc_call *call, uint8_t *bytes, size_t room) {
 	size_t left = call->out.size - call->out_at, size = left < room ? left : room;
 	if (size != 0) {
 		memcpy(bytes, call->out.data + call->out_at, size);
 		call->out_at += size;
 		call->moved_ms = clock_ms();
 	}
+	return size;
+}
+
+static ssize_t read_out(nghttp2_session *session, int32_t stream, uint8_t *bytes, size_t room,
+		uint32_t *flags, nghttp2_data_source *source, void *context) {
+	struct rpc_call *call = source->ptr;
+	(void)context;
+	size_t size = copy_out(call, bytes, room);
 	if (call->out_at < call->out.size) {
 		return (ssize_t)size;
 	}
@@ -148,15 +153,33 @@ void rpc_answer_failure(struct rpc_call *call, enum rpc_status status, const cha
 	rpc_answer_finish(call, status, text);
 }
 
+/* Bytes that are no message: all that there are, then the end. */
+static ssize_t read_words(nghttp2_session *session, int32_t stream, uint8_t *bytes, size_t room,
+		uint32_t *flags, nghttp2_data_source *source, void *context) {
+	struct rpc_call *call = source->ptr;
+	(void)session, (void)stream, (void)context;
+	size_t size = copy_out(call, bytes, room);
+	if (call->out_at == call->out.size) {
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	}
+	return (ssize_t)size;
+}
+
 void rpc_answer_http(struct rpc_call *call, const char *status) {
+	static const char words[] = "This is a gRPC server: POST with application/grpc, please.\n";
+	const nghttp2_data_provider provider = { .source.ptr = call, .read_callback = read_words };
 	struct fields fields = { .count = 0 };
+	struct error ignored;
 	call->finished = call->began = true;
+	call->out.limit = sizeof(words);
+	(void)!buf_append(&call->out, words, sizeof(words) - 1, &ignored);
 	add(&fields, ":status", status);
+	add(&fields, "content-type", "text/plain");
 	if (str_equal(status, "405")) {
 		add(&fields, "allow", "POST");
 	}
 	give_up(call, nghttp2_submit_response(call->connection->session, call->stream, fields.items,
-				      fields.count, NULL));
+				      fields.count, &provider));
 }
 
 void rpc_answer_deliver(struct rpc_call *call) {

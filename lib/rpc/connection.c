@@ -21,6 +21,7 @@ struct rpc_connection *rpc_connection_create(struct rpc_loop *loop, int fd, cons
 	struct rpc_connection *connection = MEM_NEW(struct rpc_connection);
 	connection->loop = loop;
 	connection->fd = fd;
+	connection->last_stream = -1;
 	connection->created_ms = connection->read_ms = connection->wrote_ms = clock_ms();
 	connection->used_ms = connection->phase_ms = connection->created_ms;
 	connection->nuisance_ms = connection->created_ms;

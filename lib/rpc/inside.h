@@ -33,7 +33,9 @@
 enum {
 	RPC_HEADERS_MAX = 16 * 1024,     /* names, values and 32 each, as HTTP/2 counts */
 	RPC_MESSAGE_TEXT_MAX = 2 * 1024, /* of grpc-message, encoded */
+	RPC_REFUSAL_MS = 100,            /* see request.c */
 	RPC_CALL_COST = 4 * 1024,        /* what a call costs beside its messages */
+	RPC_GAPS_MAX = 8,
 	RPC_SCRATCH = 64 * 1024,
 	RPC_PEER_MAX = 64
 };
@@ -91,7 +93,8 @@ struct rpc_call {
 	const struct rpc_route *route;
 	struct bytes method, content_type, te, timeout, encoding; /* in headers */
 	bool bad_metadata;
-	bool ended; /* the client has sent all */
+	const char *refusal; /* of HTTP, to be sent in a moment */
+	bool ended;          /* the client has sent all */
 	struct framer framer;
 	size_t charged; /* of the memory budget */
 	uint64_t deadline_ns;
@@ -139,7 +142,8 @@ void rpc_answer_message(struct rpc_call *call, struct bytes message);
 void rpc_answer_finish(struct rpc_call *call, enum rpc_status status, const char *text);
 void rpc_answer_failure(struct rpc_call *call, enum rpc_status status, const char *format, ...)
 		PRINTF(3, 4);
-void rpc_answer_http(struct rpc_call *call, const char *status); /* "415" */
+/* For who does not speak gRPC: "415", and a word about it. */
+void rpc_answer_http(struct rpc_call *call, const char *status);
 /* What the handler gave; frees it. */
 void rpc_answer_deliver(struct rpc_call *call);
 int rpc_status_of(const struct error *err);
@@ -175,6 +179,11 @@ struct rpc_connection {
 	uint64_t created_ms, read_ms, wrote_ms, used_ms, phase_ms;
 	uint64_t ping_ms; /* one is out since then; 0: none */
 	uint64_t nuisance, nuisance_ms;
+	int32_t last_stream; /* begins at -1, so that 1 leaves none out */
+	struct rpc_gap {
+		int32_t first, last;
+	} gaps[RPC_GAPS_MAX]; /* numbers of streams that the client left out */
+	size_t gap_count;
 };
 
 /* Its descriptor is the connection's from now on. Also to be called from another thread. */
@@ -253,7 +262,7 @@ struct rpc_server {
 	uint16_t port;
 	struct map *routes; /* path: struct rpc_route * */
 	struct rpc_route *user_routes;
-	struct reflection *reflection; /* or NULL */
+	struct descriptors *descriptors; /* for reflection, or NULL */
 	struct rpc_loop loops[RPC_LOOPS_MAX];
 	size_t loop_count, started;
 	atomic_bool quiet, stopped, serving;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "rpc/builtin.h"
 #include "rpc/inside.h"
 
 enum { EVENTS = 128, TICK_MS = 200, ACCEPTS_AT_ONCE = 64 };
@@ -260,9 +261,23 @@ static void see_wishes(struct rpc_loop *loop) {
 		loop->cancel_round = round;
 		each_open_call(loop, end_call);
 	}
+	round = atomic_load(&server->serving_round);
+	if (round != loop->serving_round) {
+		loop->serving_round = round;
+		each_open_call(loop, rpc_health_refresh);
+	}
 	if (!loop->draining && atomic_load(&server->quiet)) {
 		begin_drain(loop);
 	}
+}
+
+static void end_in_time(struct rpc_call *call) {
+	if (call->refusal != NULL) {
+		rpc_answer_http(call, call->refusal);
+		return;
+	}
+	rpc_call_cancel(call);
+	rpc_answer_finish(call, RPC_DEADLINE_EXCEEDED, "the call's time is over");
 }
 
 static void expire(struct rpc_loop *loop) {
@@ -271,8 +286,7 @@ static void expire(struct rpc_loop *loop) {
 	while ((call = rpc_timers_first(&loop->timers)) != NULL && call->deadline_ns <= now) {
 		rpc_timers_remove(&loop->timers, call);
 		rpc_loop_stir(call->connection);
-		rpc_call_cancel(call);
-		rpc_answer_finish(call, RPC_DEADLINE_EXCEEDED, "the call's time is over");
+		end_in_time(call);
 	}
 }
 

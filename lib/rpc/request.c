@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "rpc/builtin.h"
 #include "rpc/header.h"
 #include "rpc/inside.h"
 
@@ -111,18 +112,11 @@ static bool set_deadline(struct rpc_call *call) {
 	return true;
 }
 
-/* "/package.Service/Method": is there a service, then? */
 static bool service_known(const struct rpc_server *server, const char *path) {
 	const char *end = path[0] == '/' ? strchr(path + 1, '/') : NULL;
-	size_t at = 0, size = end != NULL ? (size_t)(end - path) + 1 : 0;
-	const char *name;
-	void *route;
-	while (size != 0 && map_next(server->routes, &at, &name, &route)) {
-		if (strncmp(name, path, size) == 0) {
-			return true;
-		}
-	}
-	return false;
+	struct bytes service = { (const uint8_t *)path + 1,
+		end != NULL ? (size_t)(end - path) - 1 : 0 };
+	return service.size != 0 && rpc_service_known(server, service);
 }
 
 static void refuse_path(struct rpc_call *call) {
@@ -162,6 +156,20 @@ static bool admit(struct rpc_call *call) {
 	return !call->finished;
 }
 
+/*
+ * Who does not speak gRPC is not in a hurry: the answer waits a little, so that whatever else is
+ * wrong with the request is judged while its stream is open, and so that asking anew at once does
+ * not pay.
+ */
+static bool refuse_http(struct rpc_call *call) {
+	call->refusal = http_refusal(call);
+	if (call->refusal != NULL) {
+		call->deadline_ns = rpc_now_ns() + (uint64_t)RPC_REFUSAL_MS * 1000000;
+		rpc_timers_add(&call->loop->timers, call);
+	}
+	return call->refusal != NULL;
+}
+
 void rpc_request_begin(struct rpc_call *call) {
 	struct error err;
 	if (call->headers.cost > RPC_HEADERS_MAX) {
@@ -170,17 +178,15 @@ void rpc_request_begin(struct rpc_call *call) {
 				RPC_HEADERS_MAX);
 		return;
 	}
-	const char *refusal = http_refusal(call);
-	if (refusal != NULL) {
-		rpc_answer_http(call, refusal);
+	if (!rpc_call_charge(call, RPC_CALL_COST, &err)) {
+		rpc_answer_failure(call, RPC_RESOURCE_EXHAUSTED, "%s", err.message);
+		return;
+	}
+	if (refuse_http(call)) {
 		return;
 	}
 	call->route = map_get(call->server->routes, call->path);
 	if (!admit(call)) {
-		return;
-	}
-	if (!rpc_call_charge(call, RPC_CALL_COST, &err)) {
-		rpc_answer_failure(call, RPC_RESOURCE_EXHAUSTED, "%s", err.message);
 		return;
 	}
 	if (call->deadline_ns != UINT64_MAX) {
@@ -239,9 +245,14 @@ static bool message_complete(const struct rpc_call *call) {
 	return call->framer.data != NULL && call->framer.filled == call->framer.size;
 }
 
+/* For messages; else what comes is dropped. */
+static bool is_open(const struct rpc_call *call) {
+	return !call->finished && !call->handled && call->refusal == NULL;
+}
+
 void rpc_request_data(struct rpc_call *call, struct bytes piece) {
 	call->moved_ms = clock_ms();
-	while (!call->finished && !call->handled) {
+	while (is_open(call)) {
 		if (message_complete(call) && !call->route->many) {
 			if (piece.size != 0) {
 				rpc_answer_failure(call, RPC_UNIMPLEMENTED,
@@ -261,7 +272,7 @@ void rpc_request_data(struct rpc_call *call, struct bytes piece) {
 
 void rpc_request_end(struct rpc_call *call) {
 	call->ended = true;
-	if (call->finished || call->handled) {
+	if (!is_open(call)) {
 		return;
 	}
 	if (call->route->many) {

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "rpc/builtin.h"
+#include "rpc/descriptors.h"
 #include "rpc/inside.h"
 
 enum { BACKLOG = 1024 };
@@ -115,9 +117,41 @@ static void set_options(struct rpc_server *server, const struct rpc_server_optio
 	options->keepalive_seconds = or_default(options->keepalive_seconds, 60);
 }
 
+static void add_builtin(struct rpc_server *server, const struct rpc_builtin *methods) {
+	for (; methods->path != NULL; methods++) {
+		(void)map_put(server->routes, methods->path,
+				(struct rpc_route *)(uintptr_t)&methods->route);
+	}
+}
+
+static bool add_reflection(struct rpc_server *server, struct error *err) {
+	struct bytes own = { rpc_builtin_set, rpc_builtin_set_size };
+	if (server->options.descriptors.size == 0) {
+		return true;
+	}
+	server->descriptors = descriptors_create();
+	add_builtin(server, rpc_reflection_methods);
+	return descriptors_add(server->descriptors, server->options.descriptors, err) &&
+	       descriptors_add(server->descriptors, own, err);
+}
+
+bool rpc_service_known(const struct rpc_server *server, struct bytes service) {
+	size_t at = 0;
+	const char *path;
+	void *route;
+	while (map_next(server->routes, &at, &path, &route)) {
+		if (strncmp(path + 1, (const char *)service.data, service.size) == 0 &&
+				path[service.size + 1] == '/') {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void set_routes(struct rpc_server *server) {
 	const struct rpc_server_options *options = &server->options;
 	server->routes = map_create();
+	add_builtin(server, rpc_health_methods);
 	server->user_routes = mem_zero(options->method_count + 1, sizeof(struct rpc_route));
 	for (size_t i = 0; i < options->method_count; i++) {
 		server->user_routes[i].handler = options->methods[i].handler;
@@ -162,7 +196,8 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options, s
 	if (secure) {
 		server->tls = rpc_transport_tls(options->tls, err);
 	}
-	if ((secure && server->tls == NULL) || !open_socket(server, err) || !start(server, err)) {
+	if ((secure && server->tls == NULL) || !add_reflection(server, err) ||
+			!open_socket(server, err) || !start(server, err)) {
 		rpc_server_destroy(server);
 		return NULL;
 	}
@@ -241,6 +276,7 @@ void rpc_server_destroy(struct rpc_server *server) {
 	}
 	SSL_CTX_free(server->tls);
 	map_destroy(server->routes);
+	descriptors_destroy(server->descriptors);
 	free(server->user_routes);
 	(void)pthread_cond_destroy(&server->emptied);
 	(void)pthread_mutex_destroy(&server->lock);
