@@ -42,6 +42,7 @@ static inline wasm_engine_t *mode_make(int mode, size_t stack) {
 	wasm_config_t *config = wasm_config_new();
 	wasmtime_config_epoch_interruption_set(config, true);
 	wasmtime_config_cranelift_nan_canonicalization_set(config, true);
+	wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_NONE); /* meter.h */
 	wasmtime_config_wasm_memory64_set(config, true);
 	wasmtime_config_async_stack_size_set(config, stack + (1 << 20));
 	wasmtime_config_max_wasm_stack_set(config, stack);
@@ -68,15 +69,19 @@ static inline wasm_engine_t *mode_make(int mode, size_t stack) {
 	return engine;
 }
 
-static inline int modes_make(void **state) {
+static inline int modes_make_with(size_t stack, void **state) {
 	(void)state;
 	for (int i = 0; i < MODES; i++) {
-		modes[i] = mode_make(i, METER_STACK_BYTES);
+		modes[i] = mode_make(i, stack);
 	}
 	for (int i = 0; i < 4; i++) {
 		sigaction(trap_numbers[i], NULL, &trap_actions[i]);
 	}
 	return 0;
+}
+
+static inline int modes_make(void **state) {
+	return modes_make_with(METER_STACK_BYTES, state);
 }
 
 static inline int modes_finish(void **state) {
