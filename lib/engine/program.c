@@ -52,11 +52,37 @@ static bool check_imports(struct bytes wasm, struct error *err) {
 			first.items[0], first.items[1], more);
 }
 
+/* What is refused on purpose, by the words of wasmtime's validator. False, as an error is. */
+static bool name_feature(struct error *err) {
+	static const struct {
+		const char *words, *feature;
+	} known[] = {
+		{ "tail calls", "tail calls" },
+		{ "exceptions", "exceptions" },
+		{ "relaxed SIMD", "relaxed SIMD" },
+		{ "threads", "threads (shared memories, atomic operators)" },
+		{ "function references", "typed function references" },
+		{ "gc types are disallowed", "externref or another garbage collection type" },
+		{ "the gc feature", "garbage collection types" },
+		{ "`gc` proposal", "garbage collection types" },
+		{ "wide arithmetic", "wide arithmetic" },
+		{ "custom page sizes", "custom page sizes" },
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strstr(err->message, known[i].words) != NULL) {
+			return error_wrap(err, "the module uses %s, which not every engine has",
+					known[i].feature);
+		}
+	}
+	return false;
+}
+
 /* Everything that is to be known before somebody compiles it. */
 static bool check(const struct tier *tier, struct bytes wasm, struct error *err) {
 	wasmtime_error_t *invalid = wasmtime_module_validate(tier->wasm, wasm.data, wasm.size);
 	if (invalid != NULL) {
-		return module_set_error(invalid, err, "the module is not accepted");
+		(void)module_set_error(invalid, err, "the module is not accepted");
+		return name_feature(err);
 	}
 	return check_imports(wasm, err);
 }
