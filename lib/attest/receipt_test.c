@@ -284,27 +284,6 @@ static void test_the_attestation_of_a_sample_says_so(void **state) {
 	buf_finish(&json);
 }
 
-/* This machine has no TEE, and none is made up. */
-static void test_no_evidence_without_a_tee(void **state) {
-	struct error err;
-	struct attester_settings settings = { .tsm_folder = "/nonexistent/tsm",
-		.guest_device = "/nonexistent/sev-guest",
-		.signs_root = "/nonexistent" };
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		static const char *const choices[] = { NULL, "auto", "sev-snp" };
-		settings.choice = choices[i];
-		assert_null(attester_open(&settings, &err));
-		assert_int_equal(err.code, ERROR_UNATTESTED);
-		assert_non_null(strstr(err.message, "/nonexistent/tsm"));
-		assert_non_null(strstr(err.message, "/nonexistent/sev-guest"));
-		assert_non_null(strstr(err.message, "sample"));
-	}
-	settings.choice = "sgx";
-	assert_null(attester_open(&settings, &err));
-	assert_int_equal(err.code, ERROR_INVALID);
-}
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_statement_there_and_back),
@@ -315,7 +294,6 @@ int main(void) {
 		cmocka_unit_test(test_json_there_and_back),
 		cmocka_unit_test(test_json_that_is_refused),
 		cmocka_unit_test(test_the_attestation_of_a_sample_says_so),
-		cmocka_unit_test(test_no_evidence_without_a_tee),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,8 @@
 #include <unistd.h>
 
 #include "attest/attester_kinds.h"
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-enum { CPUINFO_MAX = 1 << 20 };
 
 static const struct {
 	const char *path, *meaning;
@@ -32,30 +28,34 @@ static const struct {
 	{ " sev_snp", "the CPU could host confidential guests, which proves nothing here" },
 };
 
-static bool add(char *text, size_t size, const char *meaning) {
+static void add(char *text, size_t size, const char *meaning) {
 	size_t used = strlen(text);
 	(void)snprintf(text + used, size - used, "%s%s", used == 0 ? "" : "; ", meaning);
-	return true;
 }
 
-static void add_flags(const char *root, char *text, size_t size) {
+/* Of the first processor; they are all alike. */
+static char *read_flags(const char *root) {
 	CLEANUP(mem_freep) char *path = str_format("%s/proc/cpuinfo", root);
-	CLEANUP(buf_finish) struct buf info = BUF_INIT(CPUINFO_MAX);
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t room = 0;
 	bool found = false;
 	while (file != NULL && !found && getline(&line, &room, file) > 0) {
-		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && !found &&
-				   str_starts(line, "flags");
-				i++) {
-			found = strstr(line, flags[i].flag) != NULL &&
-				add(text, size, flags[i].meaning);
-		}
+		found = str_starts(line, "flags");
 	}
-	free(line);
 	if (file != NULL) {
 		(void)fclose(file);
+	}
+	return line; /* some other line, or NULL, where there are none */
+}
+
+static void add_flags(const char *root, char *text, size_t size) {
+	CLEANUP(mem_freep) char *line = read_flags(root);
+	for (size_t i = 0; line != NULL && i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (str_starts(line, "flags") && strstr(line, flags[i].flag) != NULL) {
+			add(text, size, flags[i].meaning);
+			break;
+		}
 	}
 }
 

@@ -93,18 +93,12 @@ static bool has(const struct tsm *tsm, const char *name) {
 	return access(path, F_OK) == 0;
 }
 
-/* The VMPL can be asked for where the platform lets one choose; each write counts. */
+/* Where nothing is said the VMPL is 0. Each write counts. */
 static bool ask(const struct tsm *tsm, const uint8_t *data, uint64_t *writes, struct error *err) {
-	*writes = 1;
-	if (!write_file(tsm, "inblob", (struct bytes){ data, EVIDENCE_DATA_BYTES }, err)) {
-		return false;
-	}
-	if (tsm->vmpl == 0 && !has(tsm, "privlevel")) {
-		return true;
-	}
 	uint8_t level = (uint8_t)('0' + tsm->vmpl);
-	*writes = 2;
-	return write_file(tsm, "privlevel", (struct bytes){ &level, 1 }, err);
+	*writes = tsm->vmpl == 0 ? 1 : 2;
+	return write_file(tsm, "inblob", (struct bytes){ data, EVIDENCE_DATA_BYTES }, err) &&
+	       (tsm->vmpl == 0 || write_file(tsm, "privlevel", (struct bytes){ &level, 1 }, err));
 }
 
 static bool answer(const struct tsm *tsm, struct evidence *out, struct error *err) {
