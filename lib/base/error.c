@@ -14,7 +14,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-	[ERROR_NONE] = { "none", "no error", 200, 0 },
+	[ERROR_NONE] = { "none", "no error", 200, 0, 0 },
 #define ERROR(name, slug, http, grpc, exit, title)                                                 \
 	[ERROR_##name] = { slug, title, http, grpc, exit },
 #include "spec/errors.def"
