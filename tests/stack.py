@@ -57,7 +57,7 @@ def free_port():
 
 def clean_environment():
     """Ours without anything that a program under test would listen to."""
-    ours = ("MANAGER_", "PROPLET_", "PROXY_", "PROPELLER_")
+    ours = ("MANAGER_", "PROPLET_", "PROXY_", "PROPELLER_", "EXECUTOR_")
     return {k: v for k, v in os.environ.items() if not k.startswith(ours)}
 
 

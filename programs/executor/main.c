@@ -12,10 +12,15 @@
 #include "base/version.h"
 #include "engine/child.h"
 #include "executor/executor.h"
+#include "executor/grpc.h"
 #include "executor/rest.h"
 #include "executor/self_test.h"
 
+/* After the pool is empty: for the last bytes of the last answers. */
+enum { LAST_BYTES_MS = 2000 };
+
 struct servers {
+	struct rpc_server *grpc; /* NULL: not wanted */
 	struct http_server *rest;
 };
 
@@ -59,6 +64,9 @@ static void close_all(struct executor *executor) {
 
 static bool open_servers(struct executor *executor, struct servers *servers, struct error *err) {
 	const struct executor_settings *settings = executor->settings;
+	if (settings->grpc_on && (servers->grpc = grpc_open(executor, err)) == NULL) {
+		return false;
+	}
 	if (settings->http_on && (servers->rest = rest_open(executor, err)) == NULL) {
 		return false;
 	}
@@ -69,8 +77,8 @@ static void say_ready(const struct executor *executor, const struct servers *ser
 	const struct executor_settings *s = executor->settings;
 	struct error why;
 	log_info("an executor begins grpc=%s:%u http=%s:%u attester=%s workers=%llu version=%s",
-			s->grpc_host, 0u, s->http_host,
-			servers->rest != NULL ? http_server_port(servers->rest) : 0u,
+			s->grpc_host, servers->grpc != NULL ? rpc_server_port(servers->grpc) : 0u,
+			s->http_host, servers->rest != NULL ? http_server_port(servers->rest) : 0u,
 			attestation_tee(executor->attestation), (unsigned long long)s->workers,
 			AIRSCREW_VERSION);
 	if (!attestation_possible(executor->attestation, &why)) {
@@ -87,10 +95,18 @@ static void drain(struct executor *executor, struct servers *servers) {
 	if (servers->rest != NULL) {
 		http_server_quiesce(servers->rest);
 	}
+	if (servers->grpc != NULL) {
+		rpc_server_quiesce(servers->grpc);
+	}
 	pool_drain(executor->pool, clock_ms() + executor->settings->drain_ms);
+	if (servers->grpc != NULL &&
+			!rpc_server_drained(servers->grpc, clock_ms() + LAST_BYTES_MS)) {
+		log_info("some clients did not go by themselves");
+	}
 }
 
 static void close_servers(struct servers *servers) {
+	rpc_server_destroy(servers->grpc);
 	if (servers->rest != NULL) {
 		http_server_destroy(servers->rest);
 	}

@@ -69,3 +69,8 @@ bool order_fail(struct order *order, const struct error *err) {
 bool order_trapped(const struct order *order) {
 	return !order->ok && order->called && order->result.trap != TRAP_NONE;
 }
+
+int order_grpc_status(const struct order *order) {
+	return order_trapped(order) ? trap_grpc_status(order->result.trap)
+				    : error_grpc_status(order->err.code);
+}

@@ -58,3 +58,5 @@ bool order_set_profile(struct order *order, const char *profile, const char *non
 /* Not ok, for this reason. Returns false. */
 bool order_fail(struct order *order, const struct error *err);
 bool order_trapped(const struct order *order);
+/* How it failed, as gRPC says it. */
+int order_grpc_status(const struct order *order);

@@ -46,7 +46,7 @@ static void free_order(struct rest_order *rest) {
 static char *problem_of(const struct order *order) {
 	CLEANUP(mem_freep) char *text = problem_text(&order->err, NULL);
 	json_t *problem = json_loads(text, 0, NULL);
-	json_object_set_new(problem, "code", json_integer(error_grpc_status(order->err.code)));
+	json_object_set_new(problem, "code", json_integer(order_grpc_status(order)));
 	json_object_set(problem, "message", json_object_get(problem, "detail"));
 	if (order->called) {
 		CLEANUP(mem_freep)
