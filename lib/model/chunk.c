@@ -149,6 +149,41 @@ char *image_request_decode(struct bytes payload, struct error *err) {
 	return name;
 }
 
+/* The base64 of a chunk is nearly all of its message, and a parser of JSON takes it character by
+ * character. So it is cut out, and what is left is parsed. In valid JSON these eight characters are
+ * the name of a member, unless a backslash stands before them. */
+struct cut {
+	const char *text; /* NULL: there was nothing to be cut */
+	size_t size;
+};
+
+static json_t *parse_without_data(struct bytes payload, struct cut *cut) {
+	static const char name[] = "\"data\":\"";
+	const char *whole = (const char *)payload.data, *end = whole + payload.size;
+	const char *at = payload.size != 0 ? memmem(whole, payload.size, name, sizeof(name) - 1)
+					   : NULL;
+	const char *text = at != NULL ? at + sizeof(name) - 1 : NULL;
+	const char *quote = at != NULL ? memchr(text, '"', (size_t)(end - text)) : NULL;
+	if (quote == NULL || quote == text || at == whole || at[-1] == '\\' ||
+			memchr(text, '\\', (size_t)(quote - text)) != NULL) {
+		return NULL;
+	}
+	size_t head = (size_t)(text - 1 - whole), tail = (size_t)(end - quote - 1);
+	CLEANUP(mem_freep) char *rest = mem_zero(head + tail + 2, 1);
+	memcpy(rest, whole, head);
+	rest[head] = '0';
+	memcpy(rest + head + 1, quote + 1, tail);
+	struct error ignored;
+	json_t *object = member_parse((struct bytes){ (uint8_t *)rest, head + 1 + tail }, &ignored);
+	const json_t *left = json_object_get(object, "data");
+	if (!json_is_integer(left) || json_integer_value(left) != 0) {
+		json_decref(object); /* a member of a member, or no JSON */
+		return NULL;
+	}
+	*cut = (struct cut){ text, (size_t)(quote - text) };
+	return object;
+}
+
 static bool read_data(const json_t *object, struct image_chunk *c, struct error *err) {
 	const json_t *data = json_object_get(object, "data");
 	if (!json_is_string(data) || json_string_length(data) == 0) {
@@ -158,7 +193,8 @@ static bool read_data(const json_t *object, struct image_chunk *c, struct error 
 	       error_wrap(err, "field \"data\"");
 }
 
-static bool read_image_chunk(const json_t *object, struct image_chunk *c, struct error *err) {
+static bool read_image_chunk(const json_t *object, const struct cut *cut, struct image_chunk *c,
+		struct error *err) {
 	uint64_t index = UINT64_MAX, count = 0;
 	if (!member_text(object, "app_name", WORKLOAD_IMAGE_MAX, &c->name, err) ||
 			!member_need("app_name", c->name != NULL && c->name[0] != 0, err) ||
@@ -177,21 +213,24 @@ static bool read_image_chunk(const json_t *object, struct image_chunk *c, struct
 	}
 	c->index = (uint32_t)index;
 	c->count = (uint32_t)count;
-	return read_data(object, c, err);
+	return cut->text == NULL ? read_data(object, c, err)
+				 : base64_decode(cut->text, cut->size, &c->data, err) ||
+						   error_wrap(err, "field \"data\"");
 }
 
 bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
 		struct error *err) {
+	struct cut cut = { 0 };
 	*chunk = (struct image_chunk){ .data = BUF_INIT(data_max) };
-	json_auto_t *object = member_parse(payload, err);
+	json_auto_t *object = parse_without_data(payload, &cut);
 	if (object == NULL) {
-		return false;
+		object = member_parse(payload, err);
 	}
-	if (!read_image_chunk(object, chunk, err)) {
-		image_chunk_finish(chunk);
-		return false;
+	if (object != NULL && read_image_chunk(object, &cut, chunk, err)) {
+		return true;
 	}
-	return true;
+	image_chunk_finish(chunk);
+	return false;
 }
 
 void image_chunk_finish(struct image_chunk *chunk) {

@@ -172,7 +172,8 @@ struct image_chunk {
 bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
 		struct error *err) MUST_CHECK;
 void image_chunk_finish(struct image_chunk *chunk);
-/* One chunk of an image, in place of what is in `out`, which keeps its memory for the next. */
+/* One chunk of an image, in place of what is in `out`, which keeps its memory for the next. The
+ * data may stand at the very end of that memory, if it was reserved for all of the message. */
 bool image_chunk_encode(struct buf *out, const char *name, uint32_t index, uint32_t count,
 		struct bytes data, struct error *err) MUST_CHECK;
 char *image_failure_encode(const char *name, const char *error) MUST_CHECK;

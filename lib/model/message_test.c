@@ -357,6 +357,41 @@ static void image_chunks(void **state) {
 	image_chunk_finish(&chunk);
 	assert_false(image_chunk_decode(&chunk, text(good), 3, &err));
 	assert_int_equal(err.code, ERROR_TOO_LARGE);
+	/* The data is found without a parser, but what counts is the JSON. */
+	static const struct {
+		const char *text, *data; /* NULL: refused */
+	} rows[] = {
+		{ "{\"data\":\"YWJj\",\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1}",
+				"abc" },
+		{ "{\"app_name\":\"x\\\"data\\\":\\\"eHh4\",\"chunk_idx\":0,\"total_chunks\":1,"
+		  "\"data\":\"YWJj\"}",
+				"abc" },
+		{ "{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"more\":{\"data\":"
+		  "\"eHh4\"},\"data\":\"YWJj\"}",
+				"abc" },
+		{ "{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"data\" : \"YWJj\"}",
+				"abc" },
+		{ "{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"Pz8\\/\"}",
+				"???" },
+		{ "{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"YWJj\"",
+				NULL },
+		{ "{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"YWJj", NULL },
+		{ "{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"data\":\"YW Jj\"}",
+				NULL },
+		{ "{\"app_name\":\"x\",\"chunk_idx\":0,\"total_chunks\":1,\"more\":{\"data\":"
+		  "\"eHh4\"}}",
+				NULL },
+		{ "\"data\":\"YWJj\"", NULL },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool ok = image_chunk_decode(&chunk, text(rows[i].text), 100, &err);
+		assert_true(ok == (rows[i].data != NULL));
+		if (ok) {
+			assert_int_equal(chunk.data.size, 3);
+			assert_memory_equal(chunk.data.data, rows[i].data, 3);
+			image_chunk_finish(&chunk);
+		}
+	}
 	CLEANUP(mem_freep) char *request = image_request_encode("registry.example/x:1");
 	assert_string_equal(request, "{\"app_name\":\"registry.example/x:1\"}");
 	CLEANUP(mem_freep) char *name = image_request_decode(text(request), &err);

@@ -368,6 +368,8 @@ static bool add_proplet(struct stack *stack, unsigned number, struct error *err)
 	pass_env(child, "PROPLET_LOG_LEVEL");
 	pass_env(child, "PROPLET_EXTERNAL_WASM_RUNTIME");
 	pass_env(child, "PROPLET_CACHE_DECRYPTED");
+	pass_env(child, "PROPLET_MODULE_MAX");
+	pass_env(child, "PROPLET_PULL_TIMEOUT");
 	return true;
 }
 

@@ -15,7 +15,10 @@ char *answer_topic(const struct proxy *proxy, const struct job *job) {
 				   : str_copy(proxy->topics.image_chunk);
 }
 
-/* A header and an envelope of what is first and then: each of both at most once in memory. */
+/* Where a sealed chunk stands in its message: behind the header, the envelope's and the digest. */
+enum { SEALED_AT = IMAGE_PART_HEADER_BYTES + SEAL_HEADER_BYTES + DIGEST_SIZE };
+
+/* A header and an envelope of what is first and then, which may stand in its place already. */
 static bool seal_answer(const struct proxy *proxy, const struct job *job,
 		const struct image_part *part, struct bytes first, struct buf *out,
 		struct error *err) {
@@ -27,7 +30,7 @@ static bool seal_answer(const struct proxy *proxy, const struct job *job,
 		.index = part->index,
 		.count = part->count };
 	size_t size = first.size + part->data.size;
-	buf_clear(out);
+	out->size = 0;
 	if (!buf_reserve(out, IMAGE_PART_HEADER_BYTES + SEAL_OVERHEAD_BYTES + size, err)) {
 		return false;
 	}
@@ -35,13 +38,21 @@ static bool seal_answer(const struct proxy *proxy, const struct job *job,
 	uint8_t *plain = envelope + SEAL_HEADER_BYTES;
 	image_part_header(part, out->data);
 	memcpy(plain, first.data, first.size);
-	memcpy(plain + first.size, part->data.data, part->data.size);
+	memmove(plain + first.size, part->data.data, part->data.size);
 	if (!seal_box_into(proxy->ring, &context, (struct bytes){ plain, size }, envelope, err)) {
 		explicit_bzero(plain, size);
 		return false;
 	}
 	out->size = IMAGE_PART_HEADER_BYTES + SEAL_OVERHEAD_BYTES + size;
 	return true;
+}
+
+uint8_t *answer_room(const struct job *job, struct buf *out, size_t size, struct error *err) {
+	buf_clear(out);
+	if (!buf_reserve(out, out->limit, err)) {
+		return NULL;
+	}
+	return job->worker != NULL ? out->data + SEALED_AT : out->data + out->limit - size;
 }
 
 bool answer_encode(const struct proxy *proxy, const struct job *job, const struct piece *piece,

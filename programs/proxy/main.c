@@ -15,7 +15,7 @@
 #include "proxy/proxy.h"
 #include "seal/wipe.h"
 
-enum { REQUEST_MAX = 64 * 1024, PULLS_MAX = 64, LAST_WORDS_MS = 2000 };
+enum { LARGE_BYTES = 64 * 1024, REQUEST_MAX = 64 * 1024, PULLS_MAX = 64, LAST_WORDS_MS = 2000 };
 
 static void block_signals(sigset_t *set) {
 	(void)sigemptyset(set);
@@ -141,7 +141,10 @@ int main(int argc, char **argv) {
 	if (settings.workload_key != NULL) {
 		seal_wipe_begin();
 	}
-	(void)mallopt(M_ARENA_MAX, 2); /* a few large buffers, not an arena per thread */
+	/* A few large buffers: each is a mapping that goes with it. In an arena they would leave
+	   holes, and locked pages of an arena are never given back. */
+	(void)mallopt(M_ARENA_MAX, 1);
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	int code = serve(&settings, &signals);
 	proxy_settings_finish(&settings);
 	return code;

@@ -80,7 +80,11 @@ void request_message(void *context, const char *topic, struct bytes payload);
 void request_connected(void *context);
 void request_disconnected(void *context, const char *reason);
 
-/* answer.c: one chunk, in place of what is in `out`, which keeps its memory for the next, */
+/* answer.c: where in `out`, in place of what is in it, a chunk is to be put, so that it stands in
+ * memory once; NULL with err, */
+uint8_t *answer_room(
+		const struct job *job, struct buf *out, size_t size, struct error *err) MUST_CHECK;
+/* the chunk's message, which keeps the memory of `out` for the next, */
 struct piece {
 	uint32_t index, count;
 	struct bytes data;

@@ -19,8 +19,7 @@ struct sender {
 	uint64_t size; /* of all of it */
 	uint64_t chunk_size, begin_ms;
 	uint32_t count, next; /* next: the chunk that is to be sent next */
-	uint8_t *data;        /* of one chunk */
-	struct buf message;   /* and as it is sent */
+	struct buf message;   /* one chunk, as it is sent */
 	struct error *err;
 };
 
@@ -93,8 +92,9 @@ static bool send_chunk(struct sender *it, uint32_t index) {
 	uint64_t from = index * it->chunk_size, rest = it->size - from;
 	size_t size = (size_t)(rest < it->chunk_size ? rest : it->chunk_size);
 	struct counters *counters = &it->proxy->counters;
-	const struct piece piece = { index, it->count, { it->data, size }, it->content->digest };
-	if (!content_read(it->content, from, it->data, size, it->err) ||
+	uint8_t *room = answer_room(it->job, &it->message, size, it->err);
+	const struct piece piece = { index, it->count, { room, size }, it->content->digest };
+	if (room == NULL || !content_read(it->content, from, room, size, it->err) ||
 			!answer_encode(it->proxy, it->job, &piece, &it->message, it->err) ||
 			!publish(it)) {
 		return false;
@@ -167,7 +167,6 @@ struct sender *sender_create(struct proxy *proxy, struct job *job, uint64_t size
 	it->count = (uint32_t)((size + it->chunk_size - 1) / it->chunk_size);
 	it->topic = answer_topic(proxy, job);
 	it->message = BUF_INIT((size_t)it->chunk_size / 3 * 4 + MESSAGE_EXTRA);
-	it->data = mem_zero(1, (size_t)it->chunk_size);
 	it->begin_ms = clock_ms();
 	(void)pthread_mutex_lock(&proxy->lock);
 	job->state = JOB_SENDS;
@@ -179,7 +178,6 @@ struct sender *sender_create(struct proxy *proxy, struct job *job, uint64_t size
 void sender_destroy(struct sender *sender) {
 	if (sender != NULL) {
 		buf_finish(&sender->message);
-		free(sender->data);
 		free(sender->topic);
 		free(sender);
 	}

@@ -46,7 +46,7 @@ static const struct setting rows[] = {
 			.max = 2),
 	ROW("PROXY_MQTT_KEEP_ALIVE", "mqtt-keep-alive", DURATION, mqtt_keepalive_ms, "30",
 			"between pings to the broker", .min = 5000, .max = 3600000),
-	ROW("PROXY_MQTT_INFLIGHT", "mqtt-inflight", NUMBER, inflight, "4",
+	ROW("PROXY_MQTT_INFLIGHT", "mqtt-inflight", NUMBER, inflight, "2",
 			"chunks that the broker has not acknowledged yet; they are in memory",
 			.min = 1, .max = 1000),
 	ROW("PROXY_DOMAIN_ID", "domain-id", TEXT, domain_id, NULL, "first part of every topic",
