@@ -2,10 +2,13 @@
 """With a workload key: the broker sees no module, input or result, and what it changes, repeats or
 invents does not run."""
 import base64
+import http.client
 import json
 import os
 import re
 import socket
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -613,3 +616,64 @@ def test_the_key_is_not_in_the_environment(stack):
     start(stack)
     environment = Path(f"/proc/{stack.manager.pid}/environ").read_bytes()
     assert b"MANAGER_WORKLOAD_KEY=" in environment and KEY.encode() not in environment
+
+
+class Load:
+    """Tasks one after the other by several clients, each until it is final, whatever the manager does;
+    a request that nobody takes is made again."""
+
+    def __init__(self, stack, clients=4):
+        self.stack, self.going, self.done = stack, True, []
+        self.threads = [threading.Thread(target=self.client, args=(number,)) for number in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def persist(self, call):
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return call()
+            except (OSError, http.client.HTTPException):
+                assert time.monotonic() < deadline
+                stays(lambda: True, 0.02)
+
+    def client(self, number):
+        rest, round_ = self.stack.rest, 0
+        while self.going:
+            round_ += 1
+            task = self.persist(lambda: rest.create("add", example("add"), inputs=[number, round_], restart="on-failure"))
+            self.persist(lambda: rest.call("POST", f"/tasks/{task['id']}/start"))
+            self.done.append((number + round_, self.persist(lambda: rest.wait(task["id"], 60))))
+
+    def end(self):
+        self.going = False
+        for thread in self.threads:
+            thread.join()
+
+
+def test_a_key_is_rotated_under_load(stack):
+    """By the runbook, with two workers: no task fails."""
+    rest = start(stack)
+    stack.start_proplet("worker-2", PROPLET_WORKLOAD_KEY=KEY)
+    load = Load(stack)
+
+    def restart(name, begin, **key):
+        before = len(load.done)
+        stack.processes[name].stop()
+        begin(**key)
+        wait_until(lambda: len(load.done) >= before + 20, 30, "tasks meanwhile")
+
+    def workers(keys):
+        for name in ("worker-1", "worker-2"):
+            restart(name, lambda name=name, **key: stack.start_proplet(name, **key), PROPLET_WORKLOAD_KEY=keys)
+    try:
+        workers(f"{KEY},{OTHER}")
+        restart("manager", stack.start_manager, MANAGER_WORKLOAD_KEY=f"{OTHER},{KEY}")
+        wait_until(lambda: ALL_NEW in stack.manager.text(), 30, ALL_NEW)
+        workers(OTHER)
+        restart("manager", stack.start_manager, MANAGER_WORKLOAD_KEY=OTHER)
+    finally:
+        load.end()
+    wrong = [task for answer, task in load.done if task["results"] != str(answer)]
+    assert not wrong and len(load.done) > 100, wrong[:2]
+    assert {view["key"] for view in rest.get("/proplets").json["proplets"]} == {"verified"}
