@@ -40,6 +40,8 @@ void proplet_destroy(struct proplet *proplet) {
 	free(proplet);
 }
 
+#define COMMAND_MAX (UINT64_C(1) << 62) /* a liar says more; the store has room for it */
+
 static bool same_list(const struct strings *a, const struct strings *b) {
 	for (size_t i = 0; i < a->count && i < b->count; i++) {
 		if (!str_equal(a->items[i], b->items[i])) {
@@ -101,6 +103,17 @@ static bool take_texts(struct proplet *proplet, const struct presence *presence)
 	return changed;
 }
 
+/* One that was deleted while it was alive comes again with the boot that it had, and does not take
+ * numbers twice. */
+static bool take_seen(struct proplet *proplet) {
+	bool behind = proplet->next_command <= proplet->seen_command &&
+		      proplet->seen_command < COMMAND_MAX;
+	if (behind) {
+		proplet->next_command = proplet->seen_command + 1;
+	}
+	return behind;
+}
+
 /* Who has a boot has not said yet what it can do; others announce themselves before they listen. */
 static bool may_work(const struct proplet *proplet, const struct presence *presence) {
 	bool known = proplet->ours || presence->boot[0] == 0;
@@ -134,7 +147,7 @@ bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint
 	if (presence->command > proplet->seen_command) {
 		proplet->seen_command = presence->command;
 	}
-	return changed;
+	return take_seen(proplet) || changed;
 }
 
 uint64_t proplet_deadline(const struct proplet *proplet) {

@@ -99,6 +99,21 @@ static void a_new_boot_counts_from_one(void **state) {
 	proplet_destroy(proplet);
 }
 
+/* It was deleted here while it went on. */
+static void a_boot_that_has_seen_commands_counts_on(void **state) {
+	(void)state;
+	struct proplet *proplet = proplet_create("w");
+	struct presence presence = { .proplet_id = (char[]){ "w" }, .ours = true, .command = 7 };
+	memcpy(presence.boot, BOOT_1, sizeof(presence.boot));
+	assert_true(proplet_hear(proplet, &presence, 0, 0));
+	assert_int_equal(proplet->next_command, 8);
+	assert_false(proplet_hear(proplet, &presence, 0, 0));
+	presence.command = INT64_MAX - 1; /* a liar */
+	(void)proplet_hear(proplet, &presence, 0, 0);
+	assert_int_equal(proplet->next_command, 8);
+	proplet_destroy(proplet);
+}
+
 static void only_changes_are_stored(void **state) {
 	(void)state;
 	static const char text[] = "{\"proplet_id\":\"w\",\"boot\":\"" BOOT_1
@@ -210,6 +225,7 @@ int main(void) {
 		cmocka_unit_test(offline_is_said_once_and_for_its_boot),
 		cmocka_unit_test(it_lives_once_it_can_be_spoken_to),
 		cmocka_unit_test(a_new_boot_counts_from_one),
+		cmocka_unit_test(a_boot_that_has_seen_commands_counts_on),
 		cmocka_unit_test(only_changes_are_stored),
 		cmocka_unit_test(history_keeps_the_last_ten),
 		cmocka_unit_test(engines),
