@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/api.h"
+#include "manager/events.h"
 #include "manager/tasks.h"
 #include "manager/upload.h"
 
@@ -124,6 +125,7 @@ static void apply_create(struct manager *m, struct deed *deed) {
 			manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err)) {
 		(void)snprintf(deed->location, sizeof(deed->location), "/tasks/%s", task->id);
 		deed_answer(deed, 201, task_view(task, &move, 1));
+		events_task(m, task, "created", NULL);
 	}
 }
 
@@ -200,6 +202,7 @@ static void apply_change(struct manager *m, struct deed *deed) {
 			strings_add(&m->orphans, before);
 		}
 		api_answer_task(m, deed, task->id, 200);
+		events_task(m, task, "changed", NULL);
 	}
 }
 

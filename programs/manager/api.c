@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "manager/events.h"
 #include "manager/openapi.h"
 #include "manager/tasks.h"
 #include "manager/upload.h"
@@ -36,6 +37,7 @@ static void describe(void *context, struct http_request *request) {
 
 static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/health", .handler = health, .open = true },
+	{ .method = "GET", .pattern = "/events", .handler = api_events },
 	{ .method = "GET", .pattern = "/openapi.yaml", .handler = describe, .open = true },
 	{ .method = "POST",
 			.pattern = "/tasks",

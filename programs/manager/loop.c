@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/deed.h"
+#include "manager/events.h"
 #include "manager/manager.h"
 #include "manager/reseal.h"
 #include "manager/retain.h"
@@ -104,6 +105,7 @@ static void free_guests(struct manager *m) {
 
 void manager_end(struct manager *m, bool committed) {
 	send_letters(m, committed);
+	events_flush(m->events, committed);
 	workers_untouch(m);
 	strings_finish(&m->orphans);
 	free_guests(m);
@@ -169,7 +171,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 
 static uint64_t next_deadline(const struct manager *m) {
 	const uint64_t deadlines[] = {
-		map_count(m->live) != 0 ? m->next_tick_ms : UINT64_MAX,
+		map_count(m->live) != 0 || events_wanted(m->events) ? m->next_tick_ms : UINT64_MAX,
 		m->next_wait_ms,
 		m->next_due_ms,
 		m->next_retain_ms,

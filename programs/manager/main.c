@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "manager/api.h"
 #include "manager/bulk.h"
+#include "manager/events.h"
 #include "manager/history.h"
 #include "manager/inbox.h"
 #include "manager/keys.h"
@@ -117,6 +118,7 @@ static bool open_http(struct manager *m, struct error *err) {
 		.tls = &m->settings->http_tls,
 		.context = m,
 	};
+	m->events = events_create(m->boot);
 	options.routes = api_routes(m->settings, &options.route_count);
 	m->server = http_server_create(&options, err);
 	return m->server != NULL;
@@ -164,10 +166,12 @@ static bool open_all(struct manager *m, struct bulk **bulk, struct error *err) {
 }
 
 static void close_all(struct manager *m, struct bulk *bulk) {
+	events_close(m->events);
 	http_server_destroy(m->server);
 	bulk_destroy(bulk);
 	bus_destroy(m->bus, 1000);
 	reseal_end(m);
+	events_destroy(m->events);
 	manager_forget(m);
 	store_close(m->store);
 	modules_close(m->modules);

@@ -29,6 +29,7 @@
 #include "store/store.h"
 
 struct deed;
+struct events;
 struct history;
 struct resealing;
 
@@ -56,6 +57,7 @@ struct worker {
 	bool dirty;               /* to be stored with this batch */
 	struct worker *next_touched;
 	bool touched;
+	bool shown; /* as alive, in the last event about it */
 };
 
 /* A request that waits for a task to become final. */
@@ -81,7 +83,8 @@ struct manager {
 	struct bus *bus;         /* safe from any thread */
 	struct seal_ring *ring;  /* safe from any thread; NULL: nothing is sealed */
 	struct http_server *server;
-	char boot[UUID_SIZE]; /* constant */
+	struct events *events; /* NULL in tests: nobody listens (events.h) */
+	char boot[UUID_SIZE];  /* constant */
 
 	struct map *live;            /* task id -> struct live */
 	struct map *workers;         /* proplet id -> struct worker */

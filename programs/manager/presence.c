@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/events.h"
 #include "manager/tasks.h"
 #include "manager/workers.h"
 
@@ -15,6 +16,7 @@ static struct worker *find_or_register(struct manager *m, const struct presence 
 		worker = workers_add(m, proplet_create(presence->proplet_id));
 		worker->proplet->created_at = m->wall_ns;
 		worker->dirty = true;
+		events_proplet(m, worker->proplet, "registered");
 	}
 	return worker;
 }
@@ -118,7 +120,9 @@ void workers_hear(struct manager *m, const struct presence *presence) {
 	uint64_t slots = proplet->slots;
 	if (proplet_hear(proplet, presence, m->now_ms, m->wall_ns)) {
 		worker->dirty = true;
+		events_proplet(m, proplet, "changed");
 	}
+	workers_show(m, worker);
 	workers_touch(m, worker);
 	if (presence->offline) {
 		log_info("a worker says it is offline proplet=%s", proplet->id);

@@ -27,6 +27,7 @@ static void remember(struct manager *m, struct map *before) {
 		const struct proplet *old = ((struct worker *)value)->proplet;
 		struct worker *worker = workers_find(m, id);
 		if (worker != NULL) {
+			worker->shown = ((struct worker *)value)->shown;
 			worker->proplet->heard = old->heard;
 			worker->proplet->offline = old->offline;
 			worker->proplet->heard_ms = old->heard_ms;

@@ -13,7 +13,7 @@
 
 struct http_request {
 	/* What is asked. */
-	const char *method, *path, *query[2], *type;
+	const char *method, *path, *query[2], *type, *header[2];
 	struct bytes body;
 	size_t piece; /* the body comes in pieces of so many bytes; 0: at once */
 
@@ -49,7 +49,10 @@ const char *http_query(const struct http_request *request, const char *name) {
 }
 
 const char *http_header(const struct http_request *request, const char *name) {
-	return strcmp(name, "Content-Type") == 0 ? request->type : NULL;
+	if (strcmp(name, "Content-Type") == 0) {
+		return request->type;
+	}
+	return str_equal(request->header[0], name) ? request->header[1] : NULL;
 }
 
 struct bytes http_body(const struct http_request *request) {
@@ -78,6 +81,26 @@ void http_reply_error(struct http_request *request, const struct error *err, con
 	const struct http_response response = { .status = error_http_status(err->code),
 		.body = { (const uint8_t *)text, strlen(text) } };
 	http_reply(request, &response);
+}
+
+/* An answer that goes on: the test reads it by itself. */
+struct http_stream {
+	const struct http_source *source; /* NULL: none, or not any more */
+	void *context;
+	unsigned woken;
+};
+static struct http_stream fixture_stream;
+
+struct http_stream *http_reply_stream(struct http_request *request,
+		const struct http_response *response, const struct http_source *source,
+		void *context) {
+	http_reply(request, response);
+	fixture_stream = (struct http_stream){ source, context, 0 };
+	return &fixture_stream;
+}
+
+void http_stream_wake(struct http_stream *stream) {
+	stream->woken++;
 }
 
 /* As the server: what the sink has said at a piece is the answer. */

@@ -2,6 +2,7 @@
 #include "manager/retain.h"
 
 #include "base/log.h"
+#include "manager/events.h"
 #include "manager/history.h"
 
 enum { TURN_MS = 60 * 1000, STEP_MS = 100 };
@@ -16,6 +17,7 @@ static void remove_all(
 			return;
 		}
 		history_forget(m->measured[METRICS_TASK], ids->items[i]);
+		events_task_deleted(m, ids->items[i]);
 		if (digests->items[i][0] != 0) {
 			strings_add(&m->orphans, digests->items[i]);
 		}

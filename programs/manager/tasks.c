@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/events.h"
 #include "manager/workers.h"
 #include "model/restart.h"
 
@@ -55,6 +56,7 @@ static void record(struct manager *m, struct task *task, const char *cause) {
 	if (manager_write(m) && manager_wrote(m, store_task_move(m->store, task, &err), &err)) {
 		(void)manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err);
 	}
+	events_task(m, task, "moved", cause);
 	free(text);
 }
 
@@ -252,6 +254,7 @@ void tasks_stop(struct manager *m, struct live *live) {
 		if (manager_write(m)) {
 			(void)manager_wrote(m, store_task_move(m->store, task, &write), &write);
 		}
+		events_task(m, task, "stopping", NULL);
 	}
 	dispatch_stop(m, live);
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/events.h"
 #include "manager/history.h"
 #include "manager/inbox.h"
 #include "manager/tasks.h"
@@ -41,6 +42,7 @@ bool workers_delete(struct manager *m, struct worker *worker, struct error *err)
 				&write);
 	}
 	history_forget(m->measured[METRICS_PROPLET], worker->proplet->id);
+	events_proplet(m, worker->proplet, "deleted");
 	/* Not freed here: another deed of this batch may have touched it. */
 	(void)map_remove(m->workers, worker->proplet->id);
 	worker->dirty = false;
@@ -102,6 +104,14 @@ void workers_untouch(struct manager *m) {
 	m->touched = NULL;
 }
 
+void workers_show(struct manager *m, struct worker *worker) {
+	bool alive = proplet_alive(worker->proplet, m->now_ms);
+	if (alive != worker->shown) {
+		worker->shown = alive;
+		events_proplet(m, worker->proplet, alive ? "alive" : "dead");
+	}
+}
+
 static void bury(struct manager *m, struct worker *worker) {
 	log_warn("a worker is gone proplet=%s running=%llu", worker->proplet->id,
 			(unsigned long long)worker->proplet->running);
@@ -153,6 +163,7 @@ void workers_tick(struct manager *m) {
 	}
 	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
 		struct worker *worker = value;
+		workers_show(m, worker);
 		if (worker->attempts.first != NULL && is_dead(m, worker->proplet)) {
 			bury(m, worker);
 		} else if (!worker->proplet->ours && m->deaf_ms != m->now_ms) {

@@ -27,6 +27,8 @@ void workers_measured(struct manager *m, const struct metrics *metrics);
 void workers_touch(struct manager *m, struct worker *worker);
 void workers_flush(struct manager *m);
 void workers_untouch(struct manager *m);
+/* Tells who listens whether it is alive, if that has changed (events.h). */
+void workers_show(struct manager *m, struct worker *worker);
 /* The result of an attempt is committed (or unwanted): tells the worker after the commit. */
 void workers_ack(struct manager *m, struct worker *worker, const char *task_id, uint64_t attempt);
 /* Once a second: ends the attempts of the dead. */
