@@ -63,13 +63,15 @@ struct settings {
 enum settings_outcome { SETTINGS_RUN, SETTINGS_DONE, SETTINGS_BAD };
 
 /*
- * Fills `target` (zeroed by the caller). Handles --help and --version itself (prints to stdout:
- * SETTINGS_DONE). SETTINGS_BAD: err says which setting, what it had, what it takes. Arguments
- * that are not flags end it with an error. After anything but SETTINGS_RUN target holds nothing;
- * settings_finish() is allowed then, and twice.
+ * Fills `target` (zeroed by the caller). Handles --help, --man and --version itself (prints to
+ * stdout: SETTINGS_DONE). SETTINGS_BAD: err says which setting, what it had, what it takes.
+ * Arguments that are not flags end it with an error. After anything but SETTINGS_RUN target holds
+ * nothing; settings_finish() is allowed then, and twice.
  */
 enum settings_outcome settings_load(const struct settings *settings, void *target, int argc,
 		char **argv, struct error *err) MUST_CHECK;
 void settings_help(const struct settings *settings, FILE *out);
+/* The manual page (section 8), in the mdoc language; --man prints it. */
+void settings_man(const struct settings *settings, FILE *out);
 /* Frees (secrets: wipes first) what settings_load() allocated in target. */
 void settings_finish(const struct settings *settings, void *target);

@@ -47,6 +47,7 @@ static const struct setting *find_row(const struct settings *settings, const str
 
 static void consider_all(struct setting_guess *guess, const struct settings *settings) {
 	setting_guess_consider(guess, "", "help");
+	setting_guess_consider(guess, "", "man");
 	setting_guess_consider(guess, "", "version");
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *row = &settings->rows[i];
@@ -121,6 +122,10 @@ static enum settings_outcome take_argument(struct arguments *arguments, struct e
 	const char *argument = arguments->argv[arguments->at++];
 	if (str_equal(argument, "--help") || str_equal(argument, "-h")) {
 		settings_help(settings, stdout);
+		return SETTINGS_DONE;
+	}
+	if (str_equal(argument, "--man")) {
+		settings_man(settings, stdout);
 		return SETTINGS_DONE;
 	}
 	if (str_equal(argument, "--version")) {

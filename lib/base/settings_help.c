@@ -135,6 +135,7 @@ void settings_help(const struct settings *settings, FILE *out) {
 		print_row(&settings->rows[i], &widths, out);
 	}
 	static const struct setting own[] = { { .flag = "help", .help = "Show this and end" },
+		{ .flag = "man", .help = "Print the manual page and end: --man | man -l -" },
 		{ .flag = "version", .help = "Show the version and end" } };
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		(void)fprintf(out, "  --%-*s  %-*s  %-*s  %s\n", widths.flag - 2, own[i].flag,
