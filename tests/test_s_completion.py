@@ -84,7 +84,6 @@ def test_words(typed, up, tmp_path):
                           ("propeller-cli tasks list --output=wi", "--output=wide"),
                           ("propeller-cli tasks create x -f some-m", "some-module.wasm"),
                           ("propeller-cli proplets view wor", "worker-1 "),
-                          (f"propeller-cli tasks view {name}", task["id"]),
                           ("propeller-cli keys new --for wor", "worker-1 ")):
         typed.send(before + "\t")
         if before.endswith("tas"):
@@ -94,6 +93,8 @@ def test_words(typed, up, tmp_path):
         else:
             typed.wait(after)
         typed.send("\x15")  # the line is dropped
+    typed.send(f"propeller-cli tasks view {name}\t\n")
+    typed.wait(f"id           {task['id']}")
 
 
 @each_shell
