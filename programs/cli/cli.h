@@ -44,6 +44,9 @@ bool manager_open(struct manager *manager, const struct arguments *arguments,
 /* The same; connecting, and each manager_call(), may take `ms`. */
 bool manager_open_briefly(struct manager *manager, const struct arguments *arguments, unsigned ms,
 		struct error *err) MUST_CHECK;
+/* The same for an executor, with a token of its own. */
+bool manager_open_executor(struct manager *executor, const struct arguments *arguments,
+		const char *url, struct error *err) MUST_CHECK;
 void manager_close(struct manager *manager);
 /* The answer's JSON (NULL for an empty one); an answer >= 400 is an error. */
 bool manager_call(struct manager *manager, const char *method, const char *path, json_t *body,
@@ -64,6 +67,14 @@ const char *task_id(const json_t *created, struct error *err);
 json_t *wait_final(struct manager *manager, const char *id, const char *timeout, struct error *err);
 /* The exit code that a final task stands for, its output and error printed on the way. */
 int finish_with(const json_t *task, bool show_output);
+
+/* up.c: where a stack's choices are, if it is not told; freed by the caller. */
+char *up_folder(void) MUST_CHECK;
+
+/* execute.c: one call as JSON, {"values": [...]} or {"trap": ...}, from its receipt, and the
+ * receipt verified, which is the answer's `verdict`. For `up --samples`. NULL with err. */
+json_t *execute_sample(const char *url, const char *file, const char *function, const char *input,
+		struct error *err) MUST_CHECK;
 
 /* The handlers of all verbs. */
 #define VERB(noun, name, handler, ...)                                                             \

@@ -50,8 +50,8 @@ static bool read_tls(
 	}
 	return !flags ||
 	       error_set(err, ERROR_INVALID,
-			       "flags --ca, --cert and --key are for https://, and the manager's "
-			       "address is %.200s",
+			       "flags --ca, --cert and --key are for https://, and the address "
+			       "is %.200s",
 			       manager->url);
 }
 
@@ -59,35 +59,53 @@ bool manager_open(struct manager *manager, const struct arguments *arguments, st
 	return manager_open_briefly(manager, arguments, 0, err);
 }
 
-bool manager_open_briefly(struct manager *manager, const struct arguments *arguments, unsigned ms,
-		struct error *err) {
-	const char *url = arguments->flags[FLAG_MANAGER];
-	const char *token = getenv("PROPELLER_TOKEN");
-	*manager = (struct manager){ .patience_ms = ms };
-	if (url == NULL) {
-		url = getenv("PROPELLER_MANAGER_URL");
-	}
-	manager->url = str_copy(url != NULL && url[0] != 0 ? url : "http://localhost:7070");
+/* A file that a flag names, else what one variable has, else the file that another one names. */
+static bool find_token(struct manager *manager, const struct arguments *arguments,
+		const char *variable, const char *file_variable, struct error *err) {
+	const char *token = getenv(variable);
 	const char *file = arguments->flags[FLAG_TOKEN_FILE];
 	if (file == NULL && token == NULL) {
-		file = getenv("PROPELLER_TOKEN_FILE");
+		file = getenv(file_variable);
 	}
 	if (file != NULL) {
-		if (!read_token(manager, file, err)) {
-			return false;
-		}
-	} else if (token != NULL && token[0] != 0) {
-		manager->token = str_copy(token);
+		return read_token(manager, file, err);
 	}
+	manager->token = token != NULL && token[0] != 0 ? str_copy(token) : NULL;
+	return true;
+}
+
+static bool make_client(
+		struct manager *manager, const struct arguments *arguments, struct error *err) {
 	if (!read_tls(manager, arguments, err)) {
 		return false;
 	}
 	const struct http_client_options options = { .base_url = manager->url,
 		.token = manager->token,
-		.connect_ms = ms,
+		.connect_ms = manager->patience_ms,
 		.tls = &manager->tls };
 	manager->client = http_client_create(&options, err);
 	return manager->client != NULL;
+}
+
+bool manager_open_briefly(struct manager *manager, const struct arguments *arguments, unsigned ms,
+		struct error *err) {
+	const char *url = arguments->flags[FLAG_MANAGER];
+	*manager = (struct manager){ .patience_ms = ms };
+	if (url == NULL) {
+		url = getenv("PROPELLER_MANAGER_URL");
+	}
+	manager->url = str_copy(url != NULL && url[0] != 0 ? url : "http://localhost:7070");
+	return find_token(manager, arguments, "PROPELLER_TOKEN", "PROPELLER_TOKEN_FILE", err) &&
+	       make_client(manager, arguments, err);
+}
+
+/* The manager's token is not the executor's: it is not shown around. */
+bool manager_open_executor(struct manager *executor, const struct arguments *arguments,
+		const char *url, struct error *err) {
+	*executor = (struct manager){ .url = str_copy(url) };
+	return find_token(executor, arguments, "PROPELLER_EXECUTOR_TOKEN",
+			       "PROPELLER_EXECUTOR_TOKEN_FILE", err) &&
+	       make_client(executor, arguments, err);
 }
 
 void manager_close(struct manager *manager) {

@@ -18,6 +18,7 @@ enum group {
 	P = 32,      /* pages of what was measured */
 	K = 64,      /* keys */
 	V = 128,     /* verify */
+	E = 256,     /* execute */
 	Z = 1 << 29, /* no flags: the verb is for programs, people are not shown it */
 	X = 1 << 30, /* no flags: the verb's own failures are 125 */
 };

@@ -125,7 +125,7 @@ static bool choose_registry(struct stack *stack, struct error *err) {
 	       choose_port(stack, NULL, FLAGS, NULL, 5000, &stack->registry_port, err);
 }
 
-static char *default_folder(void) {
+char *up_folder(void) {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	if (state != NULL && state[0] == '/') {
 		return str_format("%s/propeller/up", state);
@@ -183,7 +183,7 @@ static bool make_key(struct stack *stack, struct error *err) {
 
 static bool choose(struct stack *stack, const struct arguments *arguments, struct error *err) {
 	const char *given = arguments->flags[FLAG_STATE];
-	CLEANUP(mem_freep) char *folder = given != NULL ? str_copy(given) : default_folder();
+	CLEANUP(mem_freep) char *folder = given != NULL ? str_copy(given) : up_folder();
 	char real[PATH_MAX];
 	if (!file_make_folder(folder, err)) {
 		return error_wrap(err, "flag --state");

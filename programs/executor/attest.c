@@ -38,6 +38,11 @@ struct attestation *attestation_open(const struct executor_settings *settings, s
 		attestation_close(attestation);
 		return NULL;
 	}
+	if (attestation->attester == NULL) {
+		(void)error_wrap(&attestation->why,
+				"nothing is executed that nothing here attests (--attester sample "
+				"is for development)");
+	}
 	return attestation;
 }
 
