@@ -187,6 +187,8 @@ void rpc_answer_deliver(struct rpc_call *call) {
 	call->handled = false;
 	if (call->connection != NULL) {
 		call->connection->held_calls--;
+		call->delivered = call->answer_charged;
+		call->connection->memory += call->delivered;
 	}
 	if (call->open && !call->finished) {
 		if (answer->message != NULL) {

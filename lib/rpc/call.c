@@ -56,7 +56,7 @@ static void unlink_call(struct rpc_call *call) {
 	if (call->behind != NULL) {
 		call->behind->before = call->before;
 	}
-	connection->memory -= call->charged;
+	connection->memory -= call->charged + call->delivered;
 }
 
 static void destroy(struct rpc_call *call) {
@@ -77,7 +77,7 @@ static void destroy(struct rpc_call *call) {
 	framer_next(&call->framer);
 	buf_finish(&call->out);
 	(void)pthread_mutex_destroy(&call->shared.lock);
-	(void)atomic_fetch_sub(&server->memory, call->charged);
+	(void)atomic_fetch_sub(&server->memory, call->charged + call->answer_charged);
 	(void)atomic_fetch_sub(&server->calls, 1);
 	free(call);
 	rpc_server_settle(server);
@@ -221,6 +221,9 @@ void rpc_reply(struct rpc_call *call, struct bytes message) {
 	call->answer = (struct rpc_answer){
 		.status = RPC_OK, .message = copy, .size = FRAMER_PREFIX + message.size
 	};
+	/* An answer is never too much; it leaves less for the calls to come. */
+	call->answer_charged = call->answer.size;
+	(void)atomic_fetch_add(&call->server->memory, call->answer_charged);
 	give(call);
 }
 

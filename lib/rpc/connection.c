@@ -13,7 +13,8 @@
 enum {
 	READS_AT_ONCE = 4, /* then the others have their turn */
 	LINGER_MS = 1000,  /* for the client to close first, so that it reads all that we sent */
-	NOTICE_MS = 1000,  /* for the answer to the PING behind the notice */
+	LINGER_BYTES = 256 * 1024, /* are read meanwhile */
+	NOTICE_MS = 1000,          /* for the answer to the PING behind the notice */
 	FRAME_MAX = RPC_SCRATCH / 2
 };
 
@@ -176,6 +177,8 @@ void rpc_connection_flush(struct rpc_connection *connection) {
 static void take(struct rpc_connection *connection, size_t size) {
 	connection->read_ms = clock_ms();
 	if (connection->phase == RPC_PHASE_LINGERING) {
+		connection->lingered += size;
+		connection->dead = connection->lingered > LINGER_BYTES;
 		return;
 	}
 	ssize_t used = nghttp2_session_mem_recv(

@@ -96,7 +96,9 @@ struct rpc_call {
 	const char *refusal; /* of HTTP, to be sent in a moment */
 	bool ended;          /* the client has sent all */
 	struct framer framer;
-	size_t charged; /* of the memory budget */
+	size_t charged;        /* of the memory budgets, for what came in */
+	size_t answer_charged; /* of the server's, for the answer */
+	size_t delivered;      /* of the connection's, for the answer */
 	uint64_t deadline_ns;
 	size_t timer; /* its place among the loop's deadlines + 1; 0: none */
 	uint64_t moved_ms;
@@ -179,6 +181,7 @@ struct rpc_connection {
 	uint64_t created_ms, read_ms, wrote_ms, used_ms, phase_ms;
 	uint64_t ping_ms; /* one is out since then; 0: none */
 	uint64_t nuisance, nuisance_ms;
+	size_t lingered;
 	int32_t last_stream; /* begins at -1, so that 1 leaves none out */
 	struct rpc_gap {
 		int32_t first, last;

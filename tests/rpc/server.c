@@ -102,12 +102,15 @@ static void give_up(void *context) {
 	}
 }
 
-static void keep(struct server *server, struct rpc_call *call, const char *word) {
+static void keep(
+		struct server *server, struct rpc_call *call, const Airscrew__Test__Order *order) {
 	struct kept *kept = MEM_NEW(struct kept);
 	kept->call = call;
 	kept->server = server;
-	(void)snprintf(kept->word, sizeof(kept->word), "%s", word);
-	rpc_on_cancel(call, give_up, kept); /* before others can answer it */
+	(void)snprintf(kept->word, sizeof(kept->word), "%s", order->keep);
+	if (!order->stubborn) {
+		rpc_on_cancel(call, give_up, kept); /* before others can answer it */
+	}
 	(void)pthread_mutex_lock(&server->lock);
 	bool kept_now = server->kept_count < KEPT_MAX && !kept->cancelled;
 	if (kept_now) {
@@ -176,7 +179,7 @@ static void say(void *context, struct rpc_call *call) {
 		return;
 	}
 	if (order->keep[0] != '\0') {
-		keep(context, call, order->keep);
+		keep(context, call, order);
 	} else if (order->thread) {
 		hand_over(call);
 	} else {
@@ -250,7 +253,7 @@ static const struct rpc_method methods[] = {
 /* --- wiring ---------------------------------------------------------------------------------------- */
 
 struct numbers {
-	uint64_t message_max, memory_max, threads, connections_max, streams_max;
+	uint64_t message_max, memory_max, connection_memory, threads, connections_max, streams_max;
 	uint64_t handshake, idle, stall, keepalive;
 };
 
@@ -264,7 +267,8 @@ static bool set_number(struct numbers *numbers, const char *name, const char *va
 		const char *name;
 		uint64_t *place;
 	} rows[] = { { "--message-max", &numbers->message_max },
-		{ "--memory-max", &numbers->memory_max }, { "--threads", &numbers->threads },
+		{ "--memory-max", &numbers->memory_max },
+		{ "--connection-memory", &numbers->connection_memory }, { "--threads", &numbers->threads },
 		{ "--connections-max", &numbers->connections_max },
 		{ "--streams-max", &numbers->streams_max }, { "--handshake", &numbers->handshake },
 		{ "--idle", &numbers->idle }, { "--stall", &numbers->stall },
@@ -334,6 +338,7 @@ int main(int count_of_words, char **words) {
 		.tls = &tls,
 		.message_max = numbers.message_max,
 		.memory_max = numbers.memory_max,
+		.connection_memory = numbers.connection_memory,
 		.threads = (unsigned)numbers.threads,
 		.connections_max = (unsigned)numbers.connections_max,
 		.streams_max = (unsigned)numbers.streams_max,
