@@ -140,6 +140,7 @@ static void on_block(struct walk *walk, const struct operator* op) {
 		return;
 	}
 	open_frame(walk, frame);
+	walk->body->loops |= op->code == OP_LOOP;
 	if (op->code != OP_BLOCK) {
 		begin_piece(walk);
 	}

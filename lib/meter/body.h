@@ -33,6 +33,7 @@ struct body {
 	uint32_t slots;       /* locals and greatest height */
 	bool calls;           /* other functions */
 	bool leaves;          /* it is left otherwise than through its end */
+	bool loops;           /* it has a loop */
 	bool bulk, bulk_wide; /* there are such edits */
 	const struct function_type *type;
 

@@ -37,27 +37,46 @@ static void trap_if(struct writer *writer) {
 	op(writer, OP_END);
 }
 
-/* On the stack is what is left: keep it, and trap if it is less than nothing. */
-static void keep_gas(struct writer *writer, uint32_t gas) {
-	op_index(writer, OP_GLOBAL_SET, gas);
-	op_index(writer, OP_GLOBAL_GET, gas);
+/* Locals of ours, behind the function's own: an i32 for sizes, then an i64 for sizes and gas. */
+static bool has_i64(const struct body *body) {
+	return body->loops || body->bulk_wide;
+}
+
+static uint32_t local_i64(const struct body *body) {
+	return body->locals + body->bulk;
+}
+
+/*
+ * On the stack is what is left: keep it, and trap if it is less than nothing. In a function with
+ * a loop a local has it meanwhile, which is a register in multipass (a tenth faster); elsewhere it
+ * would only make singlepass's frames larger.
+ */
+static void keep_gas(struct writer *writer, const struct body *body, uint32_t gas) {
+	if (body->loops) {
+		op_index(writer, OP_LOCAL_TEE, local_i64(body));
+		op_index(writer, OP_GLOBAL_SET, gas);
+		op_index(writer, OP_LOCAL_GET, local_i64(body));
+	} else {
+		op_index(writer, OP_GLOBAL_SET, gas);
+		op_index(writer, OP_GLOBAL_GET, gas);
+	}
 	op_i64(writer, 0);
 	op(writer, OP_I64_LT_S);
 	trap_if(writer);
 }
 
-static void charge(struct writer *writer, uint32_t gas, uint32_t number) {
+static void charge(struct writer *writer, const struct body *body, uint32_t gas, uint32_t number) {
 	op_index(writer, OP_GLOBAL_GET, gas);
 	op_i64(writer, number);
 	op(writer, OP_I64_SUB);
-	keep_gas(writer, gas);
+	keep_gas(writer, body, gas);
 }
 
 /* Of an operator that finds its size on top of the stack. */
 static void charge_bulk(
 		struct writer *writer, const struct body *body, uint32_t gas, uint32_t number) {
 	bool wide = (number & BULK_WIDE) != 0;
-	uint32_t size = body->locals + (wide && body->bulk ? 1 : 0);
+	uint32_t size = wide ? local_i64(body) : body->locals;
 	op_index(writer, OP_LOCAL_TEE, size);
 	op_index(writer, OP_GLOBAL_GET, gas);
 	op_index(writer, OP_LOCAL_GET, size);
@@ -67,7 +86,7 @@ static void charge_bulk(
 	op_i64(writer, number & ~(uint32_t)BULK_WIDE);
 	op(writer, OP_I64_SHR_U);
 	op(writer, OP_I64_SUB);
-	keep_gas(writer, gas);
+	keep_gas(writer, body, gas);
 	/* The operator's last operand is where it was: tee left it there. */
 }
 
@@ -119,13 +138,13 @@ static void open_wrap(struct writer *writer, const struct function_type *type) {
 }
 
 static void write_locals(struct writer *writer, const struct body *body) {
-	writer_unsigned(writer, body->group_count + body->bulk + body->bulk_wide);
+	writer_unsigned(writer, body->group_count + body->bulk + has_i64(body));
 	writer_bytes(writer, body->local_groups);
 	if (body->bulk) {
 		writer_byte(writer, 1);
 		writer_byte(writer, TYPE_I32);
 	}
-	if (body->bulk_wide) {
+	if (has_i64(body)) {
 		writer_byte(writer, 1);
 		writer_byte(writer, TYPE_I64);
 	}
@@ -139,7 +158,7 @@ static void write_code(struct writer *writer, const struct body *body, uint32_t 
 		writer_bytes(writer, (struct bytes){ body->code.data + done, edit->at - done });
 		done = edit->at;
 		switch ((enum edit_kind)edit->kind) {
-		case EDIT_CHARGE: charge(writer, gas, edit->number); break;
+		case EDIT_CHARGE: charge(writer, body, gas, edit->number); break;
 		case EDIT_BULK: charge_bulk(writer, body, gas, edit->number); break;
 		case EDIT_RETURN:
 			if (is_wrapped(body)) {
