@@ -13,6 +13,8 @@ static wasm_config_t *configure(void) {
 	wasm_config_t *config = wasm_config_new();
 	wasmtime_config_epoch_interruption_set(config, true);
 	wasmtime_config_cranelift_nan_canonicalization_set(config, true);
+	/* Else frames hold what the module does not have on its stack (meter/meter.h). */
+	wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_NONE);
 	wasmtime_config_max_wasm_stack_set(config, STRICT_STACK_BYTES);
 	/* Nothing runs on such a stack, but it has to be larger. */
 	wasmtime_config_async_stack_size_set(config, 2 * (size_t)STRICT_STACK_BYTES);
