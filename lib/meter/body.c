@@ -308,6 +308,10 @@ static void read_locals(struct body *body, struct reader *reader) {
 	body->locals = (uint32_t)locals;
 }
 
+unsigned body_added_locals(const struct body *body) {
+	return (body->bulk ? 1U : 0U) + (body->loops || body->bulk_wide ? 1U : 0U);
+}
+
 bool body_read(struct body *body, const struct layout *layout, uint32_t function,
 		struct reader *reader) {
 	*body = (struct body){ .type = layout_function(layout, function),
@@ -336,6 +340,9 @@ bool body_read(struct body *body, const struct layout *layout, uint32_t function
 		(void)reader_fail(reader, "a function goes on behind its end");
 	}
 	body->slots = body->locals + walk.height_max;
+	if (body->locals + body_added_locals(body) > LAYOUT_LOCALS) {
+		(void)reader_fail(reader, "a function has too many locals for metering");
+	}
 	return reader_ok(reader);
 }
 

@@ -43,6 +43,8 @@ struct body {
 	uint32_t frame_count, frame_capacity;
 };
 
+/* Locals that the rewritten body has in addition: an i32 for sizes, an i64 for sizes and gas. */
+unsigned body_added_locals(const struct body *body);
 /* Reads what stands between a body's size and its end. False: the reader has failed. */
 bool body_read(struct body *body, const struct layout *layout, uint32_t function,
 		struct reader *reader) MUST_CHECK;

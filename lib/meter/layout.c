@@ -218,10 +218,17 @@ static const struct {
 	{ SECTION_ELEMENT, read_element },
 };
 
+static void at_end(struct reader *section) {
+	if (reader_more(section)) {
+		(void)reader_fail(section, "a section is longer than what is in it");
+	}
+}
+
 static bool read_content(struct layout *layout, struct reader *whole) {
 	struct reader section = reader_within(whole, layout->sections[SECTION_TYPE]);
 	if (section.at != NULL) {
 		read_type_section(layout, &section);
+		at_end(&section);
 	}
 	for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]) && reader_ok(&section); i++) {
 		section = reader_within(whole, layout->sections[listed[i].id]);
@@ -232,9 +239,7 @@ static bool read_content(struct layout *layout, struct reader *whole) {
 		for (uint32_t j = 0; j < count && reader_ok(&section); j++) {
 			listed[i].entry(layout, &section);
 		}
-		if (reader_more(&section)) {
-			(void)reader_fail(&section, "a section is longer than what is in it");
-		}
+		at_end(&section);
 	}
 	if (reader_ok(&section) && layout->sections[SECTION_START].data != NULL) {
 		section = reader_within(whole, layout->sections[SECTION_START]);

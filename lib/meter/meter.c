@@ -44,6 +44,11 @@ static struct bytes entries(
 static size_t open_section(struct rewriting *rewriting, enum section_id id, uint32_t added) {
 	uint32_t count;
 	struct bytes own = entries(rewriting, id, &count);
+	if ((uint64_t)count + added > LAYOUT_MANY && !rewriting->writer.failed) {
+		rewriting->writer.failed = true;
+		error_set(rewriting->writer.err, ERROR_MODULE,
+				"the module has too many types, globals or exports for metering");
+	}
 	writer_byte(&rewriting->writer, id);
 	size_t begun = writer_begin(&rewriting->writer);
 	writer_unsigned(&rewriting->writer, (uint64_t)count + added);

@@ -138,7 +138,7 @@ static void open_wrap(struct writer *writer, const struct function_type *type) {
 }
 
 static void write_locals(struct writer *writer, const struct body *body) {
-	writer_unsigned(writer, body->group_count + body->bulk + has_i64(body));
+	writer_unsigned(writer, body->group_count + body_added_locals(body));
 	writer_bytes(writer, body->local_groups);
 	if (body->bulk) {
 		writer_byte(writer, 1);
