@@ -23,10 +23,13 @@ def run(report, new_stack, scale):
     for _ in range(max(1, 5 // scale)):
         done = subprocess.run([VERIFYING, *evidence(), str(1000 // scale)], capture_output=True, text=True, check=True)
         pairs.append([1e6 / float(line) for line in done.stdout.split()])
-    bare, ours = (statistics.median(values) for values in zip(*pairs))
-    rows = [["three certificates and the report, parsed before", f"{bare:.0f} us", "1.00"],
-            ["lib/attest, from the bytes", f"{ours:.0f} us", f"{ours / bare:.2f}"]]
-    report.table("verification of a report (CPU time of one thread)", ["what", "time", "ratio"], rows,
-                 bars=[(rows[0][0], bare, rows[0][1], True), (rows[1][0], ours, rows[1][1], False)],
-                 note="A public report of a Milan, its VCEK and AMD's chain. Ours parses report and certificates, pins the root, and "
-                      "compares extensions, times and policy as well; aim: 1.50 of the bare calls.")
+    signatures, bare, ours = (statistics.median(values) for values in zip(*pairs))
+    rows, bars = [], []
+    for what, value in (("OpenSSL: parse three certificates, verify them and the report", bare),
+                        ("of that the four signatures alone, all parsed and used before", signatures),
+                        ("lib/attest", ours)):
+        rows.append([what, f"{value:.0f} us", f"{value / bare:.2f}"])
+        bars.append((what, value, rows[-1][1], value is bare))
+    report.table("verification of a report (CPU time of one thread)", ["what", "time", "ratio"], rows, bars=bars,
+                 note="A public report of a Milan, its VCEK and AMD's chain, from their bytes. Ours pins the root and compares names, "
+                      "extensions, times and policy as well; aim: 1.50 of the bare calls.")

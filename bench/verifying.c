@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An SEV-SNP report verified, by lib/attest from its bytes and by the bare calls of OpenSSL that no
- * verifier can do without (three signatures of certificates, one of the report, all parsed before):
+ * An SEV-SNP report verified from its bytes, by lib/attest and by the bare calls of OpenSSL that no
+ * verifier can do without (three certificates parsed, their signatures, the report's), and these
+ * signatures alone, with all parsed and every key used before:
  *
  *   verifying REPORT VCEK CHAIN MILLISECONDS
  *
- * In turns, each for some CPU time. Prints two numbers: bare, and ours, per second of CPU time.
+ * In turns, each for some CPU time. Prints three numbers per second of CPU time: signatures,
+ * bare calls, ours.
  */
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -24,7 +26,7 @@ struct given {
 	struct buf report;
 	struct certificates certificates;
 	struct snp_policy policy;
-	X509 *ark, *ask, *vcek;
+	X509 *chain[CERTIFICATES];
 	uint8_t *signature; /* in DER */
 	size_t signature_size;
 };
@@ -60,6 +62,12 @@ static X509 *parse(const struct given *given, enum certificate which) {
 	return certificate;
 }
 
+static void parse_all(const struct given *given, X509 *chain[CERTIFICATES]) {
+	chain[CERTIFICATE_ARK] = parse(given, CERTIFICATE_ARK);
+	chain[CERTIFICATE_ASK] = parse(given, CERTIFICATE_ASK);
+	chain[CERTIFICATE_VCEK] = parse(given, CERTIFICATE_VCEK);
+}
+
 static void prepare(struct given *given, char **argv) {
 	struct error err;
 	const uint8_t *field;
@@ -71,9 +79,7 @@ static void prepare(struct given *given, char **argv) {
 	read_chain(given, argv[3]);
 	given->policy = (struct snp_policy){ .allow_debug = true };
 	must(clock_parse("2026-11-20T12:00:00Z", &given->policy.at_ns), NULL);
-	given->ark = parse(given, CERTIFICATE_ARK);
-	given->ask = parse(given, CERTIFICATE_ASK);
-	given->vcek = parse(given, CERTIFICATE_VCEK);
+	parse_all(given, given->chain);
 	field = given->report.data + SNP_SIGNED_BYTES;
 	ECDSA_SIG *signature = ECDSA_SIG_new();
 	must(ECDSA_SIG_set0(signature, BN_lebin2bn(field, 72, NULL),
@@ -85,18 +91,33 @@ static void prepare(struct given *given, char **argv) {
 	ECDSA_SIG_free(signature);
 }
 
-static void verify_bare(const struct given *given) {
-	must(X509_verify(given->ark, X509_get0_pubkey(given->ark)) == 1, NULL);
-	must(X509_verify(given->ask, X509_get0_pubkey(given->ark)) == 1, NULL);
-	must(X509_verify(given->vcek, X509_get0_pubkey(given->ask)) == 1, NULL);
+static void verify_with(const struct given *given, X509 *const *chain) {
+	EVP_PKEY *ark = X509_get0_pubkey(chain[CERTIFICATE_ARK]);
+	must(X509_verify(chain[CERTIFICATE_ARK], ark) == 1, NULL);
+	must(X509_verify(chain[CERTIFICATE_ASK], ark) == 1, NULL);
+	must(X509_verify(chain[CERTIFICATE_VCEK], X509_get0_pubkey(chain[CERTIFICATE_ASK])) == 1,
+			NULL);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	must(EVP_DigestVerifyInit(context, NULL, EVP_sha384(), NULL,
-			     X509_get0_pubkey(given->vcek)) == 1 &&
+			     X509_get0_pubkey(chain[CERTIFICATE_VCEK])) == 1 &&
 					EVP_DigestVerify(context, given->signature,
 							given->signature_size, given->report.data,
 							SNP_SIGNED_BYTES) == 1,
 			NULL);
 	EVP_MD_CTX_free(context);
+}
+
+static void verify_signatures(const struct given *given) {
+	verify_with(given, given->chain);
+}
+
+static void verify_bare(const struct given *given) {
+	X509 *chain[CERTIFICATES];
+	parse_all(given, chain);
+	verify_with(given, chain);
+	X509_free(chain[CERTIFICATE_ARK]);
+	X509_free(chain[CERTIFICATE_ASK]);
+	X509_free(chain[CERTIFICATE_VCEK]);
 }
 
 static void verify_ours(const struct given *given) {
@@ -127,18 +148,20 @@ int main(int argc, char **argv) {
 	struct error err;
 	uint64_t ms = 0;
 	struct given given = { 0 };
-	struct pace paces[] = { { verify_bare, 0, 0 }, { verify_ours, 0, 0 } };
+	struct pace paces[] = { { verify_signatures, 0, 0 }, { verify_bare, 0, 0 },
+		{ verify_ours, 0, 0 } };
 	if (argc != 5 || !str_to_u64(argv[4], &ms, &err)) {
 		(void)fputs("verifying REPORT VCEK CHAIN MILLISECONDS\n", stderr);
 		return 2;
 	}
 	prepare(&given, argv);
 	verify_ours(&given); /* and what OpenSSL looks up once */
-	while (paces[0].spent < (double)ms || paces[1].spent < (double)ms) {
-		step(&paces[0], &given);
-		step(&paces[1], &given);
+	while (paces[0].spent < (double)ms) {
+		for (int i = 0; i < 3; i++) {
+			step(&paces[i], &given);
+		}
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		(void)printf("%.1f\n", (double)paces[i].count / paces[i].spent * 1e3);
 	}
 	return 0;

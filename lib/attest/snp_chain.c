@@ -3,6 +3,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -52,11 +53,25 @@ static bool common_name(const X509 *certificate, char text[NAME_MAX_BYTES]) {
 	return size > 0 && strlen(text) == (size_t)size;
 }
 
-/* All of AMD's are signed with RSASSA-PSS and SHA-384. */
-static bool signed_as_amd_does(X509 *certificate) {
-	int digest = 0, key = 0;
-	return X509_get_signature_info(certificate, &digest, &key, NULL, NULL) == 1 &&
-	       digest == NID_sha384 && key == EVP_PKEY_RSA_PSS;
+/* All of AMD's are signed with RSASSA-PSS and SHA-384. (X509_get_signature_info() would say so as
+ * well, but it hashes the whole certificate first, and so do the flags of extensions.) */
+static bool signed_as_amd_does(const X509 *certificate) {
+	const X509_ALGOR *algorithm;
+	const ASN1_OBJECT *kind, *digest = NULL;
+	const void *value;
+	int type;
+	X509_get0_signature(NULL, &algorithm, certificate);
+	X509_ALGOR_get0(&kind, &type, &value, algorithm);
+	if (OBJ_obj2nid(kind) != NID_rsassaPss || type != V_ASN1_SEQUENCE) {
+		return false;
+	}
+	RSA_PSS_PARAMS *parameters = ASN1_item_unpack(value, ASN1_ITEM_rptr(RSA_PSS_PARAMS));
+	if (parameters != NULL && parameters->hashAlgorithm != NULL) {
+		X509_ALGOR_get0(&digest, NULL, NULL, parameters->hashAlgorithm);
+	}
+	bool good = digest != NULL && OBJ_obj2nid(digest) == NID_sha384;
+	RSA_PSS_PARAMS_free(parameters);
+	return good;
 }
 
 static bool has_key(const X509 *certificate, int type, int bits) {
@@ -73,9 +88,26 @@ static bool on_p384(const X509 *certificate) {
 	       strcmp(group, SN_secp384r1) == 0;
 }
 
-static bool is_authority(X509 *certificate) {
-	uint32_t flags = X509_get_extension_flags(certificate);
-	return (flags & EXFLAG_CA) != 0 && (flags & EXFLAG_CRITICAL) == 0 &&
+/* Nothing in it is critical that is not looked at here. */
+static bool has_known_extensions(const X509 *certificate) {
+	for (int i = 0; i < X509_get_ext_count(certificate); i++) {
+		X509_EXTENSION *extension = X509_get_ext(certificate, i);
+		int kind = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+		if (X509_EXTENSION_get_critical(extension) != 0 && kind != NID_basic_constraints &&
+				kind != NID_key_usage) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_authority(const X509 *certificate) {
+	int once;
+	BASIC_CONSTRAINTS *constraints =
+			X509_get_ext_d2i(certificate, NID_basic_constraints, &once, NULL);
+	bool authority = constraints != NULL && constraints->ca != 0;
+	BASIC_CONSTRAINTS_free(constraints);
+	return authority && has_known_extensions(certificate) &&
 	       (has_key(certificate, EVP_PKEY_RSA, RSA_BITS) ||
 			       has_key(certificate, EVP_PKEY_RSA_PSS, RSA_BITS));
 }
@@ -98,7 +130,8 @@ static bool check_shapes(
 			!is_named(chain->ask, vlek ? "SEV-VLEK-" : "SEV-", product)) {
 		return verdict_set(verdict, VERDICT_CERTIFICATE, "the ask");
 	}
-	return (on_p384(chain->leaf) && signed_as_amd_does(chain->leaf) &&
+	return (on_p384(chain->leaf) && has_known_extensions(chain->leaf) &&
+			       signed_as_amd_does(chain->leaf) &&
 			       is_named(chain->leaf, "SEV-", vlek ? "VLEK" : "VCEK")) ||
 	       verdict_set(verdict, VERDICT_CERTIFICATE, "the %s", vlek ? "vlek" : "vcek");
 }
