@@ -43,7 +43,7 @@ def pytest_collection_finish(session):
     """Fails at once, and in words, where there is nothing to test."""
     if all(item.path.name == "test_v_tools.py" for item in session.items):
         return
-    missing = [name for name in ("propeller-manager", "proplet", "propeller-proxy", "propeller-cli")
+    missing = [name for name in ("propeller-manager", "proplet", "propeller-proxy", "propeller-executor", "propeller-cli")
                if not (stack_module.BIN / name).exists()]
     if missing:
         pytest.exit(f"no {', '.join(missing)} in {stack_module.BIN}: run `make` first", 3)

@@ -10,7 +10,8 @@ import pytest
 from modules import TOP
 from stack import BIN, clean_environment
 
-PAGES = {"propeller-cli": ["man"], "propeller-manager": ["--man"], "proplet": ["--man"], "propeller-proxy": ["--man"]}
+PAGES = {"propeller-cli": ["man"], "propeller-manager": ["--man"], "proplet": ["--man"], "propeller-proxy": ["--man"],
+         "propeller-executor": ["--man"]}
 
 
 def run(*words, **more):

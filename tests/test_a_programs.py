@@ -12,7 +12,7 @@ from modules import guest
 from stack import BIN, clean_environment, free_port, measure
 from wait import wait_until
 
-PROGRAMS = ["propeller-manager", "proplet", "propeller-proxy", "propeller-cli"]
+PROGRAMS = ["propeller-manager", "proplet", "propeller-proxy", "propeller-executor", "propeller-cli"]
 MANAGER = {"MANAGER_DOMAIN_ID": "d", "MANAGER_CHANNEL_ID": "c", "MANAGER_CLIENT_ID": "m",
            "MANAGER_CLIENT_KEY": "the-secret-key", "MANAGER_MQTT_ADDRESS": "tcp://127.0.0.1:1"}
 PROPLET = {"PROPLET_DOMAIN_ID": "d", "PROPLET_CHANNEL_ID": "c", "PROPLET_CLIENT_ID": "w",

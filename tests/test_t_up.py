@@ -78,7 +78,8 @@ def begin(tmp_path):
 
     def start(*arguments, **environment):
         begun.append(Up(tmp_path, "--http-port", free_port(), "--mqtt-port", free_port(),
-                        "--proxy-port", free_port(), *arguments, **environment))
+                        "--proxy-port", free_port(), "--executor-port", free_port(),
+                        "--grpc-port", free_port(), *arguments, **environment))
         return begun[-1]
     yield start
     for up in begun:

@@ -71,10 +71,9 @@ int finish_with(const json_t *task, bool show_output);
 /* up.c: where a stack's choices are, if it is not told; freed by the caller. */
 char *up_folder(void) MUST_CHECK;
 
-/* execute.c: one call as JSON, {"values": [...]} or {"trap": ...}, from its receipt, and the
- * receipt verified, which is the answer's `verdict`. For `up --samples`. NULL with err. */
-json_t *execute_sample(const char *url, const char *file, const char *function, const char *input,
-		struct error *err) MUST_CHECK;
+/* execute.c: a call in each mode, for `up --samples`, each with its receipt verified as what it is,
+ * a sample's. False if one is wrong. */
+bool execute_samples(unsigned port, const char *examples);
 
 /* The handlers of all verbs. */
 #define VERB(noun, name, handler, ...)                                                             \

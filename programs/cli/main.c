@@ -27,6 +27,9 @@ static const char *hint_for(const struct error *err) {
 		{ ERROR_UNAVAILABLE, "self-signed", trust },
 		{ ERROR_UNAVAILABLE, "SSL", NULL },
 		{ ERROR_UNAVAILABLE, "TLS", NULL },
+		{ ERROR_UNAVAILABLE, "reach the executor",
+				"start one with `propeller-cli up`, or name another with "
+				"--executor" },
 		{ ERROR_UNAVAILABLE, "cannot reach",
 				"start one with `propeller-cli up`, or name another with "
 				"--manager-url" },
@@ -72,7 +75,7 @@ static int fail(const struct verb *verb, const struct error *err, bool wrong_use
 	(void)fprintf(stderr, colours ? "\033[31merror:\033[0m %s\n" : "error: %s\n", safe);
 	if (hint != NULL) {
 		(void)fprintf(stderr, "hint: %s\n", hint);
-	} else if (names_nothing(err)) {
+	} else if (names_nothing(err) && verb->name[0] != 0) {
 		bool lists = verb_find(verb->noun, "list") != NULL;
 		(void)fprintf(stderr, "hint: `propeller-cli %s list` shows what there is\n",
 				lists ? verb->noun : "tasks");

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `up`: broker, manager, proxy and workers on this machine, ready when it says so, gone when it
  * ends. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,17 +18,19 @@
 #include "base/version.h"
 #include "cli/children.h"
 #include "cli/cli.h"
+#include "cli/ports.h"
 #include "cli/samples.h"
 #include "cli/watched.h"
 #include "seal/keys.h"
 
-enum { CHILDREN_MAX = 68, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
+enum { CHILDREN_MAX = 69, PROPLETS_MAX = 64, READY_MS = 30000, LOOK_MS = 20, PORTS_TRIED = 100 };
 
 struct stack {
 	char *folder, *programs, *url, *examples;
 	const char *channel;
 	uint16_t http_port, mqtt_port, proxy_port; /* 0: not chosen yet */
-	uint16_t registry_port;                    /* 0: none runs here */
+	uint16_t registry_port, rest_port;         /* of registry and executor; 0: none runs here */
+	uint16_t grpc_port;                        /* the executor's other one */
 	uint64_t proplets;
 	int lock;
 	char key[SEAL_KEY_TEXT_SIZE]; /* "": nothing is sealed */
@@ -41,22 +40,6 @@ struct stack {
 
 /* --- what is chosen ----------------------------------------------------------------------------
  */
-
-static bool bind_port(uint16_t *port) {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons(*port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int on = 1;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 1) != 0 ||
-			getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
-		return false;
-	}
-	*port = ntohs(address.sin_port);
-	return true;
-}
 
 static bool number_flag(const struct arguments *arguments, enum flag flag, const char *name,
 		uint64_t min, uint64_t max, uint64_t *number, struct error *err) {
@@ -74,7 +57,8 @@ static bool number_flag(const struct arguments *arguments, enum flag flag, const
 static bool is_ours(const struct stack *stack, uint16_t port) {
 	return port != 0 &&
 	       (port == stack->http_port || port == stack->mqtt_port || port == stack->proxy_port ||
-			       port == stack->registry_port);
+			       port == stack->registry_port || port == stack->rest_port ||
+			       port == stack->grpc_port);
 }
 
 /* The wanted port, or the next that is free and not ours already. Neighbours come before a port of
@@ -87,7 +71,7 @@ static bool choose_port(const struct stack *stack, const struct arguments *argum
 	}
 	for (uint64_t next = wanted; next < wanted + PORTS_TRIED; next++) {
 		uint16_t port = next <= 65535 ? (uint16_t)next : 0;
-		if (!is_ours(stack, port) && bind_port(&port) && !is_ours(stack, port)) {
+		if (!is_ours(stack, port) && port_free(&port) && !is_ours(stack, port)) {
 			if (port != wanted && wanted != 0) {
 				(void)fprintf(stderr, "port %llu is taken, using %u\n",
 						(unsigned long long)wanted, port);
@@ -203,6 +187,10 @@ static bool choose(struct stack *stack, const struct arguments *arguments, struc
 					&stack->http_port, err) ||
 			!choose_port(stack, arguments, FLAG_PROXY_PORT, "proxy-port", 9191,
 					&stack->proxy_port, err) ||
+			!choose_port(stack, arguments, FLAG_EXECUTOR_PORT, "executor-port", 8080,
+					&stack->rest_port, err) ||
+			!choose_port(stack, arguments, FLAG_GRPC_PORT, "grpc-port", 50051,
+					&stack->grpc_port, err) ||
 			(arguments->flags[FLAG_SAMPLES] != NULL && stack->key[0] != 0 &&
 					!choose_registry(stack, err))) {
 		return false;
@@ -392,9 +380,30 @@ static bool add_registry(struct stack *stack, struct error *err) {
 	return true;
 }
 
+/* Nobody's hardware vouches for what runs on a desk: the sample attester says so in each answer. */
+static bool add_executor(struct stack *stack, struct error *err) {
+	CLEANUP(mem_freep) char *rest = str_format("%u", stack->rest_port);
+	CLEANUP(mem_freep) char *grpc = str_format("%u", stack->grpc_port);
+	CLEANUP(mem_freep)
+	char *program = find_program(stack, "propeller-executor", "build it with `make`", err);
+	if (program == NULL) {
+		return false;
+	}
+	struct child *child = add_child(stack, "executor", program);
+	add_env(child, "EXECUTOR_HTTP_HOST", "127.0.0.1");
+	add_env(child, "EXECUTOR_HTTP_PORT", rest);
+	add_env(child, "EXECUTOR_GRPC_HOST", "127.0.0.1");
+	add_env(child, "EXECUTOR_GRPC_PORT", grpc);
+	add_env(child, "EXECUTOR_ATTESTER", "sample");
+	strings_add(&child->argv, "--config=");
+	pass_env(child, "EXECUTOR_LOG_LEVEL");
+	return true;
+}
+
 static bool add_programs(struct stack *stack, struct error *err) {
 	if (!add_manager(stack, err) || !add_proxy(stack, err) ||
-			(stack->registry_port != 0 && !add_registry(stack, err))) {
+			(stack->registry_port != 0 && !add_registry(stack, err)) ||
+			(stack->rest_port != 0 && !add_executor(stack, err))) {
 		return false;
 	}
 	for (unsigned i = 1; i <= stack->proplets; i++) {
@@ -408,14 +417,6 @@ static bool add_programs(struct stack *stack, struct error *err) {
 /* --- readiness ---------------------------------------------------------------------------------
  */
 
-static bool port_answers(uint16_t port) {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-}
-
 static bool registry_answers(struct stack *stack, struct manager *manager) {
 	(void)manager;
 	return port_answers(stack->registry_port);
@@ -424,6 +425,11 @@ static bool registry_answers(struct stack *stack, struct manager *manager) {
 static bool broker_answers(struct stack *stack, struct manager *manager) {
 	(void)manager;
 	return port_answers(stack->mqtt_port);
+}
+
+static bool executor_answers(struct stack *stack, struct manager *manager) {
+	(void)manager;
+	return port_answers(stack->rest_port);
 }
 
 static bool proxy_answers(struct stack *stack, struct manager *manager) {
@@ -494,6 +500,8 @@ static bool start_programs(
 	       wait_for(stack, manager, "proxy", proxy_answers, asked, err) &&
 	       (stack->registry_port == 0 || wait_for(stack, manager, "registry", registry_answers,
 							     asked, err)) &&
+	       (stack->rest_port == 0 || wait_for(stack, manager, "executor", executor_answers,
+							 asked, err)) &&
 	       wait_for(stack, manager, "workers", proplets_alive, asked, err);
 }
 
@@ -507,8 +515,10 @@ static bool write_choice(const struct stack *stack, struct error *err) {
 		json_object_set_new(children, stack->children[i].name,
 				json_integer(stack->children[i].pid));
 	}
-	json_t *choice = json_pack("{s:s,s:s,s:i,s:i,s:i,s:I,s:i,s:s,s:o}", "version",
-			AIRSCREW_VERSION, "manager_url", stack->url, "http_port",
+	CLEANUP(mem_freep) char *executor = str_format("http://127.0.0.1:%u", stack->rest_port);
+	json_t *choice = json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:I,s:i,s:s,s:o}", "version",
+			AIRSCREW_VERSION, "manager_url", stack->url, "executor_url", executor,
+			"executor_grpc_port", (int)stack->grpc_port, "http_port",
 			(int)stack->http_port, "mqtt_port", (int)stack->mqtt_port, "proxy_port",
 			(int)stack->proxy_port, "proplets", (json_int_t)stack->proplets, "pid",
 			(int)getpid(), "state", stack->folder, "children", children);
@@ -525,7 +535,10 @@ static void welcome(const struct stack *stack) {
 			cli, stack->url, stack->examples);
 	(void)printf("  %s/%s -m %s tasks run %s/add/build/add.wasm --invoke add 10 20\n",
 			stack->programs, cli, stack->url, stack->examples);
-	(void)printf("  %s/%s -m %s tasks list\n\n", stack->programs, cli, stack->url);
+	(void)printf("  %s/%s -m %s tasks list\n", stack->programs, cli, stack->url);
+	(void)printf("  %s/%s execute --executor http://127.0.0.1:%u %s/add/build/add.wasm add 10 "
+		     "20 -o json\n\n",
+			stack->programs, cli, stack->rest_port, stack->examples);
 	(void)fflush(stdout);
 }
 
@@ -609,6 +622,7 @@ static bool run_sealed(const struct stack *stack, bool *asked, struct error *err
 static bool run_samples(struct stack *stack, struct manager *manager, bool *asked) {
 	struct error err;
 	bool right = samples_run(manager, stack->examples);
+	right = execute_samples(stack->rest_port, stack->examples) && right;
 	right = run_watched(stack, manager) && right;
 	if (stack->key[0] == 0 && !run_sealed(stack, asked, &err) && !*asked) {
 		(void)fprintf(stderr, "the encrypted samples: %s\n", err.message);

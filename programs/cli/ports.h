@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* TCP ports of 127.0.0.1: is one free, does one answer. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/* True if it can be listened on; 0 becomes one that is free. */
+bool port_free(uint16_t *port) MUST_CHECK;
+bool port_answers(uint16_t port);
