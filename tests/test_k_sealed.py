@@ -677,3 +677,28 @@ def test_a_key_is_rotated_under_load(stack):
     wrong = [task for answer, task in load.done if task["results"] != str(answer)]
     assert not wrong and len(load.done) > 100, wrong[:2]
     assert {view["key"] for view in rest.get("/proplets").json["proplets"]} == {"verified"}
+
+
+def test_requests_and_metrics_are_signed(stack):
+    """Recorded, unsigned, in another's name: nothing is sent for them, and nothing is noted."""
+    rest = start(stack, PROPLET_METRICS_INTERVAL="5")
+    with Bus(stack) as bus:
+        assert rest.run("add", example("add"), inputs=[1, 2])["results"] == "3"
+        request = bus.wait_for("registry/manager", lambda m: m["count"] >= 1)
+        measured = bus.wait_for("control/proplet/metrics", seconds=15)
+        assert request["auth"] and measured["auth"] and request["number"] > 0
+        chunks = lambda: [path for _, path, _ in bus.heard if path.startswith("registry/chunk/")]  # noqa: E731
+        before = len(chunks())
+        noted = rest.get("/proplets/worker-1/metrics").json["total"]
+        unsigned = {name: value for name, value in request.items() if name != "auth"}
+        for message in (request, unsigned, {**request, "number": request["number"] + 9},
+                        {**unsigned, "proplet_id": "worker-9"}, {**request, "count": 64}):
+            bus.say("registry/manager", message)
+        forged = {name: value for name, value in measured.items() if name != "auth"}
+        for _ in range(5):
+            bus.say("control/proplet/metrics", forged)
+        task = rest.run("hello", SECRET)  # a new module: its chunks come after all that
+        assert task["state"] == COMPLETED
+        wait_until(lambda: len(chunks()) > before, 10, "chunks")
+        assert len(chunks()) == before + 1, "somebody else made the manager send"
+        assert rest.get("/proplets/worker-1/metrics").json["total"] <= noted + 2

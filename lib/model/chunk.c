@@ -21,7 +21,8 @@ static bool read_chunk_request(const json_t *object, struct chunk_request *r, st
 			!member_digest(object, "digest", r->digest, err) ||
 			!member_need("digest", r->digest[0] != 0, err) ||
 			!member_u64(object, "first", 0, UINT32_MAX, &first, err) ||
-			!member_u64(object, "count", 1, 64, &count, err)) {
+			!member_u64(object, "count", 1, 64, &count, err) ||
+			!member_u64(object, "number", 0, INT64_MAX, &r->number, err)) {
 		return false;
 	}
 	r->first = (uint32_t)first;
@@ -49,6 +50,9 @@ char *chunk_request_encode(const struct chunk_request *request) {
 	member_put_text(object, "digest", request->digest);
 	member_put_u64(object, "first", request->first);
 	member_put_u64(object, "count", request->count);
+	if (request->number != 0) {
+		member_put_u64(object, "number", request->number);
+	}
 	return member_dump(object);
 }
 

@@ -134,6 +134,7 @@ struct chunk_request {
 	char boot[UUID_SIZE];
 	char digest[DIGEST_HEX_SIZE];
 	uint32_t first, count; /* of chunks of CHUNK_BYTES */
+	uint64_t number;       /* grows from each request of a worker to the next; 0: not said */
 };
 bool chunk_request_decode(
 		struct chunk_request *request, struct bytes payload, struct error *err) MUST_CHECK;

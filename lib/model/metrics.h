@@ -43,6 +43,7 @@ struct metrics {
 	char *space;             /* of a worker: `namespace`, or NULL */
 	char task_id[UUID_SIZE]; /* of a task */
 	struct sample sample;
+	bool verified; /* its signature fits: set by who has the key */
 };
 /* A time in any form that peers use; one that says nothing is no error. */
 bool metrics_decode(struct metrics *metrics, enum metrics_kind kind, struct bytes payload,

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
+#include "bus/sealed.h"
 #include "model/message.h"
 
 struct bulk {
@@ -14,6 +16,7 @@ struct bulk {
 	const struct topics *topics;
 	struct modules *modules;
 	struct seal_ring *ring; /* NULL: chunks are not sealed */
+	struct map *numbers;    /* worker -> uint64_t, of its last request; of the bus thread */
 	/* Of the bus thread: a chunk's header, then a block with room for an envelope. It is read,
 	 * opened and sealed where it is. */
 	uint8_t payload[CHUNK_HEADER_BYTES + BLOCK_ROOM];
@@ -108,6 +111,32 @@ static void serve(struct bulk *bulk, const struct chunk_request *request) {
 	}
 }
 
+/* A recorded request is signed as well: so each number counts once. Only workers with the key are
+ * remembered. */
+static bool is_new(struct bulk *bulk, const struct chunk_request *request, struct error *err) {
+	uint64_t *last = map_get(bulk->numbers, request->proplet_id);
+	if (last == NULL) {
+		last = MEM_NEW(uint64_t);
+		(void)map_put(bulk->numbers, request->proplet_id, last);
+	}
+	if (request->number <= *last) {
+		return error_set(err, ERROR_INTEGRITY, "it is repeated");
+	}
+	*last = request->number;
+	return true;
+}
+
+static bool is_signed(struct bulk *bulk, const struct chunk_request *request, struct bytes payload,
+		struct error *err) {
+	struct buf json = BUF_INIT(payload.size);
+	bool ok = bulk->ring == NULL ||
+		  (sealed_verify(bulk->ring, SEAL_NOTICE, request->proplet_id,
+				   bulk->topics->module_request, payload, &json, err) &&
+				  is_new(bulk, request, err));
+	buf_finish(&json);
+	return ok;
+}
+
 static void on_message(void *context, const char *topic, struct bytes payload) {
 	struct bulk *bulk = context;
 	struct chunk_request request;
@@ -118,7 +147,12 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 		return;
 	}
 	if (topics_id_valid(request.proplet_id)) {
-		serve(bulk, &request);
+		if (is_signed(bulk, &request, payload, &err)) {
+			serve(bulk, &request);
+		} else {
+			log_debug("a request for chunks, dropped proplet=%s error=\"%s\"",
+					request.proplet_id, err.message);
+		}
 	}
 	chunk_request_finish(&request);
 }
@@ -133,6 +167,15 @@ static void on_disconnected(void *context, const char *reason) {
 	log_debug("the second connection to the broker is gone reason=\"%s\"", reason);
 }
 
+static void free_numbers(struct bulk *bulk) {
+	const char *worker;
+	void *number;
+	for (size_t at = 0; map_next(bulk->numbers, &at, &worker, &number);) {
+		free(number);
+	}
+	map_destroy(bulk->numbers);
+}
+
 struct bulk *bulk_create(const struct bus_options *options, const struct topics *topics,
 		struct modules *modules, struct seal_ring *ring, struct error *err) {
 	struct bulk *bulk = MEM_NEW(struct bulk);
@@ -140,8 +183,10 @@ struct bulk *bulk_create(const struct bus_options *options, const struct topics 
 	bulk->topics = topics;
 	bulk->modules = modules;
 	bulk->ring = ring;
+	bulk->numbers = map_create();
 	bulk->bus = bus_create(options, &handlers, err);
 	if (bulk->bus == NULL) {
+		free_numbers(bulk);
 		free(bulk);
 		return NULL;
 	}
@@ -152,6 +197,7 @@ struct bulk *bulk_create(const struct bus_options *options, const struct topics 
 void bulk_destroy(struct bulk *bulk) {
 	if (bulk != NULL) {
 		bus_destroy(bulk->bus, 0);
+		free_numbers(bulk);
 		free(bulk);
 	}
 }

@@ -2,8 +2,8 @@
 #pragma once
 /*
  * Modules for workers, over a connection of their own: a worker asks for chunks, its answer is
- * read from the module's file, sealed for it if there is a workload key, and published. No state;
- * nothing here touches the loop.
+ * read from the module's file, sealed for it if there is a workload key, and published; then the
+ * request has to be signed, and newer than the last one. Nothing here touches the loop.
  */
 #include "bus/bus.h"
 #include "bus/topics.h"

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "bus/fixture.h"
+#include "bus/sealed.h"
 #include "model/message.h"
 
 #define BOOT "0b0d9e2c-6d0f-4c9a-8d54-0f2f3f4d5e6f"
@@ -23,6 +24,7 @@ struct home {
 	struct seal_ring *ring; /* NULL: neither files nor chunks are sealed */
 	uint8_t *module;
 	char digest[DIGEST_HEX_SIZE];
+	uint64_t number; /* of the last request */
 };
 
 /* A module of three chunks, all of them different. */
@@ -94,15 +96,35 @@ static int tear_down(void **state) {
 	return code;
 }
 
-static void ask(struct home *home, const char *digest, uint32_t first, uint32_t count) {
-	struct chunk_request request = {
-		.proplet_id = (char[]){ "w" }, .boot = BOOT, .first = first, .count = count
-	};
-	memcpy(request.digest, digest, sizeof(request.digest));
-	CLEANUP(mem_freep) char *text = chunk_request_encode(&request);
-	bus_forget(home->bus);
+static void deliver(struct home *home, const char *text) {
 	bus_deliver(home->bus, home->topics.module_request,
 			(struct bytes){ (const uint8_t *)text, strlen(text) });
+}
+
+/* As worker "w" writes it; it signs where there is a key. */
+static char *request_of(struct home *home, const struct chunk_request *request) {
+	struct error err;
+	char *text = chunk_request_encode(request);
+	if (home->ring == NULL) {
+		return text;
+	}
+	char *sealed = sealed_sign(
+			home->ring, SEAL_NOTICE, "w", home->topics.module_request, text, &err);
+	assert_non_null(sealed);
+	free(text);
+	return sealed;
+}
+
+static void ask(struct home *home, const char *digest, uint32_t first, uint32_t count) {
+	struct chunk_request request = { .proplet_id = (char[]){ "w" },
+		.boot = BOOT,
+		.first = first,
+		.count = count,
+		.number = ++home->number };
+	memcpy(request.digest, digest, sizeof(request.digest));
+	CLEANUP(mem_freep) char *text = request_of(home, &request);
+	bus_forget(home->bus);
+	deliver(home, text);
 }
 
 static struct chunk chunk_at(struct home *home, size_t index) {
@@ -234,6 +256,36 @@ static void a_file_of_another_key(void **state) {
 	assert_int_equal(bus_count(home->bus), 0);
 }
 
+/* Whoever made them send could keep them sending. */
+static void requests_of_others(void **state) {
+	struct home *home = *state;
+	struct chunk_request request = {
+		.proplet_id = (char[]){ "w" }, .boot = BOOT, .count = 1, .number = 7
+	};
+	memcpy(request.digest, home->digest, sizeof(request.digest));
+	CLEANUP(mem_freep) char *good = request_of(home, &request);
+	CLEANUP(mem_freep) char *plain = chunk_request_encode(&request);
+	request.proplet_id = (char[]){ "v" };
+	CLEANUP(mem_freep) char *other = request_of(home, &request);
+	CLEANUP(mem_freep) char *changed = str_copy(good);
+	strstr(changed, "\"count\":1")[8] = '3';
+	bus_forget(home->bus);
+	deliver(home, plain);
+	deliver(home, other);
+	deliver(home, changed);
+	assert_int_equal(bus_count(home->bus), 0);
+	deliver(home, good);
+	assert_int_equal(bus_count(home->bus), 1);
+	deliver(home, good); /* recorded */
+	assert_int_equal(bus_count(home->bus), 1);
+	home->number = 5;
+	ask(home, home->digest, 0, 1); /* number 6 */
+	assert_int_equal(bus_count(home->bus), 0);
+	home->number = 7;
+	ask(home, home->digest, 0, 1);
+	assert_int_equal(bus_count(home->bus), 1);
+}
+
 #define WITH_HOME(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 /* The same with a key. */
 #define SEALED(test)                                                                               \
@@ -250,6 +302,7 @@ int main(void) {
 		SEALED(a_module_that_is_not_here),
 		SEALED(a_module_that_cannot_be_opened_now),
 		SEALED(a_file_of_another_key),
+		SEALED(requests_of_others),
 	};
 	return cmocka_run_group_tests_name("manager/bulk", tests, NULL, NULL);
 }

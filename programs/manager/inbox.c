@@ -139,9 +139,17 @@ static void finish_metrics(struct deed *deed) {
 static bool take_measured(struct manager *m, enum metrics_kind kind, struct bytes payload,
 		struct error *err) {
 	struct metrics metrics;
-	if (!metrics_decode(&metrics, kind, payload, err)) {
+	struct buf json = BUF_INIT(payload.size);
+	bool verified;
+	keys_open_signed(m, SEAL_NOTICE,
+			kind == METRICS_PROPLET ? m->topics.metrics : m->topics.task_metrics,
+			&payload, &json, &verified);
+	bool ok = metrics_decode(&metrics, kind, payload, err);
+	buf_finish(&json);
+	if (!ok) {
 		return false;
 	}
+	metrics.verified = verified;
 	deed_note(m, apply_metrics, finish_metrics, mem_copy(&metrics, sizeof(metrics)));
 	return true;
 }

@@ -29,7 +29,18 @@ static const struct task *task_of(struct manager *m, const struct metrics *metri
 	return its ? live->task : NULL;
 }
 
+/* Who has shown that it has the key signs what it measures. */
+static bool is_believed(struct manager *m, const struct metrics *metrics) {
+	const struct worker *worker = m->ring != NULL && metrics->proplet_id != NULL
+						      ? workers_find(m, metrics->proplet_id)
+						      : NULL;
+	return worker == NULL || !worker->proplet->verified || metrics->verified;
+}
+
 static bool keep(struct manager *m, const struct metrics *metrics, const struct sample *sample) {
+	if (!is_believed(m, metrics)) {
+		return false;
+	}
 	if (sample->kind == METRICS_PROPLET) {
 		bool known = workers_find(m, metrics->proplet_id) != NULL;
 		if (known) {
@@ -50,7 +61,7 @@ void workers_measured(struct manager *m, const struct metrics *metrics) {
 	struct sample sample = metrics->sample;
 	sample.at = sample.at != 0 ? sample.at : m->wall_ns;
 	if (!keep(m, metrics, &sample)) {
-		log_debug("metrics of what is not known or not theirs proplet=%s id=%s",
+		log_debug("metrics of what is not known, not theirs or not signed proplet=%s id=%s",
 				metrics->proplet_id != NULL ? metrics->proplet_id : "",
 				metrics->task_id);
 	}

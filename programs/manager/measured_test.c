@@ -49,6 +49,26 @@ static void only_the_worker_of_a_task_tells_of_it(void **state) {
 	assert_int_equal(of_task(m, live), 1);
 }
 
+/* With a key: who has shown that he has it too signs; others go on as they are. */
+static void only_what_is_signed(void **state) {
+	struct manager *m = *state;
+	struct error err;
+	announce(m, "p1");
+	announce(m, "p2");
+	workers_find(m, "p1")->proplet->verified = true;
+	m->ring = seal_ring_create(NULL, &err);
+	measured(m, METRICS_PROPLET, "{\"proplet_id\":\"p1\"}");
+	measured(m, METRICS_PROPLET, "{\"proplet_id\":\"p2\"}");
+	assert_int_equal(history_count(m->measured[METRICS_PROPLET], "p1"), 0);
+	assert_int_equal(history_count(m->measured[METRICS_PROPLET], "p2"), 1);
+	struct metrics metrics = { .proplet_id = (char[]){ "p1" }, .verified = true };
+	sample_init(&metrics.sample, METRICS_PROPLET);
+	workers_measured(m, &metrics);
+	assert_int_equal(history_count(m->measured[METRICS_PROPLET], "p1"), 1);
+	seal_ring_destroy(m->ring);
+	m->ring = NULL;
+}
+
 static void as_many_as_the_profile_says(void **state) {
 	struct manager *m = *state;
 	announce(m, "p1");
@@ -101,6 +121,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_MANAGER(only_workers_that_are_known),
 		WITH_MANAGER(only_the_worker_of_a_task_tells_of_it),
+		WITH_MANAGER(only_what_is_signed),
 		WITH_MANAGER(as_many_as_the_profile_says),
 		WITH_MANAGER(the_time_is_the_senders_if_it_can_be),
 	};

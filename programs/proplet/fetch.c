@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bus/sealed.h"
 #include "proplet/assemble.h"
 
 enum { WINDOW = 8, AGAIN_MS = 2000, GIVE_UP_MS = 60000 };
@@ -20,6 +21,9 @@ struct fetcher {
 	char *proplet_id;
 	char boot[UUID_SIZE];
 	struct seal_ring *ring; /* NULL: chunks are not sealed */
+	/* Of the last request. A boot's number counts microseconds, and a request takes longer: so
+	   it grows from boot to boot as well. Under the lock. */
+	uint64_t number;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct map *running; /* digest -> struct fetching */
@@ -37,6 +41,18 @@ struct fetching {
 	bool missing; /* the manager has no such module */
 };
 
+/* So that nobody else makes the manager send. */
+static bool sign(const struct fetcher *fetcher, char **text, struct error *err) {
+	if (fetcher->ring == NULL) {
+		return true;
+	}
+	char *sealed = sealed_sign(fetcher->ring, SEAL_NOTICE, fetcher->proplet_id,
+			fetcher->topics->module_request, *text, err);
+	free(*text);
+	*text = sealed;
+	return sealed != NULL;
+}
+
 static void ask(struct fetcher *fetcher, const char *digest, uint32_t first, uint32_t count) {
 	struct chunk_request request = {
 		.proplet_id = fetcher->proplet_id, .first = first, .count = count
@@ -44,8 +60,12 @@ static void ask(struct fetcher *fetcher, const char *digest, uint32_t first, uin
 	struct error err;
 	memcpy(request.boot, fetcher->boot, sizeof(request.boot));
 	memcpy(request.digest, digest, sizeof(request.digest));
+	request.number = fetcher->ring != NULL ? ++fetcher->number : 0;
 	CLEANUP(mem_freep) char *text = chunk_request_encode(&request);
-	if (!bus_publish(fetcher->bus, fetcher->topics->module_request, text, strlen(text), &err)) {
+	if (!sign(fetcher, &text, &err)) {
+		log_error("a request for chunks cannot be signed error=\"%s\"", err.message);
+	} else if (!bus_publish(fetcher->bus, fetcher->topics->module_request, text, strlen(text),
+				   &err)) {
 		log_debug("a chunk cannot be asked for now error=\"%s\"", err.message);
 	}
 }
@@ -155,8 +175,8 @@ static void on_disconnected(void *context, const char *reason) {
 }
 
 struct fetcher *fetcher_create(const struct bus_options *options, const struct topics *topics,
-		const char *proplet_id, const char *boot, struct seal_ring *ring,
-		const struct registry_limits *images, struct error *err) {
+		const struct fetcher_self *self, const struct registry_limits *images,
+		struct error *err) {
 	struct fetcher *fetcher = MEM_NEW(struct fetcher);
 	const struct bus_handlers handlers = { on_connected, on_disconnected, on_message, fetcher };
 	pthread_condattr_t monotonic;
@@ -166,20 +186,21 @@ struct fetcher *fetcher_create(const struct bus_options *options, const struct t
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&fetcher->lock, NULL);
 	fetcher->topics = topics;
-	fetcher->proplet_id = str_copy(proplet_id);
-	memcpy(fetcher->boot, boot, sizeof(fetcher->boot));
-	fetcher->ring = ring;
+	fetcher->proplet_id = str_copy(self->proplet_id);
+	memcpy(fetcher->boot, self->boot, sizeof(fetcher->boot));
+	fetcher->ring = self->ring;
+	fetcher->number = self->boot_number;
 	fetcher->running = map_create();
 	fetcher->bus = bus_create(options, &handlers, err);
 	if (fetcher->bus == NULL) {
 		fetcher_destroy(fetcher);
 		return NULL;
 	}
-	const struct registry_self self = { fetcher->proplet_id, fetcher->boot, ring };
+	const struct registry_self own = { fetcher->proplet_id, fetcher->boot, fetcher->ring };
 	(void)pthread_mutex_lock(&fetcher->lock);
-	fetcher->registry = registry_create(fetcher->bus, topics, &self, images);
+	fetcher->registry = registry_create(fetcher->bus, topics, &own, images);
 	(void)pthread_mutex_unlock(&fetcher->lock);
-	CLEANUP(mem_freep) char *topic = topics_chunk(topics, proplet_id);
+	CLEANUP(mem_freep) char *topic = topics_chunk(topics, fetcher->proplet_id);
 	bus_subscribe(fetcher->bus, topic);
 	return fetcher;
 }

@@ -12,9 +12,14 @@
 #include "proplet/registry.h"
 
 struct fetcher;
+struct fetcher_self {
+	const char *proplet_id, *boot;
+	uint64_t boot_number;   /* later boots have larger ones */
+	struct seal_ring *ring; /* NULL: nothing is sealed, nor signed */
+};
 struct fetcher *fetcher_create(const struct bus_options *options, const struct topics *topics,
-		const char *proplet_id, const char *boot, struct seal_ring *ring,
-		const struct registry_limits *images, struct error *err) MUST_CHECK;
+		const struct fetcher_self *self, const struct registry_limits *images,
+		struct error *err) MUST_CHECK;
 void fetcher_destroy(struct fetcher *fetcher); /* accepts NULL; nobody fetches any more */
 /* Makes everybody who fetches give up with ERROR_INTERRUPTED. */
 void fetcher_close(struct fetcher *fetcher);

@@ -63,7 +63,8 @@ static int set_up(void **state) {
 	log_set_level(LOG_ERROR);
 	atomic_store(&now_ms, __real_clock_ms());
 	assert_true(topics_init(&desk->topics, "d", "c", &err));
-	desk->fetcher = fetcher_create(&options, &desk->topics, "w", BOOT, NULL, &images, &err);
+	const struct fetcher_self self = { .proplet_id = "w", .boot = BOOT };
+	desk->fetcher = fetcher_create(&options, &desk->topics, &self, &images, &err);
 	assert_non_null(desk->fetcher);
 	desk->bus = last_bus;
 	assert_true(bus_hears(desk->bus, "m/d/c/c/registry/chunk/w"));

@@ -109,8 +109,9 @@ static bool open_bus(struct worker *worker, struct error *err) {
 	options.message_max = BULK_MESSAGE_MAX;
 	const struct registry_limits images = { settings->module_max, settings->pulls,
 		settings->pull_ms };
-	worker->fetcher = fetcher_create(&options, &worker->topics, settings->client_id,
-			worker->boot, worker->ring, &images, err);
+	const struct fetcher_self self = { settings->client_id, worker->boot, worker->boot_number,
+		worker->ring };
+	worker->fetcher = fetcher_create(&options, &worker->topics, &self, &images, err);
 	return worker->fetcher != NULL;
 }
 

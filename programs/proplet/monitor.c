@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "proplet/keys.h"
 #include "proplet/system.h"
 #include "proplet/worker.h"
 
@@ -40,7 +41,8 @@ void monitor_watch(struct worker *worker, struct attempt *attempt) {
 
 static void publish(struct worker *worker, const char *topic, const struct metrics *metrics) {
 	struct error err;
-	CLEANUP(mem_freep) char *text = metrics_encode(metrics);
+	CLEANUP(mem_freep)
+	char *text = keys_sign(worker, SEAL_NOTICE, topic, metrics_encode(metrics));
 	if (!bus_publish(worker->bus, topic, text, strlen(text), &err)) {
 		log_debug("not published topic=%s error=\"%s\"", topic, err.message);
 	}
