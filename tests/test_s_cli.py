@@ -349,3 +349,41 @@ def test_the_output_of_a_broken_pipe(cli):
     done = subprocess.run(f"{BIN}/propeller-cli -m {cli.url} tasks list -o json | head -c 1",
                           shell=True, capture_output=True, text=True, env=cli.environment, timeout=30)
     assert done.returncode == 0 and "Traceback" not in done.stderr
+
+
+def test_contexts(stack, tmp_path):
+    """The token goes to its manager and to no other."""
+    stack.start_broker()
+    stack.start_manager(MANAGER_HTTP_TOKEN="open-sesame")
+    token = tmp_path / "token"
+    token.write_text("open-sesame\n")
+    url = f"http://127.0.0.1:{stack.http_port}"
+
+    def run(*words, code=0, **environment):
+        done = subprocess.run([BIN / "propeller-cli", *map(str, words)], capture_output=True, text=True, timeout=60,
+                              env={**clean_environment(), "XDG_CONFIG_HOME": str(tmp_path), **environment},
+                              stdin=subprocess.DEVNULL, cwd=tmp_path)
+        assert done.returncode == code, done
+        return done.stdout + done.stderr
+
+    run("context", "set", "factory", "-m", url, "--token-file", "token")
+    file = tmp_path / "propeller/contexts.toml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    run("tasks", "list")
+    run("tasks", "list", code=5, PROPELLER_TOKEN="wrong")
+    run("tasks", "list", code=5, PROPELLER_MANAGER_URL=url)
+    run("-m", url, "tasks", "list", code=5)
+    run("--context", "factory", "tasks", "list", PROPELLER_MANAGER_URL="http://127.0.0.1:1")
+    run("context", "set", "nowhere", "--manager-url", "http://127.0.0.1:1")
+    run("tasks", "list", code=6, PROPELLER_CONTEXT="nowhere")
+    run("context", "use", "nowhere")
+    run("tasks", "list", code=6)
+    shown = [run("context", "list"), run("context", "show", "factory"), run("context", "list", "-o", "json"),
+             file.read_text()]
+    assert all(url in text and "open-sesame" not in text for text in shown)
+    assert run("context", "list", "-o", "id") == "factory\nnowhere\n"
+    assert f"token file   {tmp_path}/token" in shown[1]
+    assert run("complete", "--", "context", "use", "fa").startswith("factory\t")
+    assert "`propeller-cli context list`" in run("context", "use", "elsewhere", code=3)
+    run("context", "delete", "nowhere")
+    run("context", "show", code=3)

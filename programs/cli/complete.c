@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/context.h"
 #include "cli/table.h"
 #include "cli/tables.h"
 
@@ -93,6 +94,16 @@ static void offer_ids(const struct completing *line, const char *noun) {
 	manager_close(&manager);
 }
 
+static void offer_contexts(const struct completing *line) {
+	struct error ignored;
+	json_t *all = contexts_load(&ignored), *context;
+	const char *name;
+	json_object_foreach(json_object_get(all, "contexts"), name, context) {
+		offer_if(line, name, text_of(context, "manager_url"));
+	}
+	json_decref(all);
+}
+
 /* --- words -------------------------------------------------------------------------------------
  */
 
@@ -113,6 +124,8 @@ static void offer_kind(struct completing *line, const char *kind) {
 		line->more = "folders";
 	} else if (str_equal(kind, "PROPLET")) {
 		offer_ids(line, "proplets");
+	} else if (str_equal(kind, "CONTEXT") || str_equal(kind, "[CONTEXT]")) {
+		offer_contexts(line);
 	} else if (str_equal(kind, "ID") && line->verb != NULL) {
 		offer_ids(line, line->verb->noun);
 	} else if (strchr(kind, '|') != NULL) {
@@ -156,7 +169,7 @@ static void offer_item(struct completing *line) {
 	struct strings words = { 0 };
 	size_t at = (size_t)line->arguments.count;
 	strings_split(&words, line->verb->usage, ' ');
-	if (at < words.count && words.items[at][0] != '[') {
+	if (at < words.count) {
 		offer_kind(line, words.items[at]);
 	}
 	strings_finish(&words);

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "cli/cli.h"
+#include "cli/context.h"
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
 
@@ -27,21 +27,39 @@ static bool read_token(struct manager *manager, const char *path, struct error *
 	return ok;
 }
 
-/* From a flag, else from the environment. */
-static struct tls_file tls_file_of(const struct arguments *arguments, enum flag flag,
-		const char *flag_name, const char *variable) {
-	const char *given = arguments->flags[flag];
-	return given != NULL ? (struct tls_file){ flag_name, given }
-			     : (struct tls_file){ variable, getenv(variable) };
+static const char *part_of(const json_t *context, const char *member) {
+	return json_string_value(json_object_get(context, member));
+}
+
+/* From a flag, else from the environment, else from the context. */
+static struct tls_file tls_file_of(const struct arguments *arguments, const json_t *context,
+		enum flag flag, const char *member) {
+	static const struct {
+		enum flag flag;
+		const char *name, *variable;
+	} rows[] = { { FLAG_CA, "--ca", "PROPELLER_CA" }, { FLAG_CERT, "--cert", "PROPELLER_CERT" },
+		{ FLAG_KEY, "--key", "PROPELLER_KEY" } };
+	const char *given = arguments->flags[flag], *name = NULL, *variable = NULL;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		name = rows[i].flag == flag ? rows[i].name : name;
+		variable = rows[i].flag == flag ? rows[i].variable : variable;
+	}
+	if (given != NULL) {
+		return (struct tls_file){ name, given };
+	}
+	const char *set = getenv(variable), *kept = part_of(context, member);
+	return (set == NULL || set[0] == 0) && kept != NULL
+			       ? (struct tls_file){ "the context's file", kept }
+			       : (struct tls_file){ variable, set };
 }
 
 /* Flags for TLS say that it is wanted: then it must not be left out in silence. */
-static bool read_tls(
-		struct manager *manager, const struct arguments *arguments, struct error *err) {
+static bool read_tls(struct manager *manager, const struct arguments *arguments,
+		const json_t *context, struct error *err) {
 	const struct tls_files files = {
-		.ca = tls_file_of(arguments, FLAG_CA, "--ca", "PROPELLER_CA"),
-		.cert = tls_file_of(arguments, FLAG_CERT, "--cert", "PROPELLER_CERT"),
-		.key = tls_file_of(arguments, FLAG_KEY, "--key", "PROPELLER_KEY"),
+		.ca = tls_file_of(arguments, context, FLAG_CA, "ca"),
+		.cert = tls_file_of(arguments, context, FLAG_CERT, "cert"),
+		.key = tls_file_of(arguments, context, FLAG_KEY, "key"),
 	};
 	bool flags = arguments->flags[FLAG_CA] != NULL || arguments->flags[FLAG_CERT] != NULL ||
 		     arguments->flags[FLAG_KEY] != NULL;
@@ -59,13 +77,19 @@ bool manager_open(struct manager *manager, const struct arguments *arguments, st
 	return manager_open_briefly(manager, arguments, 0, err);
 }
 
-/* A file that a flag names, else what one variable has, else the file that another one names. */
+/* Where a program's token is told: its own variables, and what the context has for it. */
+struct token_place {
+	const char *variable, *file_variable, *kept_file;
+};
+
+/* A file that a flag names, else what one variable has, else a file by another one or the context. */
 static bool find_token(struct manager *manager, const struct arguments *arguments,
-		const char *variable, const char *file_variable, struct error *err) {
-	const char *token = getenv(variable);
+		const struct token_place *place, struct error *err) {
+	const char *token = getenv(place->variable);
 	const char *file = arguments->flags[FLAG_TOKEN_FILE];
 	if (file == NULL && token == NULL) {
-		file = getenv(file_variable);
+		file = getenv(place->file_variable);
+		file = file != NULL ? file : place->kept_file;
 	}
 	if (file != NULL) {
 		return read_token(manager, file, err);
@@ -74,9 +98,9 @@ static bool find_token(struct manager *manager, const struct arguments *argument
 	return true;
 }
 
-static bool make_client(
-		struct manager *manager, const struct arguments *arguments, struct error *err) {
-	if (!read_tls(manager, arguments, err)) {
+static bool make_client(struct manager *manager, const struct arguments *arguments,
+		const json_t *context, struct error *err) {
+	if (!read_tls(manager, arguments, context, err)) {
 		return false;
 	}
 	const struct http_client_options options = { .base_url = manager->url,
@@ -87,25 +111,39 @@ static bool make_client(
 	return manager->client != NULL;
 }
 
-bool manager_open_briefly(struct manager *manager, const struct arguments *arguments, unsigned ms,
-		struct error *err) {
+/* Flag, environment, context, default: the first one that says something counts. */
+static bool open_by(struct manager *manager, const struct arguments *arguments,
+		const json_t *context, struct error *err) {
+	const struct token_place place = { "PROPELLER_TOKEN", "PROPELLER_TOKEN_FILE",
+		part_of(context, "token_file") };
 	const char *url = arguments->flags[FLAG_MANAGER];
-	*manager = (struct manager){ .patience_ms = ms };
 	if (url == NULL) {
-		url = getenv("PROPELLER_MANAGER_URL");
+		url = context != NULL ? part_of(context, "manager_url")
+				      : getenv("PROPELLER_MANAGER_URL");
 	}
 	manager->url = str_copy(url != NULL && url[0] != 0 ? url : "http://localhost:7070");
-	return find_token(manager, arguments, "PROPELLER_TOKEN", "PROPELLER_TOKEN_FILE", err) &&
-	       make_client(manager, arguments, err);
+	return find_token(manager, arguments, &place, err) &&
+	       make_client(manager, arguments, context, err);
+}
+
+bool manager_open_briefly(struct manager *manager, const struct arguments *arguments, unsigned ms,
+		struct error *err) {
+	json_t *context = NULL;
+	*manager = (struct manager){ .patience_ms = ms };
+	bool ok = context_choose(arguments, &context, err) &&
+		  open_by(manager, arguments, context, err);
+	json_decref(context);
+	return ok;
 }
 
 /* The manager's token is not the executor's: it is not shown around. */
 bool manager_open_executor(struct manager *executor, const struct arguments *arguments,
 		const char *url, struct error *err) {
+	static const struct token_place place = { "PROPELLER_EXECUTOR_TOKEN",
+		"PROPELLER_EXECUTOR_TOKEN_FILE", NULL };
 	*executor = (struct manager){ .url = str_copy(url) };
-	return find_token(executor, arguments, "PROPELLER_EXECUTOR_TOKEN",
-			       "PROPELLER_EXECUTOR_TOKEN_FILE", err) &&
-	       make_client(executor, arguments, err);
+	return find_token(executor, arguments, &place, err) &&
+	       make_client(executor, arguments, NULL, err);
 }
 
 void manager_close(struct manager *manager) {

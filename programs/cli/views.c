@@ -117,6 +117,28 @@ static const struct column of_proplet_metrics[] = {
 	END,
 };
 
+static const struct column of_contexts[] = {
+	{ "NAME", "name", FORM_TEXT, 0, false },
+	{ "CURRENT", "current", FORM_YES, 0, false },
+	{ "MANAGER", "manager_url", FORM_TEXT, 60, false },
+	{ "TOKEN FILE", "token_file", FORM_TEXT, 40, false },
+	{ "CA", "ca", FORM_TEXT, 40, true },
+	{ "CERT", "cert", FORM_TEXT, 40, true },
+	{ "KEY", "key", FORM_TEXT, 40, true },
+	END,
+};
+
+static const struct column of_context[] = {
+	{ "name", "name", FORM_TEXT, 0, false },
+	{ "current", "current", FORM_YES, 0, false },
+	{ "manager", "manager_url", FORM_TEXT, 0, false },
+	{ "token file", "token_file", FORM_TEXT, 0, false },
+	{ "ca", "ca", FORM_TEXT, 0, false },
+	{ "cert", "cert", FORM_TEXT, 0, false },
+	{ "key", "key", FORM_TEXT, 0, false },
+	END,
+};
+
 static const struct column of_beats[] = { { "HEARD", "", FORM_TIME, 0, false }, END };
 
 /* A line for each move; one after the other below the word. */
@@ -190,3 +212,5 @@ const struct view view_proplet = { .id = "id", .columns = of_proplet };
 const struct view view_proplet_metrics = { .rows = "metrics", .columns = of_proplet_metrics };
 const struct view view_beats = { .rows = "history", .columns = of_beats };
 const struct view view_health = { .text = print_health };
+const struct view view_contexts = { .rows = "contexts", .id = "name", .columns = of_contexts };
+const struct view view_context = { .id = "name", .columns = of_context };
