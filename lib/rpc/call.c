@@ -8,8 +8,7 @@
 #include "rpc/header.h"
 #include "rpc/inside.h"
 
-/* --- its life ----------------------------------------------------------------------------------
- */
+/* --- its life -------------------------------------------------------------------------------- */
 
 struct rpc_call *rpc_call_create(struct rpc_connection *connection, int32_t stream) {
 	struct rpc_call *call = MEM_NEW(struct rpc_call);
@@ -109,8 +108,7 @@ bool rpc_call_charge(struct rpc_call *call, size_t size, struct error *err) {
 	return true;
 }
 
-/* --- what came in ------------------------------------------------------------------------------
- */
+/* --- what came in ---------------------------------------------------------------------------- */
 
 struct bytes rpc_request(const struct rpc_call *call) {
 	return (struct bytes){ call->framer.data, call->framer.size };
@@ -138,8 +136,7 @@ uint64_t rpc_deadline_ns(const struct rpc_call *call) {
 	return call->deadline_ns;
 }
 
-/* --- its end before the answer ------------------------------------------------------------------
- */
+/* --- its end before the answer --------------------------------------------------------------- */
 
 bool rpc_cancelled(const struct rpc_call *call) {
 	struct rpc_call *shared = (struct rpc_call *)(uintptr_t)call;
@@ -173,8 +170,7 @@ void rpc_call_cancel(struct rpc_call *call) {
 	(void)pthread_mutex_unlock(&call->shared.lock);
 }
 
-/* --- the answer ---------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------ */
 
 static void add_trailer(struct rpc_call *call, const char *name, char *value) {
 	if (call->trailer_count == RPC_TRAILERS_MAX || !header_name_valid(name)) {

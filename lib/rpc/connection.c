@@ -84,8 +84,7 @@ void rpc_connection_destroy(struct rpc_connection *connection) {
 	rpc_server_settle(server);
 }
 
-/* --- out -----------------------------------------------------------------------------------------
- */
+/* --- out ------------------------------------------------------------------------------------- */
 
 static void linger(struct rpc_connection *connection) {
 	if (connection->ssl != NULL) {
@@ -171,8 +170,7 @@ void rpc_connection_flush(struct rpc_connection *connection) {
 	}
 }
 
-/* --- in ------------------------------------------------------------------------------------------
- */
+/* --- in -------------------------------------------------------------------------------------- */
 
 static void take(struct rpc_connection *connection, size_t size) {
 	connection->read_ms = clock_ms();
@@ -227,8 +225,7 @@ void rpc_connection_event(struct rpc_connection *connection, uint32_t events) {
 	}
 }
 
-/* --- time ----------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 void rpc_connection_drain(struct rpc_connection *connection) {
 	nghttp2_session *session = connection->session;

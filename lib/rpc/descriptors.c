@@ -211,8 +211,7 @@ bool descriptors_add(struct descriptors *descriptors, struct bytes set, struct e
 			       "it by protoc --include_imports --descriptor_set_out=FILE");
 }
 
-/* --- by name
- * --------------------------------------------------------------------------------------- */
+/* --- by name --------------------------------------------------------------------------------- */
 
 const struct descriptor_file *descriptors_file(const struct descriptors *d, const char *name) {
 	return map_get(d->by_name, name);

@@ -44,7 +44,7 @@ struct rpc_call;
 struct rpc_connection;
 struct rpc_loop;
 
-/* --- methods ---------------------------------------------------------------------------------- */
+/* --- methods --------------------------------------------------------------------------------- */
 
 /* A method of the users or one of our own, which also may stream. Ours are called in the loop's
  * thread for each message and answer with answer.c's functions. */
@@ -54,7 +54,7 @@ struct rpc_route {
 	bool many; /* a stream of requests; else exactly one */
 };
 
-/* --- calls ------------------------------------------------------------------------------------ */
+/* --- calls ----------------------------------------------------------------------------------- */
 
 struct rpc_header {
 	char *name;
@@ -150,7 +150,7 @@ void rpc_answer_http(struct rpc_call *call, const char *status);
 void rpc_answer_deliver(struct rpc_call *call);
 int rpc_status_of(const struct error *err);
 
-/* --- connections ------------------------------------------------------------------------------ */
+/* --- connections ----------------------------------------------------------------------------- */
 
 enum rpc_phase {
 	RPC_PHASE_TLS,     /* shaking hands */
@@ -212,7 +212,7 @@ bool rpc_stream_session(struct rpc_connection *connection);
 /* The client did something that costs more than it brings. False: too often. */
 bool rpc_stream_nuisance(struct rpc_connection *connection);
 
-/* --- loops ------------------------------------------------------------------------------------ */
+/* --- loops ----------------------------------------------------------------------------------- */
 
 struct rpc_timers {
 	struct rpc_call **heap;
@@ -247,6 +247,9 @@ struct rpc_loop {
 
 bool rpc_loop_create(struct rpc_loop *loop, struct rpc_server *server, struct error *err);
 bool rpc_loop_start(struct rpc_loop *loop, struct error *err);
+/* A connection that was counted among the server's. Any thread. */
+void rpc_loop_adopt(struct rpc_loop *loop, int fd, const char peer[RPC_PEER_MAX]);
+void rpc_loop_round(struct rpc_loop *loop); /* waits for something and does all that it needs */
 void rpc_loop_wake(struct rpc_loop *loop);
 /* A handler has answered. Any thread. */
 void rpc_loop_put(struct rpc_loop *loop, struct rpc_call *call);
@@ -254,7 +257,7 @@ void rpc_loop_stir(struct rpc_connection *connection);
 void rpc_loop_finish(struct rpc_loop *loop); /* after its thread has ended, or before it began */
 uint64_t rpc_now_ns(void);
 
-/* --- the server ------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------ */
 
 enum { RPC_LOOPS_MAX = 64 };
 
@@ -275,5 +278,8 @@ struct rpc_server {
 	pthread_cond_t emptied; /* on the monotonic clock */
 };
 
+/* All but the socket and the threads; for tests, which turn the loops themselves. */
+struct rpc_server *rpc_server_prepare(
+		const struct rpc_server_options *options, struct error *err) MUST_CHECK;
 /* After a connection or a call has ended. */
 void rpc_server_settle(struct rpc_server *server);

@@ -26,8 +26,7 @@ uint64_t rpc_now_ns(void) {
 	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-/* --- the mailbox
- * ---------------------------------------------------------------------------------- */
+/* --- the mailbox ----------------------------------------------------------------------------- */
 
 static void ring(struct rpc_loop *loop) {
 	const uint64_t one = 1;
@@ -107,8 +106,7 @@ void rpc_loop_stir(struct rpc_connection *connection) {
 	}
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static void name_peer(const struct sockaddr_storage *address, char peer[RPC_PEER_MAX]) {
 	char host[INET6_ADDRSTRLEN] = "?";
@@ -145,6 +143,16 @@ static void turn_away(struct rpc_server *server, int fd) {
 	(void)close(fd);
 }
 
+void rpc_loop_adopt(struct rpc_loop *loop, int fd, const char peer[RPC_PEER_MAX]) {
+	(void)atomic_fetch_add(&loop->connection_count, 1);
+	struct rpc_connection *connection = rpc_connection_create(loop, fd, peer);
+	if (pthread_equal(pthread_self(), loop->self) != 0) {
+		start_connection(loop, connection);
+	} else {
+		put_connection(loop, connection);
+	}
+}
+
 static bool accept_one(struct rpc_loop *loop) {
 	struct rpc_server *server = loop->server;
 	struct sockaddr_storage address = { 0 };
@@ -163,14 +171,7 @@ static bool accept_one(struct rpc_loop *loop) {
 		return true;
 	}
 	name_peer(&address, peer);
-	struct rpc_loop *target = least_busy(server);
-	(void)atomic_fetch_add(&target->connection_count, 1);
-	struct rpc_connection *connection = rpc_connection_create(target, fd, peer);
-	if (target == loop) {
-		start_connection(loop, connection);
-	} else {
-		put_connection(target, connection);
-	}
+	rpc_loop_adopt(least_busy(server), fd, peer);
 	return true;
 }
 
@@ -211,8 +212,7 @@ static void watch_writing(struct rpc_connection *connection) {
 	}
 }
 
-/* --- around
- * ---------------------------------------------------------------------------------------- */
+/* --- around ---------------------------------------------------------------------------------- */
 
 static void each_open_call(struct rpc_loop *loop, void (*fn)(struct rpc_call *call)) {
 	for (struct rpc_connection *c = loop->connections; c != NULL; c = c->behind) {
@@ -354,26 +354,29 @@ static void see_event(struct rpc_loop *loop, const struct epoll_event *event) {
 	}
 }
 
+void rpc_loop_round(struct rpc_loop *loop) {
+	struct epoll_event events[EVENTS];
+	int count = epoll_wait(loop->epoll, events, EVENTS, patience(loop));
+	for (int i = 0; i < count; i++) {
+		see_event(loop, &events[i]);
+	}
+	read_mail(loop);
+	see_wishes(loop);
+	expire(loop);
+	tick(loop);
+	settle(loop);
+}
+
 static void *run(void *context) {
 	struct rpc_loop *loop = context;
-	struct epoll_event events[EVENTS];
 	loop->self = pthread_self();
 	while (!atomic_load(&loop->server->stopped)) {
-		int count = epoll_wait(loop->epoll, events, EVENTS, patience(loop));
-		for (int i = 0; i < count; i++) {
-			see_event(loop, &events[i]);
-		}
-		read_mail(loop);
-		see_wishes(loop);
-		expire(loop);
-		tick(loop);
-		settle(loop);
+		rpc_loop_round(loop);
 	}
 	return NULL;
 }
 
-/* --- begin and end
- * ---------------------------------------------------------------------------------- */
+/* --- begin and end --------------------------------------------------------------------------- */
 
 bool rpc_loop_create(struct rpc_loop *loop, struct rpc_server *server, struct error *err) {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = loop };

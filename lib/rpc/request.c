@@ -19,8 +19,7 @@ static bool is(struct bytes text, const char *word) {
 	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
 }
 
-/* --- headers ------------------------------------------------------------------------------------
- */
+/* --- headers --------------------------------------------------------------------------------- */
 
 /* Keeps a value; what it returns stays valid while the call does. */
 static struct bytes keep(struct rpc_call *call, struct bytes name, struct bytes value) {
@@ -85,8 +84,7 @@ int rpc_request_header(struct rpc_call *call, struct bytes name, struct bytes va
 	return 0;
 }
 
-/* --- may it come in? ----------------------------------------------------------------------------
- */
+/* --- may it come in? ------------------------------------------------------------------------- */
 
 /* HTTP's own answers: who asks does not speak gRPC. */
 static const char *http_refusal(const struct rpc_call *call) {
@@ -194,8 +192,7 @@ void rpc_request_begin(struct rpc_call *call) {
 	}
 }
 
-/* --- messages -----------------------------------------------------------------------------------
- */
+/* --- messages -------------------------------------------------------------------------------- */
 
 /* At a prefix. False when it was answered. */
 static bool take_size(struct rpc_call *call) {

@@ -78,7 +78,7 @@ void rpc_server_cancel(struct rpc_server *server);
 /* Closes what is open. Every kept call must have been answered before; accepts NULL. */
 void rpc_server_destroy(struct rpc_server *server);
 
-/* --- a call ----------------------------------------------------------------------------------- */
+/* --- a call ---------------------------------------------------------------------------------- */
 
 /* What came in; valid until the answer. */
 struct bytes rpc_request(const struct rpc_call *call); /* the message, without its prefix */

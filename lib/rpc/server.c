@@ -19,8 +19,7 @@
 
 enum { BACKLOG = 1024 };
 
-/* --- its socket ----------------------------------------------------------------------------------
- */
+/* --- its socket ------------------------------------------------------------------------------ */
 
 static int listen_at(const struct addrinfo *address) {
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -78,8 +77,7 @@ static bool open_socket(struct rpc_server *server, struct error *err) {
 	return true;
 }
 
-/* --- what was asked for
- * ---------------------------------------------------------------------------- */
+/* --- what was asked for ---------------------------------------------------------------------- */
 
 static unsigned or_default(unsigned value, unsigned standard) {
 	return value != 0 ? value : standard;
@@ -174,13 +172,17 @@ static struct rpc_server *make(const struct rpc_server_options *options) {
 	return server;
 }
 
-static bool start(struct rpc_server *server, struct error *err) {
+static bool make_loops(struct rpc_server *server, struct error *err) {
 	for (size_t i = 0; i < server->options.threads; i++) {
 		server->loop_count++;
 		if (!rpc_loop_create(&server->loops[i], server, err)) {
 			return false;
 		}
 	}
+	return true;
+}
+
+static bool start(struct rpc_server *server, struct error *err) {
 	server->loops[0].listens = true;
 	for (; server->started < server->loop_count; server->started++) {
 		if (!rpc_loop_start(&server->loops[server->started], err)) {
@@ -190,14 +192,23 @@ static bool start(struct rpc_server *server, struct error *err) {
 	return true;
 }
 
-struct rpc_server *rpc_server_create(const struct rpc_server_options *options, struct error *err) {
+struct rpc_server *rpc_server_prepare(const struct rpc_server_options *options, struct error *err) {
 	struct rpc_server *server = make(options);
 	bool secure = options->tls != NULL && options->tls->cert != NULL;
 	if (secure) {
 		server->tls = rpc_transport_tls(options->tls, err);
 	}
 	if ((secure && server->tls == NULL) || !add_reflection(server, err) ||
-			!open_socket(server, err) || !start(server, err)) {
+			!make_loops(server, err)) {
+		rpc_server_destroy(server);
+		return NULL;
+	}
+	return server;
+}
+
+struct rpc_server *rpc_server_create(const struct rpc_server_options *options, struct error *err) {
+	struct rpc_server *server = rpc_server_prepare(options, err);
+	if (server != NULL && (!open_socket(server, err) || !start(server, err))) {
 		rpc_server_destroy(server);
 		return NULL;
 	}
@@ -208,8 +219,7 @@ uint16_t rpc_server_port(const struct rpc_server *server) {
 	return server->port;
 }
 
-/* --- its end
- * ---------------------------------------------------------------------------------------- */
+/* --- its end --------------------------------------------------------------------------------- */
 
 static void wake_all(struct rpc_server *server) {
 	for (size_t i = 0; i < server->started; i++) {

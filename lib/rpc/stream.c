@@ -11,8 +11,7 @@ enum {
 	NUISANCES_PER_SECOND = 100 /* that are forgiven */
 };
 
-/* --- what costs more than it brings --------------------------------------------------------------
- */
+/* --- what costs more than it brings ---------------------------------------------------------- */
 
 bool rpc_stream_nuisance(struct rpc_connection *connection) {
 	uint64_t now = clock_ms();
@@ -34,8 +33,7 @@ bool rpc_stream_nuisance(struct rpc_connection *connection) {
 	return false;
 }
 
-/* --- frames --------------------------------------------------------------------------------------
- */
+/* --- frames ---------------------------------------------------------------------------------- */
 
 static struct rpc_call *call_of(nghttp2_session *session, int32_t stream) {
 	return nghttp2_session_get_stream_user_data(session, stream);
@@ -189,8 +187,7 @@ static int stream_closed(nghttp2_session *session, int32_t stream, uint32_t code
 	return 0;
 }
 
-/* --- the session ---------------------------------------------------------------------------------
- */
+/* --- the session ----------------------------------------------------------------------------- */
 
 static nghttp2_session_callbacks *make_callbacks(void) {
 	nghttp2_session_callbacks *all;

@@ -63,8 +63,7 @@ int rpc_transport_handshake(struct rpc_connection *connection) {
 	return what == RPC_AGAIN ? RPC_AGAIN : RPC_BROKEN;
 }
 
-/* --- its settings --------------------------------------------------------------------------------
- */
+/* --- its settings ---------------------------------------------------------------------------- */
 
 static int choose_h2(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_size,
 		const unsigned char *offered, unsigned offered_size, void *context) {

@@ -35,7 +35,7 @@ struct server {
 	unsigned kept_count, cancelled, answered;
 };
 
-/* --- answers --------------------------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------------------- */
 
 static void reply(struct rpc_call *call, const ProtobufCMessage *message) {
 	size_t size = protobuf_c_message_get_packed_size(message);
@@ -75,7 +75,7 @@ static void answer(struct rpc_call *call, const Airscrew__Test__Order *order) {
 	reply(call, &answer.base);
 }
 
-/* --- kept calls ------------------------------------------------------------------------------------- */
+/* --- kept calls ------------------------------------------------------------------------------ */
 
 static bool take_kept(struct server *server, const struct kept *kept) {
 	for (unsigned i = 0; i < server->kept_count; i++) {
@@ -147,7 +147,7 @@ static struct kept *next_with(struct server *server, const char *word) {
 	return found;
 }
 
-/* --- methods --------------------------------------------------------------------------------------- */
+/* --- methods --------------------------------------------------------------------------------- */
 
 static void *answer_elsewhere(void *context) {
 	struct rpc_call *call = context;
@@ -250,7 +250,7 @@ static const struct rpc_method methods[] = {
 	{ "/grpc.testing.TestService/FullDuplexCall", unary_call },
 };
 
-/* --- wiring ---------------------------------------------------------------------------------------- */
+/* --- wiring ---------------------------------------------------------------------------------- */
 
 struct numbers {
 	uint64_t message_max, memory_max, connection_memory, threads, connections_max, streams_max;
