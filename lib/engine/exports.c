@@ -36,11 +36,15 @@ void exports_list(struct wasm_module *module) {
 	qsort(module->functions, module->function_count, sizeof(*module->functions), by_name);
 }
 
+void exports_drop(struct export_function *function) {
+	free(function->name);
+	free(function->params.kinds);
+	free(function->results.kinds);
+}
+
 void exports_finish(struct wasm_module *module) {
 	for (size_t i = 0; i < module->function_count; i++) {
-		free(module->functions[i].name);
-		free(module->functions[i].params.kinds);
-		free(module->functions[i].results.kinds);
+		exports_drop(&module->functions[i]);
 	}
 	free(module->functions);
 }

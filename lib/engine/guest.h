@@ -74,6 +74,7 @@ void guest_tell(struct guest *guest);
 
 /* exports.c: the exported functions of a module, and which of them a run begins with. */
 void exports_list(struct wasm_module *module);
+void exports_drop(struct export_function *function); /* what one of them holds */
 void exports_finish(struct wasm_module *module);
 const struct export_function *exports_find(const struct wasm_module *module, const char *name);
 /* Sets the error: what was asked for, and the functions that there are. */

@@ -107,7 +107,7 @@ static void hide_start(struct wasm_module *wasm) {
 	const struct export_function *start = exports_find(wasm, METER_START);
 	if (start != NULL) {
 		size_t at = (size_t)(start - wasm->functions);
-		free(wasm->functions[at].name);
+		exports_drop(&wasm->functions[at]);
 		wasm->function_count--;
 		memmove(wasm->functions + at, wasm->functions + at + 1,
 				(wasm->function_count - at) * sizeof(*wasm->functions));
