@@ -97,6 +97,23 @@ static void tables(struct bytes given, bool files) {
 	certificates_finish(&certificates);
 }
 
+static void attestations(struct bytes given) {
+	struct evidence evidence, again;
+	struct error err;
+	struct buf json = BUF_INIT(RECEIPT_JSON_MAX);
+	evidence_init(&evidence);
+	evidence_init(&again);
+	if (attestation_parse(given, &evidence, &err) && attestation_json(&evidence, &json, &err)) {
+		must(attestation_parse((struct bytes){ json.data, json.size }, &again, &err));
+		must(again.report.size == evidence.report.size &&
+				memcmp(again.report.data, evidence.report.data,
+						again.report.size) == 0);
+	}
+	buf_finish(&json);
+	evidence_finish(&evidence);
+	evidence_finish(&again);
+}
+
 static void roots(struct bytes given) {
 	struct roots roots;
 	struct error err;
@@ -109,14 +126,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		return 0;
 	}
 	struct bytes rest = { data + 1, size - 1 };
-	switch (data[0] % 7) {
+	switch (data[0] % 8) {
 	case 0: statements(rest); break;
 	case 1: binaries(rest); break;
 	case 2: texts(rest); break;
 	case 3: reports(rest); break;
 	case 4: tables(rest, false); break;
 	case 5: tables(rest, true); break;
-	default: roots(rest);
+	case 6: roots(rest); break;
+	default: attestations(rest);
 	}
 	return 0;
 }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """AMD SEV-SNP for tests: public evidence of real hardware, and chains and reports below a root of the test."""
+import base64
 import datetime
 import functools
 import hashlib
+import json
 import os
 import struct
 from pathlib import Path
@@ -99,6 +101,30 @@ class Platform:
         body[0x1a0:0x1a0 + len(chip(self.product))] = chip(self.product)
         pair = decode_dss_signature(self.key.sign(bytes(body), ec.ECDSA(hashes.SHA384())))
         return bytes(body) + b"".join(one.to_bytes(72, "little") for one in pair) + bytes(512 - 144)
+
+
+FIELDS = [("version", 0, 4), ("guestSvn", 4, 4), ("policy", 8, 8), ("familyId", 0x10, 16), ("imageId", 0x20, 16),
+          ("vmpl", 0x30, 4), ("signatureAlgo", 0x34, 4), ("currentTcb", 0x38, 8), ("platformInfo", 0x40, 8),
+          ("signerInfo", 0x48, 4), ("reportData", 0x50, 64), ("measurement", 0x90, 48), ("hostData", 0xc0, 32),
+          ("idKeyDigest", 0xe0, 48), ("authorKeyDigest", 0x110, 48), ("reportId", 0x140, 32), ("reportIdMa", 0x160, 32),
+          ("reportedTcb", 0x180, 8), ("chipId", 0x1a0, 64), ("committedTcb", 0x1e0, 8), ("launchTcb", 0x1f0, 8),
+          ("signature", 0x2a0, 512), ("launchMitVector", 0x1f8, 8), ("currentMitVector", 0x200, 8)]
+CERTIFICATES = {"vcek": "vcekCert", "ask": "askCert", "ark": "arkCert", "vlek": "vlekCert"}
+
+
+def attestation(report, certificates):
+    """The JSON of go-sev-guest, with the spaces that it puts in at times."""
+    out = {}
+    for name, at, size in FIELDS:
+        part = report[at:at + size]
+        if any(part):
+            number = int.from_bytes(part, "little")
+            out[name] = base64.b64encode(part).decode() if size > 8 else str(number) if size == 8 else number
+    if out["version"] >= 3:
+        family, model, stepping = report[0x188:0x18b]
+        out["cpuid1eaxFms"] = (family - 0xf) << 20 | (model >> 4) << 16 | 0xf << 8 | (model & 15) << 4 | stepping
+    chain = {CERTIFICATES[role]: base64.b64encode(one).decode() for role, one in certificates.items()}
+    return json.dumps({"report": out, "certificateChain": chain, "product": {}}, separators=(", ", ": "))
 
 
 @functools.cache

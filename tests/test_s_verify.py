@@ -231,6 +231,43 @@ def test_the_whole_answer_of_an_executor(given):
     cli(file, *given.flags)
 
 
+def test_certificates_of_an_executor(given, tmp_path):
+    file = given.write(certificates={})
+    chain = {role: base64.b64encode(one).decode() for role, one in given.platform.certificates.items()}
+    (tmp_path / "chain.json").write_text(json.dumps({"tee": "sev-snp", "certificates": chain}))
+    cli(file, *given.flags, "--chain", tmp_path / "chain.json")
+    (tmp_path / "chain.json").write_text('{"certificates":{}}')
+    cli(file, *given.flags, "--chain", tmp_path / "chain.json", code=2)
+
+
+# --- answers of version 1, which have their report as JSON
+
+@pytest.mark.parametrize("version", [2, 3, 5])
+@pytest.mark.parametrize("vlek", [False, True], ids=["vcek", "vlek"])
+def test_an_answer_of_version_1(tmp_path, given, version, vlek):
+    machine = evidence.platform("Genoa", vlek)
+    data = bytes(range(64))
+    text = evidence.attestation(machine.report(data, version), machine.certificates)
+    (tmp_path / "roots").write_text(f"Genoa {machine.root}\n")
+    file = tmp_path / "answer.json"
+    for content in (text, json.dumps({"requestId": "1", "result": {"attestation": text, "reportData": data.hex()}})):
+        file.write_text(content)
+        cli("--report", file, *given.flags, "--report-data", data.hex())
+        assert reason("--report", file, *given.flags, "--report-data", "00" * 64) == "report-data-mismatch"
+    file.write_text(text.replace('"measurement": "Pj4', '"measurement": "Pj5'))
+    assert reason("--report", file, *given.flags) == "signature-wrong"
+    file.write_text('{"report":{"version":"x"}}')
+    assert "version" in cli("--report", file, *given.flags, code=8).stderr
+
+
+def test_an_answer_of_version_1_from_a_sample(tmp_path):
+    data = bytes(64)
+    file = tmp_path / "answer.json"
+    file.write_text(json.dumps({"sample": True, "report": {"reportData": base64.b64encode(data).decode()}}))
+    assert reason("--report", file) == "not-attested"
+    assert reason("--report", file, "--report-data", "01" * 64) == "report-data-mismatch"
+
+
 # --- samples
 
 @pytest.fixture

@@ -49,39 +49,21 @@ static void put_number(struct members *members, const char *name, uint64_t value
 /* --- SEV-SNP -----------------------------------------------------------------------------------
  */
 
-/* In the order of sevsnp.proto's numbers. A `size` above 8 is bytes. */
 static const struct field {
 	const char *name;
 	uint16_t at, size;
 } fields[] = {
-	{ "version", 0x000, 4 },
-	{ "guestSvn", 0x004, 4 },
-	{ "policy", 0x008, 8 },
-	{ "familyId", 0x010, 16 },
-	{ "imageId", 0x020, 16 },
-	{ "vmpl", 0x030, 4 },
-	{ "signatureAlgo", 0x034, 4 },
-	{ "currentTcb", 0x038, 8 },
-	{ "platformInfo", 0x040, 8 },
-	{ "signerInfo", 0x048, 4 },
-	{ "reportData", 0x050, 64 },
-	{ "measurement", 0x090, 48 },
-	{ "hostData", 0x0c0, 32 },
-	{ "idKeyDigest", 0x0e0, 48 },
-	{ "authorKeyDigest", 0x110, 48 },
-	{ "reportId", 0x140, 32 },
-	{ "reportIdMa", 0x160, 32 },
-	{ "reportedTcb", 0x180, 8 },
-	{ "chipId", 0x1a0, 64 },
-	{ "committedTcb", 0x1e0, 8 },
-	{ "currentBuild", 0x1e8, 1 },
-	{ "currentMinor", 0x1e9, 1 },
-	{ "currentMajor", 0x1ea, 1 },
-	{ "committedBuild", 0x1ec, 1 },
-	{ "committedMinor", 0x1ed, 1 },
-	{ "committedMajor", 0x1ee, 1 },
-	{ "launchTcb", 0x1f0, 8 },
-	{ "signature", SNP_SIGNED_BYTES, SNP_SIGNATURE_BYTES },
+#define FIELD(name, at, size) { name, at, size },
+#define MORE(name, at, size)
+#include "attest/attestation.def"
+#undef FIELD
+#undef MORE
+}, more_fields[] = {
+#define FIELD(name, at, size)
+#define MORE(name, at, size) { name, at, size },
+#include "attest/attestation.def"
+#undef FIELD
+#undef MORE
 };
 
 static uint64_t number_at(const uint8_t *bytes, size_t size) {
@@ -100,25 +82,29 @@ static uint32_t cpuid_of(const struct snp_report *report) {
 	       (report->stepping & 15);
 }
 
+static void put_field(struct members *members, const struct snp_report *report,
+		const struct field *field) {
+	const uint8_t *bytes = report->bytes + field->at;
+	if (field->size > 8) {
+		put_bytes(members, field->name, (struct bytes){ bytes, field->size });
+	} else {
+		put_number(members, field->name, number_at(bytes, field->size), field->size == 8);
+	}
+}
+
 static void put_report(struct members *members, const struct snp_report *report) {
 	put(members, "report");
 	put_text(members, "{");
 	members->any = false;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		const struct field *field = &fields[i];
-		const uint8_t *bytes = report->bytes + field->at;
-		if (field->size > 8) {
-			put_bytes(members, field->name, (struct bytes){ bytes, field->size });
-		} else {
-			put_number(members, field->name, number_at(bytes, field->size),
-					field->size == 8);
-		}
+		put_field(members, report, &fields[i]);
 	}
 	if (report->version >= 3) {
 		put_number(members, "cpuid1eaxFms", cpuid_of(report), false);
 	}
-	put_number(members, "launchMitVector", number_at(report->bytes + 0x1f8, 8), true);
-	put_number(members, "currentMitVector", number_at(report->bytes + 0x200, 8), true);
+	for (size_t i = 0; i < sizeof(more_fields) / sizeof(more_fields[0]); i++) {
+		put_field(members, report, &more_fields[i]);
+	}
 	put_text(members, "}");
 	members->any = true;
 }

@@ -8,7 +8,17 @@
  * That of a sample report says so and has nothing that a client could take for a signature.
  */
 #include "attest/evidence.h"
+#include "base/bytes.h"
 
 /* Appends it. ERROR_INTEGRITY: the report is not one of its TEE. */
 bool attestation_json(
 		const struct evidence *evidence, struct buf *out, struct error *err) MUST_CHECK;
+
+enum { ATTESTATION_JSON_MAX = 256 << 10 };
+
+/*
+ * Evidence from such JSON, or from the answer of an executor that has it (result.attestation): the
+ * report's bytes are put together again, so that its signature can be verified. ERROR_INTEGRITY: it
+ * is not such JSON. Whether it is true is another question (attest/verify.h).
+ */
+bool attestation_parse(struct bytes json, struct evidence *out, struct error *err) MUST_CHECK;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/chain_file.h"
 
+#include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
+
+#include "base/base64.h"
 
 /* The first prefix that fits. */
 static const struct {
@@ -73,15 +76,45 @@ static bool read_der(
 	return done;
 }
 
+/* {"certificates":{"vcek":"<base64>",…}}, as a receipt has them as well. */
+static bool read_json(
+		struct certificates *out, struct bytes file, size_t *count, struct error *err) {
+	json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *map = json_object_get(root, "certificates");
+	bool done = true;
+	for (enum certificate i = 0; done && i < CERTIFICATES; i++) {
+		const json_t *text = json_object_get(map, certificate_name(i));
+		if (json_is_string(text)) {
+			buf_clear(&out->items[i]);
+			done = base64_decode(json_string_value(text), json_string_length(text),
+					&out->items[i], err);
+			*count += 1;
+		}
+	}
+	json_decref(root);
+	return done;
+}
+
+static bool read_any(
+		struct certificates *out, struct bytes file, size_t *count, struct error *err) {
+	if (file.size == 0) {
+		return true;
+	}
+	if (file.data[0] == '{') {
+		return read_json(out, file, count, err);
+	}
+	return read_der(out, file, count, err) && (*count != 0 || read_pem(out, file, count, err));
+}
+
 bool chain_file_read(struct certificates *out, struct bytes file, struct error *err) {
 	size_t count = 0;
 	if (file.size > CHAIN_FILE_MAX) {
 		return error_set(err, ERROR_TOO_LARGE, "%zu bytes are too many for certificates",
 				file.size);
 	}
-	bool done = (file.size == 0 || read_der(out, file, &count, err)) &&
-		    (count != 0 || file.size == 0 || read_pem(out, file, &count, err));
+	bool done = read_any(out, file, &count, err);
 	ERR_clear_error();
 	return done && (count != 0 || error_set(err, ERROR_INVALID,
-						      "no certificate, neither in DER nor in PEM"));
+						      "no certificate, neither in DER nor in PEM "
+						      "nor as an executor's"));
 }

@@ -227,6 +227,70 @@ static void test_the_json_of_later_versions(void **state) {
 	buf_finish(&json);
 }
 
+/* Its bytes come back from JSON, so that the signature still fits, with zeros written out and
+ * spaces. */
+static void test_a_report_comes_back_from_json(void **state) {
+	static const uint32_t versions[] = { 2, 3, 5 };
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct made made;
+		struct error err;
+		struct evidence evidence, again;
+		struct buf json = BUF_INIT(ATTESTATION_JSON_MAX);
+		make(&made,
+				&(struct fixture_chain){ .product = SNP_PRODUCT_GENOA,
+						.signer = i < 3 ? SNP_SIGNER_VCEK
+								: SNP_SIGNER_VLEK },
+				versions[i % 3]);
+		evidence_init(&evidence);
+		evidence_init(&again);
+		evidence.tee = EVIDENCE_SEV_SNP;
+		certificates_finish(&evidence.certificates);
+		evidence.certificates = made.certificates;
+		assert_true(buf_append(&evidence.report, made.report, SNP_REPORT_BYTES, &err));
+		assert_true(attestation_json(&evidence, &json, &err));
+		assert_true(attestation_parse(
+				(struct bytes){ json.data, json.size }, &again, &err));
+		assert_int_equal(again.report.size, SNP_REPORT_BYTES);
+		assert_memory_equal(again.report.data, made.report, SNP_REPORT_BYTES);
+		for (enum certificate j = 0; j < CERTIFICATES; j++) {
+			assert_int_equal(certificates_get(&again.certificates, j).size,
+					certificates_get(&made.certificates, j).size);
+		}
+		evidence_finish(&evidence);
+		evidence_finish(&again);
+		buf_finish(&json);
+	}
+}
+
+static bool parse_json(const char *text, struct evidence *out, struct error *err) {
+	evidence_init(out);
+	return attestation_parse((struct bytes){ (const uint8_t *)text, strlen(text) }, out, err);
+}
+
+static void test_json_that_is_no_attestation(void **state) {
+	static const char *const bad[] = { "", "[]", "{}", "{\"report\":1}",
+		"{\"report\":{\"version\":-1}}", "{\"report\":{\"version\":4294967296}}",
+		"{\"report\":{\"version\":\"2x\"}}", "{\"report\":{\"currentBuild\":256}}",
+		"{\"report\":{\"reportData\":\"AA==\"}}", "{\"report\":{\"reportData\":\"*\"}}",
+		"{\"report\":{},\"certificateChain\":{\"arkCert\":1}}", "{\"attestation\":1}",
+		"{\"result\":{\"attestation\":\"{\"}}", "{\"sample\":true}" };
+	struct evidence evidence;
+	struct error err;
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(parse_json(bad[i], &evidence, &err));
+		assert_int_equal(err.code, ERROR_INTEGRITY);
+		evidence_finish(&evidence);
+	}
+	assert_true(parse_json(" { \"report\" : { \"version\" : 2, \"policy\": \"196608\", "
+			       "\"guestSvn\" : 0 } , \"product\":{} }",
+			&evidence, &err));
+	assert_int_equal(evidence.report.data[0], 2);
+	assert_int_equal(evidence.report.data[0x0a], 3);
+	evidence_finish(&evidence);
+}
+
 /* --- roots -------------------------------------------------------------------------------------
  */
 
@@ -271,6 +335,8 @@ int main(void) {
 		cmocka_unit_test(test_what_may_be_allowed),
 		cmocka_unit_test(test_signatures_that_are_none),
 		cmocka_unit_test(test_the_json_of_later_versions),
+		cmocka_unit_test(test_a_report_comes_back_from_json),
+		cmocka_unit_test(test_json_that_is_no_attestation),
 		cmocka_unit_test(test_a_file_of_roots),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

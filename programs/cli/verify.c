@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/attestation.h"
 #include "attest/chain_file.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -245,14 +246,22 @@ static int verify_receipt(const struct arguments *arguments, const struct wanted
 	return conclude(arguments, &verdict, shown, err);
 }
 
+/* The bytes of a report, or the JSON that an executor's answer has of it. */
+static bool read_evidence(struct bytes file, struct evidence *out, struct error *err) {
+	if (file.size != 0 && file.data[0] == '{') {
+		return attestation_parse(file, out, err);
+	}
+	out->tee = EVIDENCE_SEV_SNP;
+	return buf_append(&out->report, file.data, file.size, err);
+}
+
 static int verify_report(const struct arguments *arguments, const struct wanted *wanted,
 		struct bytes file, struct error *err) {
 	struct verdict verdict;
 	struct evidence evidence;
 	int code = -1;
 	evidence_init(&evidence);
-	evidence.tee = EVIDENCE_SEV_SNP;
-	if (buf_append(&evidence.report, file.data, file.size, err)) {
+	if (read_evidence(file, &evidence, err)) {
 		(void)evidence_verify(&evidence, &wanted->policy, &verdict);
 		code = conclude(arguments, &verdict, verdict_json(&verdict, &evidence, NULL), err);
 	}
