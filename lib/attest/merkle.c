@@ -87,7 +87,8 @@ void merkle_destroy(struct merkle *tree) {
 
 bool merkle_climb(const uint8_t leaf[MERKLE_BYTES], const struct merkle_path *path,
 		uint8_t root[MERKLE_BYTES]) {
-	if (path->index >= path->size || path->count > MERKLE_PATH_MAX) {
+	if (path->index >= path->size || path->size > MERKLE_LEAVES_MAX ||
+			path->count > MERKLE_PATH_MAX) {
 		return false;
 	}
 	uint32_t index = path->index, last = path->size - 1, used = 0;

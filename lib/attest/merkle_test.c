@@ -92,6 +92,8 @@ static void test_what_does_not_lead_to_the_root(void **state) {
 	assert_memory_not_equal(root, merkle_root(tree), MERKLE_BYTES);
 	struct merkle_path nowhere = { .count = MERKLE_PATH_MAX + 1, .size = 1 };
 	assert_false(merkle_climb(leaves[0], &nowhere, root));
+	struct merkle_path huge = { .size = MERKLE_LEAVES_MAX + 1, .count = 21 };
+	assert_false(merkle_climb(leaves[0], &huge, root));
 	merkle_destroy(tree);
 }
 
