@@ -11,12 +11,18 @@
 #include "attest/attestation.h"
 #include "attest/receipt.h"
 #include "base/base64.h"
-#include "base/hex.h"
 #include "base/mem.h"
 #include "executor/executor.h"
 
 /* How many receipts share a report at most: none waits for ever for its neighbours. */
 enum { BATCH_MAX = 1024 };
+
+struct batch {
+	struct order *orders[BATCH_MAX];
+	uint8_t leaves[BATCH_MAX][MERKLE_BYTES];
+	size_t count;
+	struct evidence evidence;
+};
 
 struct attestation {
 	struct attester *attester; /* NULL: nothing can attest, */
@@ -24,6 +30,7 @@ struct attestation {
 	pthread_mutex_t lock;
 	bool asking;
 	struct order *first, *last;
+	struct batch batch; /* of the one who asks */
 };
 
 struct attestation *attestation_open(const struct executor_settings *settings, struct error *err) {
@@ -71,12 +78,11 @@ const char *attestation_tee(const struct attestation *attestation) {
  */
 
 static void attest_alone(struct executor *executor, struct order *order) {
-	uint8_t data[EVIDENCE_DATA_BYTES];
 	struct evidence evidence;
 	struct error err;
 	evidence_init(&evidence);
-	bool ok = hex_decode(order->report_data, data, sizeof(data)) &&
-		  attester_report(executor->attestation->attester, data, &evidence, &err) &&
+	bool ok = attester_report(executor->attestation->attester, order->report_data, &evidence,
+				  &err) &&
 		  attestation_json(&evidence, &order->attestation, &err);
 	atomic_fetch_add(&executor->counters.reports, 1);
 	if (!ok) {
@@ -88,13 +94,6 @@ static void attest_alone(struct executor *executor, struct order *order) {
 
 /* --- one report for many -----------------------------------------------------------------------
  */
-
-struct batch {
-	struct order *orders[BATCH_MAX];
-	uint8_t leaves[BATCH_MAX][MERKLE_BYTES];
-	size_t count;
-	struct evidence evidence;
-};
 
 static bool ask(struct executor *executor, struct batch *batch, const struct merkle *tree,
 		struct error *err) {
@@ -196,13 +195,10 @@ void attest(struct executor *executor, struct order *order) {
 	if (!put(attestation, order)) {
 		return;
 	}
-	struct batch *batch = mem_resize(NULL, 1, sizeof(*batch)); /* large: not zeroed */
 	struct order *orders;
-	batch->count = 0;
 	while ((orders = take_all(attestation)) != NULL) {
-		attest_all(executor, batch, orders);
+		attest_all(executor, &attestation->batch, orders);
 	}
-	free(batch);
 }
 
 /* --- GET /v1/certificates ----------------------------------------------------------------------

@@ -162,12 +162,11 @@ static bool make_statement(struct order *order, struct error *err) {
 }
 
 static bool make_report_data(struct order *order, struct error *err) {
-	uint8_t data[REPORT_DATA_SIZE];
-	if (!layout_report_data(
-			    &order->asked, order->result.values, order->result.count, data, err)) {
+	if (!layout_report_data(&order->asked, order->result.values, order->result.count,
+			    order->report_data, err)) {
 		return false;
 	}
-	hex_encode(data, sizeof(data), order->report_data);
+	hex_encode(order->report_data, REPORT_DATA_SIZE, order->report_hex);
 	return true;
 }
 

@@ -33,7 +33,7 @@ static bool write_answer(const struct order *order, struct buf *out, struct erro
 	const struct answered answered = { .outputs = order->result.values,
 		.output_count = order->result.count,
 		.attestation = buf_text(&order->attestation),
-		.report_data = order->report_data,
+		.report_data = order->report_hex,
 		.receipt = { order->receipt.data, order->receipt.size } };
 	return order->asked.layout->pack_answer(&order->asked, &answered, out, err);
 }

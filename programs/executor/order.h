@@ -39,11 +39,12 @@ struct order {
 	struct call_result result; /* and the trap, if it was one */
 	struct value *inputs;      /* as they were passed */
 	uint8_t digest[DIGEST_SIZE];
-	char report_data[2 * REPORT_DATA_SIZE + 1];
-	struct buf statement;    /* encoded; empty: there is nothing to attest */
-	struct buf attestation;  /* JSON, of profile 1 */
-	struct buf receipt;      /* binary, */
-	struct buf receipt_json; /* and as text */
+	uint8_t report_data[REPORT_DATA_SIZE];
+	char report_hex[2 * REPORT_DATA_SIZE + 1]; /* the same; "": there is none */
+	struct buf statement;                      /* encoded; empty: there is nothing to attest */
+	struct buf attestation;                    /* JSON, of profile 1 */
+	struct buf receipt;                        /* binary, */
+	struct buf receipt_json;                   /* and as text */
 
 	/* Answers, and frees the order: order_finish() and what else there is. */
 	void (*answer)(struct order *order);

@@ -91,7 +91,7 @@ static bool write_answer(const struct order *order, struct buf *out, struct erro
 	const struct answered answered = { .outputs = order->result.values,
 		.output_count = order->result.count,
 		.attestation = buf_text(&order->attestation),
-		.report_data = order->report_data };
+		.report_data = order->report_hex };
 	return json_answer_write(
 			&order->asked, &answered, buf_text(&order->receipt_json), out, err);
 }
