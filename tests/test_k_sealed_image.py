@@ -317,7 +317,7 @@ class Forger:
         return {"direction": direction, "worker": "worker-1", "boot": self.request["boot"],
                 "number": self.request["number"], **more}
 
-    def send(self, index, plain=None, root=ROOT, flip=False, says=None, **more):
+    def send(self, index, plain=None, root=ROOT, flip=False, says=None, cut=None, **more):
         """A chunk; with more of the context, or the header's index, as it should not be."""
         count = len(self.parts)
         plain = self.whole + (self.parts[index] if plain is None else plain)
@@ -325,12 +325,13 @@ class Forger:
         envelope = bytearray(seal(context, plain, context["worker"], root))
         envelope[-20] ^= flip
         self.bus.say("registry/image/worker-1", bytes(
-            header(self.request["number"], index if says is None else says, count) + envelope))
+            header(self.request["number"], index if says is None else says, count) + envelope[:cut]))
 
 
 FORGED = {
     "flipped": {"flip": True},
     "exchanged": {"says": 1},
+    "cut": {"cut": -1},
     "of a stranger": {"root": bytes(32)},
     "for another worker": {"worker": "worker-2"},
     "of another boot": {"boot": "0d4be0c7-3c5f-4c8c-8a4e-2f6b7f1f9a00"},

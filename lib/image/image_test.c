@@ -200,6 +200,9 @@ static void what_registries_do_wrong(void **state) {
 				ERROR_DENIED, "answered 403 A_WORD, and no user name" },
 		{ "403 No\r\nContent-Length: 34", "{\"errors\":[{\"code\":\"no\\nhunter2\"}]}",
 				ERROR_DENIED, "answered 403, and no user name" },
+		{ "500 Broken\r\nRetry-After: 3600\r\nContent-Length: 0", "", ERROR_UNAVAILABLE,
+				"500" },
+		{ "501 Never\r\nContent-Length: 0", "", ERROR_UNAVAILABLE, "501" },
 		{ "429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0", "", ERROR_BUSY,
 				"too many requests" },
 	};
@@ -214,6 +217,20 @@ static void what_registries_do_wrong(void **state) {
 		expect_error((struct try){ 0 }, fake, rows[i].code, rows[i].says);
 		fake_end(fake);
 	}
+}
+
+static void redirects_have_an_end(void **state) {
+	(void)state;
+	struct fake *fake = fake_create(MODULE_SIZE);
+	add_manifest(fake);
+	add(fake, (struct canned){ .ask = fake->ask_module,
+				  .head = "302 Found\r\nLocation: /round\r\nContent-Length: 0" });
+	add(fake, (struct canned){ .ask = "/round ",
+				  .head = "302 Found\r\nLocation: /round\r\nContent-Length: 0",
+				  .stays = true });
+	peer_run(&fake->peer);
+	expect_error((struct try){ 0 }, fake, ERROR_UNAVAILABLE, "redirects");
+	fake_end(fake);
 }
 
 /* As long as the right one, and beginning like it. */
@@ -348,6 +365,8 @@ static void a_busy_registry_is_asked_again(void **state) {
 				  .head = "429 Slow\r\nRetry-After: 1\r\nContent-Length: 0" });
 	add(fake, (struct canned){ .ask = "/v2/a/manifests/latest ",
 				  .head = "503 Later\r\nContent-Length: 0" });
+	add(fake, (struct canned){ .ask = "/v2/a/manifests/latest ",
+				  .head = "500 Broken\r\nContent-Length: 0" });
 	add_manifest(fake);
 	add_module(fake);
 	peer_run(&fake->peer);
@@ -599,6 +618,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_module_comes),
 		cmocka_unit_test(what_registries_do_wrong),
+		cmocka_unit_test(redirects_have_an_end),
 		cmocka_unit_test(another_module),
 		cmocka_unit_test(manifests_that_are_wrong),
 		cmocka_unit_test(sizes_are_bounded),

@@ -512,6 +512,13 @@ static void a_sealed_image_that_changes(void **state) {
 	deliver_part(desk, &part);
 	expect_failure(&job, ERROR_INTEGRITY, "changed while it came");
 	begin(desk, &job, "r/app:1");
+	uint64_t number = expect_order(desk, "r/app:1");
+	part = part_of(number, 0, 2, "ab", "a");
+	deliver_part(desk, &part);
+	part = part_of(number, 1, 3, "ab", "b"); /* another number of chunks */
+	deliver_part(desk, &part);
+	expect_failure(&job, ERROR_INTEGRITY, "changed while it came");
+	begin(desk, &job, "r/app:1");
 	part = part_of(expect_order(desk, "r/app:1"), 0, 1, "ab", "aB");
 	deliver_part(desk, &part);
 	expect_failure(&job, ERROR_INTEGRITY, "digest");
