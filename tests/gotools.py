@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tests' programs in Go (tools/gotools): grpcurl, ghz, h2spec, grpc-interop, grpc-echo."""
+"""The tests' programs in Go (tools/gotools): grpcurl, ghz, h2spec, oras, grpc-interop, grpc-echo."""
 import functools
 import json
 import subprocess

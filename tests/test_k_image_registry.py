@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import ssl
 import subprocess
 import tarfile
@@ -15,6 +16,7 @@ import pytest
 
 from bus import Bus
 from certificates import HOSTS, Authority
+from gotools import gotool
 from modules import big_module, example
 from registry import (CONFIG, CONTENT, DOCKER, GZIP, INDEX, OCI, PASSWORD, TAR, USER, WASM, Asker,
                       Registry, digest_of, layout, metrics, skopeo, tar)
@@ -141,6 +143,8 @@ def test_what_is_not_there(there):
 @pytest.mark.parametrize("layers,says", [
     ([("text/plain", b"hello"), ("application/json", b"{}")], "its layers are: text/plain, application/json"),
     ([(WASM, b"no module at all")], "is none"),
+    ([(WASM, b"")], "is none"),
+    ([(GZIP, tar({"app.wasm": b""}, True))], "is none"),
     ([(GZIP, tar({"etc/passwd": b"x"}, True))], "none of the files"),
     ([(GZIP, b"\x1f\x8bnonsense")], "no sound tar archive"),
     ([(GZIP, tar({"../app.wasm": ADD}, True))], "none of the files"),
@@ -197,6 +201,24 @@ def test_pushed_by_skopeo(there, tmp_path):
     skopeo("copy", "--dest-tls-verify=false", f"oci:{layout(tmp_path / 'tar', files.read_bytes(), TAR)}:v1",
            f"docker://{name}")
     assert there.asker.get(name) == OTHER
+
+
+def test_pushed_by_oras(there, tmp_path):
+    """As its users do it: a file of a type, and a folder."""
+    def push(name, *what):
+        done = subprocess.run([gotool("oras"), "push", "--plain-http", there.registry.name(name, "v1"), *what], cwd=tmp_path,
+                              capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)})
+        assert done.returncode == 0, done.stderr
+        return there.registry.name(name, "v1")
+    (tmp_path / "add.wasm").write_bytes(ADD)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "other.wasm").write_bytes(OTHER)
+    assert there.asker.get(push("oras/typed", f"add.wasm:{WASM}")) == ADD
+    assert there.asker.get(push("oras/untyped", "add.wasm")) == ADD
+    assert there.asker.get(push("oras/folder", "app")) == OTHER
+    both = push("oras/both", f"add.wasm:{WASM}", f"app/other.wasm:{WASM}")
+    assert "add.wasm" in there.asker.refusal(both)
+    assert there.asker.get(f"{both}#add.wasm") == ADD
 
 
 def test_a_module_comes_from_the_cache(there):
