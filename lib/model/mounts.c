@@ -47,8 +47,7 @@ static bool add(struct mounts *mounts, const json_t *object, struct error *err) 
 	struct mount mount = { 0 };
 	bool ok = read_one(&mount, object, err);
 	if (ok && is_known(mounts, mount.guest)) {
-		ok = error_set(err, ERROR_INVALID, "field \"dirs\": two are \"%.200s\"",
-				mount.guest);
+		ok = error_set(err, ERROR_CLASH, "field \"dirs\": two are \"%.200s\"", mount.guest);
 	}
 	if (!ok) {
 		free(mount.host);

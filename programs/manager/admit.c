@@ -125,6 +125,7 @@ static void apply_create(struct manager *m, struct deed *deed) {
 			manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err)) {
 		(void)snprintf(deed->location, sizeof(deed->location), "/tasks/%s", task->id);
 		deed_answer(deed, 201, task_view(task, &move, 1));
+		deed->tagged = true;
 		events_task(m, task, "created", NULL);
 	}
 }
@@ -185,7 +186,7 @@ static bool may_change(struct manager *m, const struct admission *admission, str
 		return false;
 	}
 	memcpy(digest, task->work.digest, DIGEST_HEX_SIZE);
-	return true;
+	return api_is_current(m, deed, task);
 }
 
 static void apply_change(struct manager *m, struct deed *deed) {

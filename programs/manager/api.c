@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "manager/etag.h"
 #include "manager/events.h"
 #include "manager/openapi.h"
 #include "manager/tasks.h"
@@ -89,17 +90,49 @@ static void free_moves(struct move *moves, size_t count) {
 	free(moves);
 }
 
-void api_answer_task(struct manager *m, struct deed *deed, const char *id, int status) {
+/* The whole view; NULL with err. */
+static json_t *view_task(struct manager *m, const struct task *task, struct error *err) {
 	struct move *moves = NULL;
 	size_t count = 0;
-	struct task *task = tasks_get(m, id, &deed->err);
-	if (task == NULL ||
-			!store_moves(m->store, task->id, HISTORY_MAX, &moves, &count, &deed->err)) {
+	if (!store_moves(m->store, task->id, HISTORY_MAX, &moves, &count, err)) {
+		return NULL;
+	}
+	json_t *view = task_view(task, moves, count);
+	free_moves(moves, count);
+	return view;
+}
+
+void api_answer_task(struct manager *m, struct deed *deed, const char *id, int status) {
+	const struct task *task = tasks_get(m, id, &deed->err);
+	json_t *view = task != NULL ? view_task(m, task, &deed->err) : NULL;
+	if (view == NULL) {
 		deed->status = 0;
 		return;
 	}
-	deed_answer(deed, status, task_view(task, moves, count));
-	free_moves(moves, count);
+	deed_answer(deed, status, view);
+	deed->tagged = true;
+}
+
+bool api_is_current(struct manager *m, struct deed *deed, const struct task *task) {
+	const char *wanted = http_header(deed->request, "If-Match");
+	char tag[ETAG_SIZE];
+	if (wanted == NULL) {
+		return true;
+	}
+	json_t *view = view_task(m, task, &deed->err);
+	if (view == NULL) {
+		return false;
+	}
+	CLEANUP(mem_freep) char *text = deed_text(view);
+	json_decref(view);
+	etag_of(text, tag);
+	if (!etag_listed(wanted, tag, false)) {
+		deed_fail(deed, ERROR_STALE,
+				"task %s is not what If-Match says: it is %s now; read it again",
+				task->id, tag);
+		return false;
+	}
+	return true;
 }
 
 static bool number(struct http_request *request, const char *name, uint64_t *value,

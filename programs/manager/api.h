@@ -14,6 +14,10 @@ const struct http_route *api_routes(const struct manager_settings *settings, siz
 /* The task with its outcome and history as the answer, or the error why not. */
 void api_answer_task(struct manager *m, struct deed *deed, const char *id, int status);
 
+/* True unless the request has an If-Match that does not name the task as it is now: then the answer
+ * is 412. */
+bool api_is_current(struct manager *m, struct deed *deed, const struct task *task);
+
 /* Query numbers; an error names the parameter. */
 bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset, uint64_t *limit,
 		struct error *err) MUST_CHECK;

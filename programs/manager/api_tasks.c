@@ -138,7 +138,7 @@ void api_tasks_list(void *context, struct http_request *request) {
 
 static void apply_start(struct manager *m, struct deed *deed) {
 	struct task *task = tasks_get(m, deed->data, &deed->err);
-	if (task == NULL) {
+	if (task == NULL || !api_is_current(m, deed, task)) {
 		return;
 	}
 	struct live *live = tasks_live(m, task->id);
@@ -161,7 +161,7 @@ static void apply_start(struct manager *m, struct deed *deed) {
 
 static void apply_stop(struct manager *m, struct deed *deed) {
 	struct task *task = tasks_get(m, deed->data, &deed->err);
-	if (task == NULL) {
+	if (task == NULL || !api_is_current(m, deed, task)) {
 		return;
 	}
 	struct live *live = tasks_live(m, task->id);
@@ -177,7 +177,7 @@ static void apply_stop(struct manager *m, struct deed *deed) {
 static void apply_delete(struct manager *m, struct deed *deed) {
 	struct error err;
 	struct task *task = tasks_get(m, deed->data, &deed->err);
-	if (task == NULL) {
+	if (task == NULL || !api_is_current(m, deed, task)) {
 		return;
 	}
 	if (tasks_live(m, task->id) != NULL) {

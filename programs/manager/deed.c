@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
+#include "manager/etag.h"
 #include "manager/manager.h"
 
 static void discard(struct deed *deed) {
@@ -63,22 +65,49 @@ void deed_fail(struct deed *deed, enum error_code code, const char *format, ...)
 	deed->status = 0;
 }
 
+char *deed_text(const json_t *body) {
+	CLEANUP(mem_freep) char *compact = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
+	return str_format("%s\n", compact != NULL ? compact : "");
+}
+
+static void add_header(struct http_response *response, const char *name, const char *value) {
+	size_t at = 0;
+	while (response->headers[at].name != NULL) {
+		at++;
+	}
+	response->headers[at].name = name;
+	response->headers[at].value = value;
+}
+
+/* The tag, and what follows from it for who has the same already. */
+static void tag(const struct deed *deed, struct http_response *response, const char *text,
+		char value[ETAG_SIZE]) {
+	const char *known = http_header(deed->request, "If-None-Match");
+	bool reads = strcmp(http_method(deed->request), "GET") == 0 ||
+		     strcmp(http_method(deed->request), "HEAD") == 0;
+	etag_of(text, value);
+	add_header(response, "ETag", value);
+	if (reads && known != NULL && etag_listed(known, value, true)) {
+		response->status = 304;
+		response->type = NULL;
+		response->body = (struct bytes){ 0 };
+	}
+}
+
 static void reply(struct deed *deed) {
 	CLEANUP(mem_freep) char *text = NULL;
+	char value[ETAG_SIZE];
 	struct http_response response = { .status = deed->status };
 	if (deed->body != NULL) {
-		CLEANUP(mem_freep)
-		char *compact = json_dumps(deed->body, JSON_COMPACT | JSON_ENCODE_ANY);
-		size_t size = compact != NULL ? strlen(compact) : 0;
-		text = mem_zero(size + 2, 1);
-		memcpy(text, compact != NULL ? compact : "", size);
-		text[size] = '\n';
+		text = deed_text(deed->body);
 		response.type = "application/json";
-		response.body = (struct bytes){ (const uint8_t *)text, size + 1 };
+		response.body = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	}
+	if (deed->tagged && text != NULL) {
+		tag(deed, &response, text, value);
 	}
 	if (deed->location[0] != 0) {
-		response.headers[0].name = "Location";
-		response.headers[0].value = deed->location;
+		add_header(&response, "Location", deed->location);
 	}
 	http_reply(deed->request, &response);
 }

@@ -26,6 +26,7 @@ struct deed {
 	int status;                   /* of the answer; 0: error below; -1: answered later */
 	json_t *body;                 /* or NULL */
 	char location[64];
+	bool tagged; /* the answer has an ETag, and to If-None-Match may be 304 */
 	struct error err;
 	const char *field; /* that the error is about, static text, or NULL */
 };
@@ -40,5 +41,7 @@ void deed_note(struct manager *m, void (*apply)(struct manager *m, struct deed *
 /* The answer, in apply(): takes the body over. */
 void deed_answer(struct deed *deed, int status, json_t *body);
 void deed_fail(struct deed *deed, enum error_code code, const char *format, ...) PRINTF(3, 4);
+/* JSON as answers have it, with a newline; freed by the caller. */
+char *deed_text(const json_t *body);
 /* Sends what apply() has left, and frees the deed. */
 void deed_close(struct deed *deed);

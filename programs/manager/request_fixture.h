@@ -23,7 +23,7 @@ struct http_request {
 	/* What was answered. */
 	unsigned answers;
 	int status;
-	char location[64];
+	char location[64], tag[64];
 	json_t *answer; /* NULL: none */
 };
 
@@ -66,10 +66,13 @@ void *http_sink_context(const struct http_request *request) {
 void http_reply(struct http_request *request, const struct http_response *response) {
 	request->answers++;
 	request->status = response->status;
-	if (response->headers[0].name != NULL &&
-			strcmp(response->headers[0].name, "Location") == 0) {
-		(void)snprintf(request->location, sizeof(request->location), "%s",
-				response->headers[0].value);
+	for (size_t i = 0; response->headers[i].name != NULL; i++) {
+		bool tag = strcmp(response->headers[i].name, "ETag") == 0;
+		if (tag || strcmp(response->headers[i].name, "Location") == 0) {
+			(void)snprintf(tag ? request->tag : request->location,
+					sizeof(request->location), "%s",
+					response->headers[i].value);
+		}
 	}
 	json_decref(request->answer);
 	request->answer = json_loadb((const char *)response->body.data, response->body.size,
