@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -178,17 +179,34 @@ void http_reply_error(struct http_request *request, const struct error *err, con
 
 /* --- one request's way ------------------------------------------------------------------------ */
 
-static bool may(const struct http_server *server, const struct http_request *request) {
-	const char *header = http_header(request, "Authorization");
+/* What the token in the header may do, negative for none. */
+static int rank_of(const struct http_server *server, const char *header) {
+	const struct http_server_options *options = &server->options;
 	uint8_t digest[DIGEST_SIZE];
-	if (!server->has_token || request->match.route->open) {
-		return true;
-	}
 	if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0) {
-		return false;
+		return -1;
 	}
 	digest_of(header + 7, strlen(header + 7), digest);
-	return CRYPTO_memcmp(digest, server->token, DIGEST_SIZE) == 0;
+	if (server->has_token && CRYPTO_memcmp(digest, server->token, DIGEST_SIZE) == 0) {
+		return INT_MAX;
+	}
+	return options->rank_of != NULL ? options->rank_of(options->context, header + 7) : -1;
+}
+
+static bool may(const struct http_server *server, const struct http_request *request,
+		struct error *err) {
+	const struct http_route *route = request->match.route;
+	if ((!server->has_token && server->options.rank_of == NULL) || route->open) {
+		return true;
+	}
+	int rank = rank_of(server, http_header(request, "Authorization"));
+	if (rank < 0) {
+		return error_set(err, ERROR_DENIED,
+				"send the manager's token as \"Authorization: Bearer TOKEN\"");
+	}
+	return rank >= route->rank ||
+	       error_set(err, ERROR_FORBIDDEN, "this token does not allow %.16s %.200s",
+			       request->method, request->path);
 }
 
 static uint64_t announced_size(const struct http_request *request) {
@@ -217,9 +235,8 @@ static bool admit(struct http_server *server, struct http_request *request, stru
 		return error_set(err, ERROR_METHOD, "%.16s is not a method of %.200s; it has %s",
 				request->method, request->path, request->match.allow);
 	}
-	if (!may(server, request)) {
-		return error_set(err, ERROR_DENIED,
-				"send the manager's token as \"Authorization: Bearer TOKEN\"");
+	if (!may(server, request, err)) {
+		return false;
 	}
 	if (atomic_load(&server->quiet)) {
 		return error_set(err, ERROR_UNAVAILABLE,

@@ -11,6 +11,7 @@
 #include "manager/events.h"
 #include "manager/openapi.h"
 #include "manager/tasks.h"
+#include "manager/tokens.h"
 #include "manager/upload.h"
 
 enum { BODY_MAX = 4 * 1024 * 1024, HISTORY_MAX = 1000 };
@@ -43,20 +44,32 @@ static const struct http_route table[] = {
 	{ .method = "POST",
 			.pattern = "/tasks",
 			.handler = api_tasks_create,
+			.rank = ROLE_OPERATOR,
 			.sink = &upload_sink },
 	{ .method = "GET", .pattern = "/tasks", .handler = api_tasks_list },
 	{ .method = "GET", .pattern = "/tasks/{id}", .handler = api_tasks_view },
 	{ .method = "PUT",
 			.pattern = "/tasks/{id}",
 			.handler = api_tasks_update,
+			.rank = ROLE_OPERATOR,
 			.sink = &upload_sink },
-	{ .method = "DELETE", .pattern = "/tasks/{id}", .handler = api_tasks_delete },
+	{ .method = "DELETE",
+			.pattern = "/tasks/{id}",
+			.handler = api_tasks_delete,
+			.rank = ROLE_OPERATOR },
 	{ .method = "PUT",
 			.pattern = "/tasks/{id}/upload",
 			.handler = api_tasks_upload,
+			.rank = ROLE_OPERATOR,
 			.sink = &upload_sink },
-	{ .method = "POST", .pattern = "/tasks/{id}/start", .handler = api_tasks_start },
-	{ .method = "POST", .pattern = "/tasks/{id}/stop", .handler = api_tasks_stop },
+	{ .method = "POST",
+			.pattern = "/tasks/{id}/start",
+			.handler = api_tasks_start,
+			.rank = ROLE_OPERATOR },
+	{ .method = "POST",
+			.pattern = "/tasks/{id}/stop",
+			.handler = api_tasks_stop,
+			.rank = ROLE_OPERATOR },
 	{ .method = "GET", .pattern = "/tasks/{id}/results", .handler = api_tasks_results },
 	{ .method = "GET", .pattern = "/tasks/{id}/placement", .handler = api_tasks_placement },
 	{ .method = "GET", .pattern = "/tasks/{id}/metrics", .handler = api_tasks_metrics },
@@ -66,7 +79,10 @@ static const struct http_route table[] = {
 			.pattern = "/proplets/{id}/alive-history",
 			.handler = api_proplets_history },
 	{ .method = "GET", .pattern = "/proplets/{id}/metrics", .handler = api_proplets_metrics },
-	{ .method = "DELETE", .pattern = "/proplets/{id}", .handler = api_proplets_delete },
+	{ .method = "DELETE",
+			.pattern = "/proplets/{id}",
+			.handler = api_proplets_delete,
+			.rank = ROLE_ADMIN },
 };
 
 enum { ROUTES = sizeof(table) / sizeof(table[0]) };

@@ -20,6 +20,7 @@
 #include "manager/inbox.h"
 #include "manager/keys.h"
 #include "manager/manager.h"
+#include "manager/tokens.h"
 #include "manager/reseal.h"
 #include "seal/wipe.h"
 
@@ -110,6 +111,23 @@ static struct bulk *open_bulk(struct manager *m, struct error *err) {
 	return bulk_create(&options, &m->topics, m->modules, m->ring, err);
 }
 
+static int rank_of(void *context, const char *token) {
+	const struct manager *m = context;
+	return tokens_role(m->tokens, token);
+}
+
+static bool has_tokens(const struct manager_settings *settings) {
+	return settings->tokens_file != NULL && settings->tokens_file[0] != 0;
+}
+
+static bool open_tokens(struct manager *m, struct error *err) {
+	if (has_tokens(m->settings)) {
+		m->tokens = tokens_open(m->settings->tokens_file, err);
+		return m->tokens != NULL || error_wrap(err, "setting MANAGER_TOKENS_FILE");
+	}
+	return true;
+}
+
 static bool open_http(struct manager *m, struct error *err) {
 	struct http_server_options options = {
 		.host = m->settings->http_host,
@@ -118,35 +136,55 @@ static bool open_http(struct manager *m, struct error *err) {
 		.tls = &m->settings->http_tls,
 		.context = m,
 	};
+	if (!open_tokens(m, err)) {
+		return false;
+	}
+	options.rank_of = m->tokens != NULL ? rank_of : NULL;
 	m->events = events_create(m->boot);
 	options.routes = api_routes(m->settings, &options.route_count);
 	m->server = http_server_create(&options, err);
 	return m->server != NULL;
 }
 
-/* Signals wait here, in a thread of their own, and become the last deed. */
-static void *wait_for_signal(void *context) {
+static void reload_tokens(struct manager *m) {
+	struct error err;
+	if (tokens_reload(m->tokens, &err)) {
+		log_info("tokens read again file=%s", m->settings->tokens_file);
+	} else {
+		log_error("the tokens stay as they were error=\"%s\"", err.message);
+	}
+}
+
+/* SIGHUP only where it has something to say: else it ends a program whose terminal is gone. */
+static sigset_t signal_set(const struct manager_settings *settings) {
 	sigset_t set;
-	int signal;
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
-	if (sigwait(&set, &signal) == 0) {
-		log_info("ending signal=%d", signal);
-		notify_stopping();
-		struct manager *m = context;
-		http_server_quiesce(m->server);
-		manager_stop(m);
+	if (has_tokens(settings)) {
+		(void)sigaddset(&set, SIGHUP);
 	}
-	(void)sigwait(&set, &signal);
+	return set;
+}
+
+/* Signals wait here, in a thread of their own, and become the last deed. */
+static void *wait_for_signal(void *context) {
+	struct manager *m = context;
+	const sigset_t set = signal_set(m->settings);
+	int signal;
+	while (sigwait(&set, &signal) == 0 && signal == SIGHUP) {
+		reload_tokens(m);
+	}
+	log_info("ending signal=%d", signal);
+	http_server_quiesce(m->server);
+	manager_stop(m);
+	while (sigwait(&set, &signal) == 0 && signal == SIGHUP) {
+	}
 	_exit(1); /* asked twice */
 }
 
-static void block_signals(void) {
-	sigset_t set;
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
+static void block_signals(const struct manager_settings *settings) {
+	const sigset_t set = signal_set(settings);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 }
@@ -172,6 +210,7 @@ static void close_all(struct manager *m, struct bulk *bulk) {
 	bus_destroy(m->bus, 1000);
 	reseal_end(m);
 	events_destroy(m->events);
+	tokens_close(m->tokens);
 	manager_forget(m);
 	store_close(m->store);
 	modules_close(m->modules);
@@ -187,12 +226,12 @@ int main(int argc, char **argv) {
 	struct bulk *bulk = NULL;
 	struct error err;
 	pthread_t signals;
-	block_signals();
 	switch (manager_settings_load(&settings, argc, argv, &err)) {
 	case SETTINGS_DONE: return 0;
 	case SETTINGS_BAD: (void)fprintf(stderr, "propeller-manager: %s\n", err.message); return 2;
 	case SETTINGS_RUN: break;
 	}
+	block_signals(&settings);
 	(void)mallopt(M_ARENA_MAX, 2); /* a handful of threads: more arenas only cost memory */
 	if (settings.workload_key != NULL) {
 		seal_wipe_begin();

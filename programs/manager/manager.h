@@ -31,6 +31,7 @@
 struct deed;
 struct events;
 struct history;
+struct tokens;
 struct resealing;
 
 enum { MANAGER_SAMPLES_MAX = 100000 }; /* of all workers, and of all tasks */
@@ -83,6 +84,7 @@ struct manager {
 	struct bus *bus;         /* safe from any thread */
 	struct seal_ring *ring;  /* safe from any thread; NULL: nothing is sealed */
 	struct http_server *server;
+	struct tokens *tokens; /* safe from any thread; NULL: MANAGER_HTTP_TOKEN alone counts */
 	struct events *events; /* NULL in tests: nobody listens (events.h) */
 	char boot[UUID_SIZE];  /* constant */
 

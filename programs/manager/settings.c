@@ -59,6 +59,8 @@ static const struct setting rows[] = {
 			"port to listen on; 0: a free one", .max = 65535),
 	ROW("MANAGER_HTTP_TOKEN", NULL, SECRET, http_token, NULL,
 			"clients must send it as Bearer token; needed off loopback", .min = 0),
+	ROW("MANAGER_TOKENS_FILE", "tokens-file", TEXT, tokens_file, NULL,
+			"file of tokens with roles, for its owner only", .min = 0),
 	ROW("MANAGER_HTTP_SERVER_CERT", "http-server-cert", TEXT, http_cert, NULL,
 			"PEM file with the certificate for https", .min = 0),
 	ROW("MANAGER_HTTP_SERVER_KEY", "http-server-key", TEXT, http_key, NULL,
@@ -128,13 +130,13 @@ static bool read_http_tls(struct manager_settings *settings, struct error *err) 
 }
 
 static bool check(struct manager_settings *settings, struct error *err) {
-	if (!is_loopback(settings->http_host) &&
+	if (!is_loopback(settings->http_host) && settings->tokens_file == NULL &&
 			(settings->http_token == NULL || settings->http_token[0] == 0)) {
 		return error_set(err, ERROR_INVALID,
 				"setting MANAGER_HTTP_HOST: %s is not a loopback address, and "
 				"without "
 				"MANAGER_HTTP_TOKEN everybody there could start programs: set the "
-				"token",
+				"token, or MANAGER_TOKENS_FILE",
 				settings->http_host);
 	}
 	if (!str_equal(settings->storage, "sqlite") && !str_equal(settings->storage, "memory")) {

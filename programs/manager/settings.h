@@ -18,7 +18,7 @@ struct manager_settings {
 	struct tls_parts mqtt_tls;            /* what is in them */
 	char *workload_key;                   /* gone once it is in manager.ring */
 	bool allow_v1;
-	char *http_host, *http_token;
+	char *http_host, *http_token, *tokens_file;
 	char *http_ca, *http_cert, *http_key; /* paths */
 	struct tls_parts http_tls;            /* what is in them */
 	uint64_t http_port;
