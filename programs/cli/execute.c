@@ -338,7 +338,7 @@ static bool is_30(const struct call *call) {
 static bool run_sample(const char *url, const char *file, const char *mode) {
 	CLEANUP(mem_freep) struct arguments *arguments = MEM_NEW(struct arguments);
 	struct call call = { .arguments = arguments };
-	struct verdict verdict = { .reason = VERDICT_RECEIPT };
+	struct verdict verdict = { .reason = VERDICT_STATEMENT };
 	struct error err = { .message = "" };
 	static const char *const words[] = { "add", "10", "20" };
 	arguments->items[0] = file;
