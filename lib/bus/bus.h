@@ -5,10 +5,11 @@
  *
  * bus_create() starts one thread of its own, which connects, reconnects with growing pauses (250
  * ms to 5 s) and calls the handlers; handlers must be quick, must not call bus_destroy(), and may
- * publish. Subscriptions are remembered and made anew at every connection; `connected` is called
- * after the broker has granted them. Nothing is queued while there is no connection: publishing
- * then fails with ERROR_UNAVAILABLE, and who publishes says it again when `connected` comes
- * (everything important in our protocol is repeated until it is answered). Messages of one
+ * publish. The first calls may come before bus_create() has returned, so what they use has to be
+ * there before it. Subscriptions are remembered and made anew at every connection; `connected` is
+ * called after the broker has granted them. Nothing is queued while there is no connection:
+ * publishing then fails with ERROR_UNAVAILABLE, and who publishes says it again when `connected`
+ * comes (everything important in our protocol is repeated until it is answered). Messages of one
  * connection arrive in the order in which they were published, as long as they use one QoS.
  */
 #include <stdbool.h>

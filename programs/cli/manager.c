@@ -82,7 +82,8 @@ struct token_place {
 	const char *variable, *file_variable, *kept_file;
 };
 
-/* A file that a flag names, else what one variable has, else a file by another one or the context. */
+/* A file that a flag names, else what one variable has, else a file by another one or the context.
+ */
 static bool find_token(struct manager *manager, const struct arguments *arguments,
 		const struct token_place *place, struct error *err) {
 	const char *token = getenv(place->variable);

@@ -24,14 +24,16 @@ char *inbox_online(const struct manager *m) {
 	return str_format("{\"manager\":\"%s\"}", m->boot);
 }
 
+static void apply_online(struct manager *m, struct deed *deed) {
+	(void)deed;
+	manager_post(m, str_copy(m->topics.online), inbox_online(m));
+}
+
+/* The first time it may be called before bus_create() has returned to who asks for the bus. */
 void inbox_connected(void *context) {
 	struct manager *m = context;
-	struct error err;
-	CLEANUP(mem_freep) char *text = inbox_online(m);
 	log_info("connected to the broker address=%s", m->settings->mqtt_address);
-	if (!bus_publish(m->bus, m->topics.online, text, strlen(text), &err)) {
-		log_debug("not published error=\"%s\"", err.message);
-	}
+	deed_note(m, apply_online, NULL, NULL);
 }
 
 void inbox_disconnected(void *context, const char *reason) {

@@ -40,6 +40,18 @@ static void what_is_heard_waits_for_the_loop(void **state) {
 	assert_int_equal(map_count(m->workers), 11);
 }
 
+/* The broker may be there before main() has what bus_create() returns. */
+static void a_connection_waits_for_the_bus(void **state) {
+	struct manager *m = *state;
+	struct bus *bus = m->bus;
+	m->bus = NULL;
+	inbox_connected(m);
+	m->bus = bus;
+	apply_deeds(m);
+	assert_int_equal(posted(m, m->topics.online, m->boot), 1);
+	assert_int_equal(waiting(m), 0);
+}
+
 /* A heartbeat does what an announcement does, but for workers that cannot say more. */
 static void announcements_are_told_from_heartbeats(void **state) {
 	struct manager *m = *state;
@@ -138,6 +150,7 @@ static void other_topics_say_nothing(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_REQUESTS(what_is_heard_waits_for_the_loop),
+		WITH_REQUESTS(a_connection_waits_for_the_bus),
 		WITH_REQUESTS(announcements_are_told_from_heartbeats),
 		WITH_REQUESTS(each_topic_has_its_deed),
 		WITH_REQUESTS(garbage_makes_no_deed),
