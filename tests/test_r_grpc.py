@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from google.protobuf.descriptor_pool import DescriptorPool
 from h2wire import DATA, END_HEADERS, END_STREAM, HEADERS, Wire, frame, message, request
 from rpcserver import Echo, Server
-from wait import wait_until
+from wait import PATIENCE, wait_until
 
 SERVICES = ["airscrew.test.Echo", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection", "grpc.testing.TestService"]
@@ -55,7 +55,7 @@ def start(tmp_path):
 def test_echo(echo, payload):
     answer = echo.say(payload=payload)
     assert answer.payload == payload
-    assert (answer.path, answer.left_ms, answer.nonce) == ("/airscrew.test.Echo/Say", pytest.approx(20000, rel=1), b"")
+    assert (answer.path, answer.nonce) == ("/airscrew.test.Echo/Say", b"")
 
 
 def test_paths_may_share_a_handler(echo):
@@ -185,7 +185,7 @@ def test_requests_by_hand(server, name):
 
 
 def test_deadline_is_told_and_kept(echo):
-    assert 0 < echo.say(seconds=5).left_ms <= 5000 * 4
+    assert 0 < echo.say(seconds=5).left_ms <= 5000 * PATIENCE
     before = echo.counts().cancelled
     begin = time.monotonic()
     error = None

@@ -230,6 +230,7 @@ struct rpc_loop {
 	bool listens, accepting; /* has the socket; and is not out of descriptors */
 	bool draining;
 	unsigned cancel_round, serving_round; /* of the server, as last seen */
+	struct rpc_call *handling;            /* its handler runs and has not answered yet */
 	bool own_mail; /* something came from the loop's own thread: do not wait */
 	struct rpc_connection *connections;
 	struct rpc_connection *stirred; /* something happened: see what there is to send */
@@ -247,7 +248,7 @@ struct rpc_loop {
 
 bool rpc_loop_create(struct rpc_loop *loop, struct rpc_server *server, struct error *err);
 bool rpc_loop_start(struct rpc_loop *loop, struct error *err);
-/* A connection that was counted among the server's. Any thread. */
+/* A connection that was counted among the server's. In the loop's thread. */
 void rpc_loop_adopt(struct rpc_loop *loop, int fd, const char peer[RPC_PEER_MAX]);
 void rpc_loop_round(struct rpc_loop *loop); /* waits for something and does all that it needs */
 void rpc_loop_wake(struct rpc_loop *loop);

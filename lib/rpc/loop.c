@@ -38,11 +38,18 @@ void rpc_loop_wake(struct rpc_loop *loop) {
 }
 
 void rpc_loop_put(struct rpc_loop *loop, struct rpc_call *call) {
+	bool own = pthread_equal(pthread_self(), loop->self) != 0;
+	if (own && loop->handling == call) {
+		loop->handling =
+				NULL; /* its handler is still in there: it is delivered behind it */
+		return;
+	}
 	call->next_done = NULL;
 	(void)pthread_mutex_lock(&loop->mail.lock);
 	/* The loop looks into its mailbox before it waits; so do not ring for itself, or twice. */
-	bool own = pthread_equal(pthread_self(), loop->self) != 0;
-	loop->own_mail = loop->own_mail || own;
+	if (own) {
+		loop->own_mail = true;
+	}
 	*loop->mail.done_end = call;
 	loop->mail.done_end = &call->next_done;
 	if (!own && !loop->mail.woken) {
@@ -74,13 +81,14 @@ static void start_connection(struct rpc_loop *loop, struct rpc_connection *conne
 }
 
 static void read_mail(struct rpc_loop *loop) {
+	loop->own_mail = false;
 	(void)pthread_mutex_lock(&loop->mail.lock);
 	struct rpc_call *call = loop->mail.done;
 	struct rpc_connection *connection = loop->mail.arrived;
 	loop->mail.done = NULL;
 	loop->mail.done_end = &loop->mail.done;
 	loop->mail.arrived = NULL;
-	loop->mail.woken = loop->own_mail = false;
+	loop->mail.woken = false;
 	(void)pthread_mutex_unlock(&loop->mail.lock);
 	while (call != NULL) {
 		struct rpc_call *next = call->next_done;
@@ -145,12 +153,12 @@ static void turn_away(struct rpc_server *server, int fd) {
 
 void rpc_loop_adopt(struct rpc_loop *loop, int fd, const char peer[RPC_PEER_MAX]) {
 	(void)atomic_fetch_add(&loop->connection_count, 1);
-	struct rpc_connection *connection = rpc_connection_create(loop, fd, peer);
-	if (pthread_equal(pthread_self(), loop->self) != 0) {
-		start_connection(loop, connection);
-	} else {
-		put_connection(loop, connection);
-	}
+	start_connection(loop, rpc_connection_create(loop, fd, peer));
+}
+
+static void hand_over(struct rpc_loop *loop, int fd, const char peer[RPC_PEER_MAX]) {
+	(void)atomic_fetch_add(&loop->connection_count, 1);
+	put_connection(loop, rpc_connection_create(loop, fd, peer));
 }
 
 static bool accept_one(struct rpc_loop *loop) {
@@ -171,7 +179,12 @@ static bool accept_one(struct rpc_loop *loop) {
 		return true;
 	}
 	name_peer(&address, peer);
-	rpc_loop_adopt(least_busy(server), fd, peer);
+	struct rpc_loop *target = least_busy(server);
+	if (target == loop) {
+		rpc_loop_adopt(loop, fd, peer);
+	} else {
+		hand_over(target, fd, peer);
+	}
 	return true;
 }
 

@@ -223,9 +223,16 @@ static bool take_size(struct rpc_call *call) {
 }
 
 static void handle(struct rpc_call *call) {
+	struct rpc_loop *loop = call->loop;
 	call->handled = true;
 	call->connection->held_calls++;
+	loop->handling = call;
 	call->route->handler(call->server->options.context, call);
+	bool answered = loop->handling == NULL;
+	loop->handling = NULL;
+	if (answered) {
+		rpc_answer_deliver(call); /* now, so that its size counts for the next one */
+	}
 }
 
 /* A stream's messages are used up at once. */
