@@ -298,6 +298,9 @@ static void check_open(struct rpc_connection *connection, uint64_t now) {
 }
 
 void rpc_connection_tick(struct rpc_connection *connection, uint64_t now) {
+	if (connection->dead) {
+		return;
+	}
 	if (connection->phase < RPC_PHASE_OPEN) {
 		connection->dead = now - connection->created_ms >=
 				   ms(connection->loop->server->options.handshake_seconds);
