@@ -34,8 +34,7 @@ static void block_types(struct layout *layout) {
 static struct bytes entries(
 		const struct rewriting *rewriting, enum section_id id, uint32_t *count) {
 	struct bytes section = rewriting->layout.sections[id];
-	struct reader reader = { section.data, section.data + section.size, rewriting->origin,
-		rewriting->writer.err, false };
+	struct reader reader = reader_of(section, rewriting->origin, rewriting->writer.err);
 	*count = section.data != NULL ? reader_u32(&reader) : 0;
 	return (struct bytes){ reader.at, (size_t)(reader.end - reader.at) };
 }
@@ -130,8 +129,7 @@ static bool write_body(struct rewriting *rewriting, uint32_t function, struct re
 static bool write_code(struct rewriting *rewriting) {
 	struct layout *layout = &rewriting->layout;
 	struct bytes section = layout->sections[SECTION_CODE];
-	struct reader code = { section.data, section.data + section.size, rewriting->origin,
-		rewriting->writer.err, false };
+	struct reader code = reader_of(section, rewriting->origin, rewriting->writer.err);
 	uint32_t count = section.data != NULL ? reader_count(&code, LAYOUT_MANY) : 0;
 	if (count != layout->functions.count - layout->imported_functions) {
 		return reader_fail(&code, "there are not as many bodies as functions");

@@ -129,7 +129,14 @@ uint8_t reader_type(struct reader *reader) {
 	return type;
 }
 
+struct reader reader_of(struct bytes bytes, const uint8_t *origin, struct error *err) {
+	/* Of a section that is not there the data are NULL, which nothing may be added to. */
+	const uint8_t *end = bytes.size > 0 ? bytes.data + bytes.size : bytes.data;
+	return (struct reader){ bytes.data, end, origin, err, false };
+}
+
 struct reader reader_within(const struct reader *reader, struct bytes part) {
-	return (struct reader){ part.data, part.data + part.size, reader->origin, reader->err,
-		reader->failed };
+	struct reader within = reader_of(part, reader->origin, reader->err);
+	within.failed = reader->failed;
+	return within;
 }

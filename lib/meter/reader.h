@@ -17,6 +17,8 @@ struct reader {
 	bool failed;
 };
 
+/* Of a module's bytes; `origin` is where the module begins. */
+struct reader reader_of(struct bytes bytes, const uint8_t *origin, struct error *err);
 static inline bool reader_ok(const struct reader *reader) {
 	return !reader->failed;
 }
