@@ -89,8 +89,8 @@ void module_cache_destroy(struct module_cache *cache) {
 }
 
 static bool key_equal(const struct module_key *a, const struct module_key *b) {
-	return a->kind == b->kind && a->metered == b->metered && a->program == b->program &&
-	       strcmp(a->digest, b->digest) == 0;
+	return a->kind == b->kind && a->metered == b->metered && a->gas == b->gas &&
+	       a->program == b->program && strcmp(a->digest, b->digest) == 0;
 }
 
 static struct entry *find(const struct module_cache *cache, const struct module_key *key) {
@@ -201,6 +201,9 @@ static void begin_compiling(struct entry *entry, size_t wasm_size) {
 static struct module *compile(struct entry *entry, struct bytes wasm, struct error *err) {
 	struct engine *engine = entry->cache->engine;
 	const struct module_key *key = &entry->key;
+	if (key->gas) {
+		return engine_prepare_gas(engine, key->kind, key->metered, wasm, entry->stop, err);
+	}
 	if (!key->program) {
 		return engine_prepare(engine, key->kind, key->metered, wasm, entry->stop, err);
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Compiled modules by (digest, kind, metered, program): each is fetched and compiled once, however
- * many starts arrive together, and the least recently used go when the cache is over its size. The
- * newest always stays; what is in use is never freed under its user. Safe from any thread.
+ * Compiled modules by (digest, kind, metered, gas, program): each is fetched and compiled once,
+ * however many starts arrive together, and the least recently used go when the cache is over its
+ * size. The newest always stays; what is in use is never freed under its user. Safe from any
+ * thread.
  *
  * Fetching and compiling happen in a thread of their own, so that one waiter who gives up (stop,
  * deadline) does not disturb the others.
@@ -15,6 +16,7 @@ struct module_key {
 	char digest[DIGEST_HEX_SIZE];
 	enum engine_kind kind;
 	bool metered;
+	bool gas;     /* made to count it: engine_prepare_gas() */
 	bool program; /* for calls (program_cache.h), not for runs */
 };
 

@@ -83,6 +83,10 @@ struct run_stop;
 bool engine_uses_child(const struct engine *engine, enum engine_kind kind, size_t wasm_size);
 struct module *engine_prepare(struct engine *engine, enum engine_kind kind, bool metered,
 		struct bytes wasm, struct run_stop *stop, struct error *err) MUST_CHECK;
+/* A core module that counts gas (spec/gas.md), for runs with limits.gas; kind is not external.
+ * Features that not every kind has are refused: ERROR_MODULE names them. */
+struct module *engine_prepare_gas(struct engine *engine, enum engine_kind kind, bool metered,
+		struct bytes wasm, struct run_stop *stop, struct error *err) MUST_CHECK;
 void module_destroy(struct module *module);      /* accepts NULL */
 size_t module_size(const struct module *module); /* bytes of code kept, for caches */
 
@@ -91,6 +95,9 @@ struct run_limits {
 	uint64_t wall_ms;      /* from the guest's first instruction; 0: none */
 	uint64_t fuel;         /* 0: none; else the module must be metered */
 	uint64_t output_bytes; /* for each of stdout and stderr; what is beyond is cut */
+	/* 0: none; else the module must be of engine_prepare_gas(). Its calls end where the stack
+	 * of the kind does, not at a depth of spec/gas.md. */
+	uint64_t gas;
 };
 
 /* A directory of the host for one run: it must be one of engine_options.dirs or below one. */
@@ -151,6 +158,7 @@ struct run_result {
 	bool exited;    /* it ended by itself with... */
 	int exit_code;  /* ...this code; 0 for an export that returned */
 	uint64_t fuel_used;
+	uint64_t gas_used;     /* 0 if the module does not count it */
 	uint64_t memory_bytes; /* at the end */
 };
 void run_result_finish(struct run_result *result);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "engine/guest.h"
+#include "meter/meter.h"
 
 static int by_name(const void *a, const void *b) {
 	const struct export_function *left = a, *right = b;
@@ -14,8 +15,10 @@ static void take(struct wasm_module *module, const wasm_exporttype_t *export) {
 	const wasm_name_t *name = wasm_exporttype_name(export);
 	const wasm_functype_t *type =
 			wasm_externtype_as_functype_const(wasm_exporttype_type(export));
-	/* A name with a zero character cannot be asked for. */
-	if (type == NULL || memchr(name->data, 0, name->size) != NULL) {
+	/* A name with a zero character cannot be asked for, and the meter's is not for callers. */
+	if (type == NULL || memchr(name->data, 0, name->size) != NULL ||
+			(name->size == strlen(METER_START) &&
+					memcmp(name->data, METER_START, name->size) == 0)) {
 		return;
 	}
 	module->functions[module->function_count++] = (struct export_function){

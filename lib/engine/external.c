@@ -235,6 +235,11 @@ static bool run(struct module *base, const struct run_request *request, struct r
 		struct run_result *result, struct error *err) {
 	struct external_module *module = (struct external_module *)base;
 	const char *invoke;
+	if (request->limits.gas != 0) {
+		return error_set(err, ERROR_INVALID,
+				"kind external cannot count gas: use another engine, or no gas "
+				"limit");
+	}
 	if (request->limits.fuel != 0) {
 		return error_set(err, ERROR_INVALID,
 				"kind external cannot limit fuel: use another engine, or no fuel "

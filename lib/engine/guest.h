@@ -18,6 +18,7 @@ struct wasm_module {
 	struct module module; /* first */
 	struct tier tier;     /* borrowed from the engine */
 	bool metered;
+	bool gas;           /* it counts gas itself (gas.c) */
 	uint64_t instances; /* core instances that a run of it may make */
 	wasmtime_module_t *code;
 	wasmtime_instance_pre_t *linked; /* NULL if its imports cannot be met */
@@ -71,6 +72,15 @@ bool guest_over(struct guest *guest);
 uint64_t guest_now_ns(void);
 /* Tells its gauge what it uses. */
 void guest_tell(struct guest *guest);
+
+/* gas.c: around a run in an instance. The first one also runs the start function. */
+bool gas_begin(struct guest *guest, struct error *err) MUST_CHECK;
+/* What it used; says so if that is why it ended. */
+void gas_end(struct guest *guest, struct error *err);
+/* Calls a function of the instance by its name. */
+bool guest_call(struct guest *guest, const struct export_function *function,
+		const wasmtime_val_t *params, wasmtime_val_t *results,
+		struct error *err) MUST_CHECK;
 
 /* exports.c: the exported functions of a module, and which of them a run begins with. */
 void exports_list(struct wasm_module *module);

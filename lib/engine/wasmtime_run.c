@@ -124,6 +124,10 @@ static bool check(struct guest *guest, struct error *err) {
 		return error_set(err, ERROR_INVALID,
 				"a fuel limit needs a module that was compiled with metering");
 	}
+	if (guest->request->limits.gas != 0 && !module->gas) {
+		return error_set(err, ERROR_INVALID,
+				"a gas limit needs a module that was made to count gas");
+	}
 	if (!exports_entry(module, guest->request, &guest->entry, err)) {
 		return false;
 	}
@@ -175,7 +179,7 @@ static bool instantiate(struct guest *guest, struct error *err) {
 	return trap == NULL || trap_set(guest, trap, err);
 }
 
-static bool call(struct guest *guest, const struct export_function *function,
+bool guest_call(struct guest *guest, const struct export_function *function,
 		const wasmtime_val_t *params, wasmtime_val_t *results, struct error *err) {
 	wasmtime_extern_t item;
 	const char *name = function->name;
@@ -203,7 +207,7 @@ static bool initialize(struct guest *guest, struct error *err) {
 		return error_set(err, ERROR_MODULE,
 				"the export \"_initialize\" must take and return nothing");
 	}
-	return call(guest, function, NULL, NULL, err);
+	return guest_call(guest, function, NULL, NULL, err);
 }
 
 static char *join(const wasmtime_val_t *results, size_t count) {
@@ -261,8 +265,13 @@ bool guest_run(struct guest *guest, guest_body_fn body, void *values, struct err
 
 static bool body(struct guest *guest, void *context, struct error *err) {
 	wasmtime_val_t *params = context, *results = params + guest->entry->params.count;
-	return instantiate(guest, err) && initialize(guest, err) &&
-	       call(guest, guest->entry, params, results, err);
+	if (!instantiate(guest, err)) {
+		return false;
+	}
+	bool ok = gas_begin(guest, err) && initialize(guest, err) &&
+		  guest_call(guest, guest->entry, params, results, err);
+	gas_end(guest, err);
+	return ok;
 }
 
 static bool run_with(struct guest *guest, wasmtime_val_t *values, struct error *err) {
