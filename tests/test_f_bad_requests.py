@@ -71,6 +71,7 @@ def test_saying_no_is_allowed(rest, field, value):
     ({"name": "x", "limits": {"wall_seconds": "long"}}, "wall_seconds"),
     ({"name": "x", "limits": {"wall_seconds": -5}}, "wall_seconds"),
     ({"name": "x", "limits": {"fuel": 1.5}}, "fuel"),
+    ({"name": "x", "limits": {"gas": -1}}, "gas"),
     ({"name": "x", "limits": {"output_bytes": 1 << 40}}, "output_bytes"),
     ({"name": "x", "priority": 101}, "priority"), ({"name": "x", "priority": -1}, "priority"),
     ({"name": "x", "priority": "high"}, "priority"), ({"name": "x", "metadata": [1]}, "metadata"),

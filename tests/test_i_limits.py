@@ -70,6 +70,19 @@ def test_fuel(rest, engine):
     assert endless["state"] == FAILED and "fuel" in endless["error"]
 
 
+def test_gas_is_the_same_in_every_engine(rest):
+    ran = [rest.run("fib", example("fib"), inputs=[15], engine=engine, limits={"gas": 10 ** 6}) for engine in ENGINES]
+    assert {task["results"] for task in ran} == {"610"}
+    (used,) = {task["gas_used"] for task in ran}
+    assert 0 < used < 10 ** 6 and all("fuel_used" not in task for task in ran)
+    for engine in ENGINES:
+        exact = rest.run("fib", example("fib"), inputs=[15], engine=engine, limits={"gas": used})
+        assert exact["results"] == "610" and exact["gas_used"] == used
+        short = rest.run("fib", example("fib"), inputs=[15], engine=engine, limits={"gas": used - 1})
+        assert short["state"] == FAILED and short["gas_used"] == used - 1
+        assert short["error"] == f"out of gas: all {used - 1} units were used"
+
+
 def test_fuel_is_the_same_in_every_engine(rest):
     used = {engine: rest.run("fib", example("fib"), inputs=[12], engine=engine,
                              limits={"fuel": 10 ** 9})["fuel_used"] for engine in ENGINES}

@@ -114,7 +114,7 @@ NOISY = wat('''(module (import "wasi_snapshot_preview1" "fd_write" (func $w (par
 
 
 @pytest.mark.parametrize("name,module,fields", [
-    ("add", example("add"), {"inputs": [1, 2], "limits": {"fuel": 100000}}),
+    ("add", example("add"), {"inputs": [1, 2], "limits": {"fuel": 100000, "gas": 100000}}),
     ("hello", example("hello-world"), {"restart": "always", "restart_limit": 1, "daemon": True}),
     ("noisy", NOISY, {}), ("sleeper", example("sleeper"), {"limits": {"wall_seconds": 0.05}}),
     ("nothing", b"\0asm\1\0\0\0", {}),

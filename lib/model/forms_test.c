@@ -149,7 +149,8 @@ static const struct kind {
 	{ "results", report_again, "{\"task_id\":\"" TASK_ID "\"}", { "task_id" },
 			{ "proplet_id", "attempt", "boot", "results", "error", "stdout", "stderr",
 					"stdout_base64", "stderr_base64", "exit_code", "truncated",
-					"interrupted", "started_at", "finished_at", "fuel_used" },
+					"interrupted", "started_at", "finished_at", "fuel_used",
+					"gas_used" },
 			{ "started_at", "finished_at" } },
 	{ "state", notice_again,
 			"{\"task_id\":\"" TASK_ID "\",\"attempt\":1,\"proplet_id\":\"p\",\"boot\":"
@@ -236,7 +237,8 @@ static void what_is_needed_is_missed_by_name(void **state) {
 static void members_of_members_may_be_null(void **state) {
 	(void)state;
 	static const char *const rows[][2] = {
-		{ "limits", "{\"memory_bytes\":null,\"wall_seconds\":null,\"fuel\":null,"
+		{ "limits", "{\"memory_bytes\":null,\"wall_seconds\":null,\"fuel\":null,\"gas\":"
+			    "null,"
 			    "\"output_bytes\":null,\"unheard\":1}" },
 		{ "monitoring_profile", "{\"enabled\":null,\"interval\":null,\"collect_cpu\":null,"
 					"\"history_size\":null,\"unheard\":[]}" },

@@ -110,6 +110,7 @@ static void a_start_comes_back(void **state) {
 	workload_init(&out.work);
 	out.work.name = str_copy("add");
 	out.work.limits.fuel = 5;
+	out.work.limits.gas = 6;
 	strings_add(&out.work.inputs, "1");
 	memset(out.work.digest, 'a', DIGEST_HEX_SIZE - 1);
 	out.work.module_size = 41;
@@ -119,6 +120,7 @@ static void a_start_comes_back(void **state) {
 	assert_int_equal(in.number, 9);
 	assert_int_equal(in.attempt, 2);
 	assert_int_equal(in.work.limits.fuel, 5);
+	assert_int_equal(in.work.limits.gas, 6);
 	assert_int_equal(in.work.limits.wall_ms, WORKLOAD_WALL_DEFAULT_MS);
 	assert_string_equal(in.work.inputs.items[0], "1");
 	assert_int_equal(in.work.module_size, 41);

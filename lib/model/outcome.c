@@ -68,6 +68,9 @@ void outcome_write(const struct outcome *outcome, json_t *object) {
 	if (outcome->fuel_used != 0) {
 		member_put_u64(object, "fuel_used", outcome->fuel_used);
 	}
+	if (outcome->gas_used != 0) {
+		member_put_u64(object, "gas_used", outcome->gas_used);
+	}
 }
 
 static bool read_whole(const char *name, const json_t *encoded, struct outcome_text *text,
@@ -164,7 +167,8 @@ bool outcome_read(struct outcome *outcome, const json_t *object, struct error *e
 			member_bool(object, "interrupted", &outcome->interrupted, err) &&
 			member_time(object, "started_at", &outcome->started_at, err) &&
 			member_time(object, "finished_at", &outcome->finished_at, err) &&
-			member_u64(object, "fuel_used", 0, INT64_MAX, &outcome->fuel_used, err)) {
+			member_u64(object, "fuel_used", 0, INT64_MAX, &outcome->fuel_used, err) &&
+			member_u64(object, "gas_used", 0, INT64_MAX, &outcome->gas_used, err)) {
 		return true;
 	}
 	outcome_finish(outcome);

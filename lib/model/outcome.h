@@ -28,6 +28,7 @@ struct outcome {
 	int64_t started_at, finished_at; /* wall ns by the worker's clock; 0: unknown or never
 					    started */
 	uint64_t fuel_used;              /* 0: not metered */
+	uint64_t gas_used;               /* 0: not counted */
 };
 
 void outcome_finish(struct outcome *outcome); /* leaves it empty */

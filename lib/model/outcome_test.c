@@ -35,7 +35,8 @@ static void round_trip(void **state) {
 			.error = str_copy("it broke"),
 			.started_at = 1700000000123456789,
 			.finished_at = 1700000001123456789,
-			.fuel_used = 42 },
+			.fuel_used = 42,
+			.gas_used = 43 },
 			       after;
 		struct error err;
 		before.out = (struct outcome_text){ mem_copy(texts[i].bytes, texts[i].size),
@@ -57,6 +58,7 @@ static void round_trip(void **state) {
 		assert_true(after.started_at == before.started_at);
 		assert_true(after.finished_at == before.finished_at);
 		assert_int_equal(after.fuel_used, 42);
+		assert_int_equal(after.gas_used, 43);
 		outcome_finish(&before);
 		outcome_finish(&after);
 	}

@@ -151,6 +151,7 @@ static bool read_limits(struct workload *work, const json_t *object, struct erro
 			!member_seconds(limits, "wall_seconds", UINT64_C(315360000000),
 					&to->wall_ms, err) ||
 			!member_u64(limits, "fuel", 0, INT64_MAX, &to->fuel, err) ||
+			!member_u64(limits, "gas", 0, INT64_MAX, &to->gas, err) ||
 			!member_u64(limits, "output_bytes", 0, WORKLOAD_OUTPUT_MAX,
 					&to->output_bytes, err)) {
 		return error_wrap(err, "field \"limits\"");
@@ -221,6 +222,9 @@ static json_t *write_limits(const struct workload *work) {
 	}
 	if (limits->fuel != 0) {
 		member_put_u64(object, "fuel", limits->fuel);
+	}
+	if (limits->gas != 0) {
+		member_put_u64(object, "gas", limits->gas);
 	}
 	member_put_u64(object, "output_bytes", limits->output_bytes);
 	return object;

@@ -33,6 +33,7 @@ struct workload_limits {
 	uint64_t wall_ms; /* from the guest's first instruction; 0: none (daemons) */
 	uint64_t fuel;    /* 0: none */
 	uint64_t output_bytes;
+	uint64_t gas; /* 0: none; spec/gas.md */
 };
 
 struct workload {

@@ -9,7 +9,7 @@
 static bool is_empty(const struct outcome *o) {
 	return o->results == NULL && o->out.size == 0 && o->error_out.size == 0 && !o->exited &&
 	       o->error == NULL && !o->interrupted && !o->truncated && o->started_at == 0 &&
-	       o->finished_at == 0 && o->fuel_used == 0;
+	       o->finished_at == 0 && o->fuel_used == 0 && o->gas_used == 0;
 }
 
 static bool bind_bytes(struct store *store, sqlite3_stmt *s, int at,
@@ -42,6 +42,7 @@ static void bind_outcome(sqlite3_stmt *s, const struct outcome *o) {
 	(void)sqlite3_bind_int64(s, 7, o->started_at);
 	(void)sqlite3_bind_int64(s, 8, o->finished_at);
 	database_bind_u64(s, 9, o->fuel_used);
+	database_bind_u64(s, 14, o->gas_used);
 }
 
 bool store_task_outcome(struct store *store, const struct task *task, struct error *err) {
@@ -61,8 +62,8 @@ bool store_task_outcome(struct store *store, const struct task *task, struct err
 	       database_write(store, s, "storing a result", err);
 }
 
-/* The columns behind the first eight. */
-enum { KEY = 8, RESULTS, OUT, ERR };
+/* The columns behind the first nine. */
+enum { KEY = 9, RESULTS, OUT, ERR };
 
 struct source {
 	struct store *store;
@@ -129,5 +130,6 @@ bool outcomes_read(struct store *store, sqlite3_stmt *s, int column, bool whole,
 	o->started_at = sqlite3_column_int64(s, column + 5);
 	o->finished_at = sqlite3_column_int64(s, column + 6);
 	o->fuel_used = (uint64_t)sqlite3_column_int64(s, column + 7);
+	o->gas_used = (uint64_t)sqlite3_column_int64(s, column + 8);
 	return read_texts(&from, task, err) && (!whole || read_output(&from, task, err));
 }

@@ -37,6 +37,8 @@ static const char *const steps[] = {
 	"ALTER TABLE outcomes ADD COLUMN key BLOB;"
 	"CREATE TABLE sealed_with(key BLOB PRIMARY KEY, proof BLOB) WITHOUT ROWID;"
 	"INSERT INTO sealed_with(key, proof) VALUES(x'', x'');",
+	/* What a task that counts gas has used. */
+	"ALTER TABLE outcomes ADD COLUMN gas INTEGER NOT NULL DEFAULT 0;",
 };
 
 static bool read_number(struct store *store, const char *sql, int *number, struct error *err) {

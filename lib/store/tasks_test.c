@@ -248,6 +248,7 @@ static void test_outcome_any_bytes(void **state) {
 	o->started_at = 1700000000000000001;
 	o->finished_at = 1700000000000000002;
 	o->fuel_used = UINT64_MAX;
+	o->gas_used = INT64_MAX;
 	put_outcome(store, task);
 
 	struct task *read = get_task(store, task->id);
@@ -260,6 +261,7 @@ static void test_outcome_any_bytes(void **state) {
 	assert_string_equal(got->error, "it ended with -7");
 	assert_true(got->started_at == o->started_at && got->finished_at == o->finished_at);
 	assert_true(got->fuel_used == UINT64_MAX);
+	assert_true(got->gas_used == INT64_MAX);
 	task_destroy(read);
 	task_destroy(task);
 }

@@ -115,6 +115,7 @@ static bool add_limits(json_t *task, const struct arguments *arguments, struct e
 	}
 	return add_number(limits, "memory_bytes", flags[FLAG_MEMORY], str_to_bytes, err) &&
 	       add_number(limits, "fuel", flags[FLAG_FUEL], str_to_u64, err) &&
+	       add_number(limits, "gas", flags[FLAG_GAS], str_to_u64, err) &&
 	       add_number(limits, "output_bytes", flags[FLAG_OUTPUT_BYTES], str_to_bytes, err);
 }
 

@@ -81,6 +81,7 @@ static void limits_have_units(void **state) {
 	(void)state;
 	same(task_of(FLAG_WALL, "1500ms"), "limits", "{\"wall_seconds\":1.5}");
 	same(task_of(FLAG_FUEL, "7"), "limits", "{\"fuel\":7}");
+	same(task_of(FLAG_GAS, "8"), "limits", "{\"gas\":8}");
 	same(task_of(FLAG_MEMORY, "4096"), "limits", "{\"memory_bytes\":4096}");
 	refused(FLAG_WALL, "soon", "--wall");
 	refused(FLAG_FUEL, "-1", "fuel");

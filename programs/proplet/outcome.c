@@ -39,6 +39,7 @@ static void take_result(struct outcome *outcome, struct run_result *result) {
 	take_bytes(&outcome->error_out, &result->stderr_bytes);
 	outcome->truncated = result->truncated;
 	outcome->fuel_used = result->fuel_used;
+	outcome->gas_used = result->gas_used;
 	outcome->results = result->has_values ? text_value(result->values, strlen(result->values))
 					      : text_value(outcome->out.bytes, outcome->out.size);
 }

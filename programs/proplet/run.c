@@ -22,6 +22,7 @@ static bool choose_engine(
 	key->kind = engine_offers(attempt->worker->engine, ENGINE_EXTERNAL) ? ENGINE_EXTERNAL
 									    : ENGINE_MULTIPASS;
 	key->metered = work->limits.fuel != 0;
+	key->gas = work->limits.gas != 0;
 	if (attempt->worker->ring != NULL && work->engine == NULL) {
 		key->kind = ENGINE_MULTIPASS; /* an external one would have the module on disk */
 	}
@@ -111,7 +112,7 @@ static bool run(struct attempt *attempt, struct module *module, struct run_resul
 		.input = { (const uint8_t *)work->input,
 				work->input != NULL ? strlen(work->input) : 0 },
 		.limits = { work->limits.memory_bytes, work->limits.wall_ms, work->limits.fuel,
-				work->limits.output_bytes },
+				work->limits.output_bytes, work->limits.gas },
 		.gauge = attempt->gauge,
 		.started = on_started,
 		.context = attempt,
