@@ -122,8 +122,9 @@ static void set_clock(struct call *call) {
  */
 
 static void make_store(struct call *call) {
+	const uint64_t asked = call->request->memory_bytes;
 	call->limits = (struct airscrew_limiter){
-		.memory_limit = call->request->memory_bytes,
+		.memory_limit = asked < CALL_MEMORY_MOST ? asked : CALL_MEMORY_MOST,
 		.table_limit = STRICT_TABLE_ELEMENTS,
 		.instance_limit = 1,
 		.table_count_limit = TABLES,

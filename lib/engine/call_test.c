@@ -316,6 +316,32 @@ static void memory_is_limited(void **state) {
 	}
 }
 
+/* Where a place in the pool ends, memories without one end as well. */
+static void no_memory_is_larger_than_a_place_in_the_pool(void **state) {
+	(void)state;
+	for (int setup = 0; setup < SETUPS; setup++) {
+		for (int odd = 0; odd < 2; odd++) {
+			char text[256];
+			(void)snprintf(text, sizeof(text),
+					"(module (memory i64 1) %s (func (export \"grow\")"
+					" (param i64) (result i64) (memory.grow (local.get 0))))",
+					odd ? "(memory 0)" : "");
+			struct program *program = prepare_setup(setup, text);
+			static const char *const inputs[] = { "65535", "65536" };
+			for (int over = 0; over < 2; over++) {
+				struct called called = called_new();
+				called.request.memory_bytes = UINT64_MAX;
+				called_go(&called, program, "grow", &inputs[over]);
+				assert_true(called.ok);
+				assert_int_equal(
+						called.result.values[0].of.i64, over == 0 ? 1 : -1);
+				called_finish(&called);
+			}
+			program_destroy(program);
+		}
+	}
+}
+
 static void tables_are_limited(void **state) {
 	(void)state;
 	for (int setup = 0; setup < SETUPS; setup++) {
@@ -575,6 +601,7 @@ int main(void) {
 		cmocka_unit_test(limits_that_are_none_are_refused),
 		cmocka_unit_test(values_are_checked),
 		cmocka_unit_test(memory_is_limited),
+		cmocka_unit_test(no_memory_is_larger_than_a_place_in_the_pool),
 		cmocka_unit_test(tables_are_limited),
 		cmocka_unit_test(nothing_is_left_of_a_call),
 		cmocka_unit_test(the_wall_clock_ends_a_call),

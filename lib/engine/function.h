@@ -97,14 +97,17 @@ int trap_grpc_status(enum trap_kind kind);
 /* No limit worth the name: more than any machine counts to. */
 #define CALL_GAS_MOST ((uint64_t)INT64_MAX)
 
+/* What all memories of a call may have in the end, whatever is asked for: what a place in the pool
+ * can hold, and what every machine therefore gives or refuses alike. */
+#define CALL_MEMORY_MOST ((uint64_t)4 << 30)
+
 /* Gas and depth have a meaning for metered programs only. */
 struct call_request {
 	const struct value *values;
 	size_t count;
 	uint64_t gas;          /* at most CALL_GAS_MOST; 0: out of gas at once */
 	uint32_t calls, slots; /* depth: at most METER_DEPTH_MAX; 0: METER_CALLS, METER_SLOTS */
-	uint64_t memory_bytes; /* of all memories; growth beyond fails as the guest's own limit does
-				*/
+	uint64_t memory_bytes; /* of all memories together; growth beyond gives -1 */
 	uint64_t wall_ms;      /* 0: none */
 };
 

@@ -177,11 +177,11 @@ static void the_external_engine_has_no_calls(void **state) {
  */
 
 /* More than ENGINE_CHILD_BYTES of code. */
-static wasm_byte_vec_t large_module(void) {
+static wasm_byte_vec_t large_module(const char *memories) {
 	struct error err;
 	struct buf text = BUF_INIT(64 << 20);
-	assert_true(buf_printf(
-			&text, &err, "(module (func (export \"two\") (result i32) i32.const 2)"));
+	assert_true(buf_printf(&text, &err,
+			"(module %s (func (export \"two\") (result i32) i32.const 2)", memories));
 	for (int i = 0; i < 300; i++) {
 		assert_true(buf_printf(&text, &err, "(func (param i32) (result i32) local.get 0"));
 		for (int j = 0; j < 300; j++) {
@@ -196,35 +196,43 @@ static wasm_byte_vec_t large_module(void) {
 	return wasm;
 }
 
-/* This test program is its own child. */
-static void a_large_module_is_compiled_in_a_child(void **state) {
-	(void)state;
+/* This test program is its own child. The child has no addresses for a pool; its code is for a tier
+ * that has one all the same. */
+static void compile_in_child(const char *memories, enum tier_use use) {
 	const struct engine_options options = { .self = "/proc/self/exe",
 		.compile_memory_bytes = (uint64_t)2 << 30 };
 	struct engine *mine = engine_make(&options);
-	wasm_byte_vec_t wasm = large_module();
+	wasm_byte_vec_t wasm = large_module(memories);
 	const struct bytes bytes = { (const uint8_t *)wasm.data, wasm.size };
 	for (int setup = 0; setup < SETUPS; setup++) {
+		enum engine_kind kind = kinds[setup / 2];
 		struct error err;
 		struct run_stop *stop = run_stop_create(mine);
-		struct program *program = program_create(
-				mine, kinds[setup / 2], setup % 2 != 0, bytes, stop, &err);
+		struct program *program =
+				program_create(mine, kind, setup % 2 != 0, bytes, stop, &err);
 		if (program == NULL) {
 			fail_msg("%s", err.message);
 		}
-		/* The child has no addresses for a pool; its code is for one that has. */
-		assert_ptr_equal(program->wasm.tier.wasm,
-				mine->tiers[kinds[setup / 2]][TIER_CALL].wasm);
+		assert_ptr_equal(program->wasm.tier.wasm, mine->tiers[kind][use].wasm);
 		gives(program, "two", INPUTS(), "2");
 		program_destroy(program);
 		run_stop_request(stop);
-		assert_null(program_create(
-				mine, kinds[setup / 2], setup % 2 != 0, bytes, stop, &err));
+		assert_null(program_create(mine, kind, setup % 2 != 0, bytes, stop, &err));
 		assert_int_equal(err.code, ERROR_INTERRUPTED);
 		run_stop_destroy(stop);
 	}
 	wasm_byte_vec_delete(&wasm);
 	engine_destroy(mine);
+}
+
+static void a_large_module_is_compiled_in_a_child(void **state) {
+	(void)state;
+	compile_in_child("", TIER_CALL);
+}
+
+static void a_large_odd_module_too(void **state) {
+	(void)state;
+	compile_in_child("(memory 1) (memory 1)", TIER_CALL_ODD);
 }
 
 int main(int argc, char **argv) {
@@ -243,6 +251,7 @@ int main(int argc, char **argv) {
 		cmocka_unit_test(names_of_the_meter_are_refused),
 		cmocka_unit_test(the_external_engine_has_no_calls),
 		cmocka_unit_test(a_large_module_is_compiled_in_a_child),
+		cmocka_unit_test(a_large_odd_module_too),
 	};
 	return call_tests_run("engine/program", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -38,7 +38,7 @@ static void add_pool(wasm_config_t *config) {
 	wasmtime_pooling_allocation_config_total_stacks_set(pool, 0);
 	wasmtime_pooling_allocation_config_total_gc_heaps_set(pool, 0);
 	wasmtime_pooling_allocation_config_max_core_instance_size_set(pool, INSTANCE_BYTES);
-	wasmtime_pooling_allocation_config_max_memory_size_set(pool, (size_t)4 << 30);
+	wasmtime_pooling_allocation_config_max_memory_size_set(pool, CALL_MEMORY_MOST);
 	wasmtime_pooling_allocation_config_table_elements_set(pool, STRICT_TABLE_ELEMENTS);
 	wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool, KEPT_MEMORY_BYTES);
 	wasmtime_pooling_allocation_config_table_keep_resident_set(pool, KEPT_TABLE_BYTES);
