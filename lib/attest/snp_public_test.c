@@ -234,10 +234,10 @@ static void test_the_roots_are_those_of_amd(void **state) {
 /* As protojson of go-sev-guest would have it. */
 static void test_its_json(void **state) {
 	static const char *const pieces[] = { "{\"report\":{\"version\":2,\"policy\":\"720896\",",
-		"\"signatureAlgo\":1,\"currentTcb\":\"4901323769462652930\",\"platformInfo\":\"1\","
-		"\"reportData\":\"AQIDBAUA",
-		"\"chipId\":\"", "\"signature\":\"", "},\"certificateChain\":{\"vcekCert\":\"MIIF",
-		"\"askCert\":\"", "\"arkCert\":\"" };
+		"\"signatureAlgo\":1,\"currentTcb\":\"4901323769462652930\",",
+		"\"platformInfo\":\"1\",\"reportData\":\"AQIDBAUA", "\"chipId\":\"",
+		"\"signature\":\"", "},\"certificateChain\":{\"vcekCert\":\"MIIF", "\"askCert\":\"",
+		"\"arkCert\":\"" };
 	struct public given = load();
 	struct evidence evidence = {
 		.tee = EVIDENCE_SEV_SNP, .report = given.report, .certificates = given.certificates
