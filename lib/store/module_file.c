@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,6 +47,18 @@ static bool read_all(const struct module_file *file, uint8_t *out, size_t size, 
 					       file->digest));
 }
 
+static bool say_what_to_do(struct error *err) {
+	if (err->code == ERROR_KEY_MISMATCH) {
+		char why[ERROR_MESSAGE_MAX];
+		(void)snprintf(why, sizeof(why), "%s", err->message);
+		(void)error_set(err, ERROR_KEY_MISMATCH,
+				"%s: set MANAGER_WORKLOAD_KEY to the one that it was uploaded "
+				"with, or upload the module again",
+				why);
+	}
+	return false;
+}
+
 /* A file of `size` bytes that begins with `begin`: which kind it is, and whether it is whole. */
 static bool judge(struct module_file *file, struct seal_ring *ring, uint64_t size,
 		struct bytes begin, struct error *err) {
@@ -55,9 +68,11 @@ static bool judge(struct module_file *file, struct seal_ring *ring, uint64_t siz
 		return (begin.size >= 8 && memcmp(begin.data, "\0asm", 4) == 0) ||
 		       error_set(err, ERROR_INTEGRITY, "it is no module (any more)");
 	}
-	return blocks_open_head(&file->blocks, ring, file->digest, begin, err) &&
-	       (size == blocks_file_size(file->blocks.size) ||
-			       error_set(err, ERROR_INTEGRITY, "it was cut, or added to"));
+	if (!blocks_open_head(&file->blocks, ring, file->digest, begin, err)) {
+		return say_what_to_do(err);
+	}
+	return size == blocks_file_size(file->blocks.size) ||
+	       error_set(err, ERROR_INTEGRITY, "it was cut, or added to");
 }
 
 static bool open_at(struct module_file *file, const char *path, struct seal_ring *ring,

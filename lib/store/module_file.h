@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/error.h"
-#include "store/blocks.h"
+#include "seal/blocks.h"
 
 struct module_file;
 /*

@@ -7,7 +7,7 @@
  * refers to it. A pin keeps a digest's file from being removed between its upload and the commit
  * that refers to it. Safe from any thread.
  *
- * With a workload key files are sealed, in every moment (store/blocks.h); plain ones from before
+ * With a workload key files are sealed, in every moment (seal/blocks.h); plain ones from before
  * are read still, and replaced when the same module comes again.
  */
 #include <stdbool.h>

@@ -23,7 +23,7 @@
 enum {
 	PLAIN_NAME_SIZE = 2 * DIGEST_HEX_SIZE,
 	NAME_SIZE = PLAIN_NAME_SIZE + sizeof(SEALED) - 1,
-	READ_SIZE = CONTENT_BLOCK,
+	READ_SIZE = BLOCK_BYTES,
 };
 
 struct entry {
@@ -308,7 +308,7 @@ bool spool_keep(struct spool *spool, const char key[DIGEST_HEX_SIZE],
 	struct cache *cache = spool->cache;
 	*content = (struct content){ .fd = -1, .ring = cache->ring };
 	memcpy(content->digest, digest, DIGEST_HEX_SIZE);
-	bool ok = content_end(&spool->writer, err);
+	bool ok = content_end(&spool->writer, digest, err);
 	if (ok) {
 		content->fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
 		ok = content->fd >= 0 || error_errno(err, errno, "a file");

@@ -218,7 +218,7 @@ static char *expect_ciphertext(const char *text) {
 	digest_hex(text, strlen(text), digest);
 	char *path = str_format("%s/%s.%s.sealed", folder, key, digest);
 	assert_true(file_read(path, &bytes, &err));
-	assert_int_equal(bytes.size, CONTENT_HEAD + SEAL_OVERHEAD_BYTES + strlen(text));
+	assert_int_equal(bytes.size, BLOCKS_HEAD_BYTES + SEAL_OVERHEAD_BYTES + strlen(text));
 	assert_null(memmem(bytes.data, bytes.size, text, strlen(text)));
 	buf_finish(&bytes);
 	return path;
@@ -234,7 +234,7 @@ static void with_a_key_all_is_sealed(void **state) {
 	cache_close(cache);
 	new_ring(OTHER "," KEY); /* a new key, the old one is still there */
 	cache = open_it(1000);
-	assert_int_equal(cache_bytes(cache), CONTENT_HEAD + SEAL_OVERHEAD_BYTES + 5);
+	assert_int_equal(cache_bytes(cache), BLOCKS_HEAD_BYTES + SEAL_OVERHEAD_BYTES + 5);
 	assert_true(has(cache, "a", "hello"));
 	cache_close(cache);
 	new_ring(OTHER);

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A module in a file. With a workload key it is sealed on its way there, in blocks of which each
- * is an envelope of its own (direction `store`, spec/seal.md), so that any of them is read alone
- * and none fits another place or another file. Without one the file is the module.
- *
- *     "ASB" 1 ‖ id, 16 random bytes ‖ envelopes of 256 KiB each, the last one of the rest
- *
- * That the last blocks are there is for whoever knows the module's digest to say. A content may be
- * read from several threads at once, a writer has one.
+ * A module in a file. With a workload key it is a sealed file in blocks (seal/blocks.h), sealed on
+ * its way there; without one the file is the module. A content may be read from several threads at
+ * once, a writer has one.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,24 +13,18 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "seal/seal.h"
-
-enum {
-	CONTENT_BLOCK = 256 * 1024, /* of plaintext */
-	CONTENT_ID_BYTES = 16,
-	CONTENT_ID_SIZE = 2 * CONTENT_ID_BYTES + 1,
-	CONTENT_HEAD = 4 + CONTENT_ID_BYTES,
-};
+#include "seal/blocks.h"
 
 struct content {
 	int fd;        /* owned: close it */
 	uint64_t size; /* of the module */
 	char digest[DIGEST_HEX_SIZE];
 	struct seal_ring *ring; /* borrowed; NULL: it is not sealed */
-	char id[CONTENT_ID_SIZE];
+	struct blocks blocks;   /* with a ring */
 };
 
-/* The rest of a content whose fd, digest and ring are set. ERROR_INTEGRITY: it is no such file. */
+/* The rest of a content whose fd, digest and ring are set. ERROR_INTEGRITY: it is no such file, or
+ * not that module's; ERROR_KEY_MISMATCH. */
 bool content_open(struct content *content, struct error *err) MUST_CHECK;
 /* The bytes from there, which are within its size. ERROR_INTEGRITY, ERROR_KEY_MISMATCH. */
 bool content_read(const struct content *content, uint64_t from, uint8_t *out, size_t size,
@@ -44,7 +33,7 @@ bool content_read(const struct content *content, uint64_t from, uint8_t *out, si
 struct content_writer {
 	int fd;
 	struct seal_ring *ring;
-	char id[CONTENT_ID_SIZE];
+	struct blocks blocks;
 	uint64_t size, file_size; /* so far: of the module, of what is in the file */
 	uint8_t *room;            /* one envelope; the block of the moment is in its place */
 	size_t filled;
@@ -53,5 +42,7 @@ struct content_writer {
 bool content_begin(struct content_writer *writer, int fd, struct seal_ring *ring,
 		struct error *err) MUST_CHECK;
 bool content_write(struct content_writer *writer, struct bytes piece, struct error *err) MUST_CHECK;
-bool content_end(struct content_writer *writer, struct error *err) MUST_CHECK; /* all was written */
-void content_drop(struct content_writer *writer);                              /* {0} is fine */
+/* All was written; the module has this digest. */
+bool content_end(struct content_writer *writer, const char digest[DIGEST_HEX_SIZE],
+		struct error *err) MUST_CHECK;
+void content_drop(struct content_writer *writer); /* {0} is fine */

@@ -16,7 +16,7 @@
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
-enum { LARGE = 3 * CONTENT_BLOCK + 5, ENVELOPE = CONTENT_BLOCK + SEAL_OVERHEAD_BYTES };
+enum { LARGE = 3 * BLOCK_BYTES + 5, ENVELOPE = BLOCK_BYTES + SEAL_OVERHEAD_BYTES };
 
 static struct seal_ring *ring;
 static uint8_t module[LARGE];
@@ -41,17 +41,25 @@ static int tear_down(void **state) {
 static int file_of(size_t size, size_t step, struct seal_ring *with) {
 	struct error err;
 	struct content_writer writer;
+	char digest[DIGEST_HEX_SIZE];
 	int fd = memfd_create("content", MFD_CLOEXEC);
+	digest_hex(module, size, digest);
 	assert_true(fd >= 0 && content_begin(&writer, fd, with, &err));
 	for (size_t at = 0; at < size; at += step) {
 		size_t part = size - at < step ? size - at : step;
 		assert_true(content_write(&writer, (struct bytes){ module + at, part }, &err));
 	}
-	assert_true(content_end(&writer, &err));
+	assert_true(content_end(&writer, digest, &err));
 	assert_int_equal(writer.size, size);
 	assert_int_equal(writer.file_size, lseek(fd, 0, SEEK_END));
 	content_drop(&writer);
 	return fd;
+}
+
+static struct content content_of(int fd, size_t size, struct seal_ring *with) {
+	struct content content = { .fd = fd, .ring = with };
+	digest_hex(module, size, content.digest);
+	return content;
 }
 
 static bool reads(const struct content *content, uint64_t from, size_t size) {
@@ -67,14 +75,14 @@ static bool reads(const struct content *content, uint64_t from, size_t size) {
 
 static void any_part_of_any_size(void **state) {
 	(void)state;
-	static const size_t sizes[] = { 1, CONTENT_BLOCK - 1, CONTENT_BLOCK, CONTENT_BLOCK + 1,
-		2 * CONTENT_BLOCK, LARGE };
+	static const size_t sizes[] = { 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1,
+		2 * BLOCK_BYTES, LARGE };
 	static const size_t steps[] = { 100000, LARGE };
 	for (size_t i = 0; i < 4 * sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct error err;
 		size_t size = sizes[i / 4];
-		struct content content = { .ring = i % 4 < 2 ? ring : NULL };
-		content.fd = file_of(size, steps[i % 2], content.ring);
+		struct seal_ring *with = i % 4 < 2 ? ring : NULL;
+		struct content content = content_of(file_of(size, steps[i % 2], with), size, with);
 		assert_true(content_open(&content, &err));
 		assert_int_equal(content.size, size);
 		assert_true(reads(&content, 0, size) && reads(&content, size - 1, 1));
@@ -90,51 +98,55 @@ static void copy(int from, off_t at, int to, off_t there, size_t size) {
 }
 
 /* Whether the first block can be read, and the second. */
-static void expect_blocks(int fd, bool first, bool second) {
+static void expect_blocks(int fd, size_t size, bool first, bool second) {
 	struct error err;
-	struct content content = { .fd = fd, .ring = ring };
+	struct content content = content_of(fd, size, ring);
 	assert_true(content_open(&content, &err));
 	assert_int_equal(reads(&content, 5, 10), first);
-	assert_int_equal(reads(&content, CONTENT_BLOCK, 10), second);
+	assert_int_equal(reads(&content, BLOCK_BYTES, 10), second);
 	file_closep(&content.fd);
 }
 
 static void blocks_fit_one_place(void **state) {
 	(void)state;
-	expect_blocks(file_of(LARGE, LARGE, ring), true, true);
+	expect_blocks(file_of(LARGE, LARGE, ring), LARGE, true, true);
 	int fd = file_of(LARGE, LARGE, ring);
-	copy(fd, CONTENT_HEAD, fd, CONTENT_HEAD + ENVELOPE, ENVELOPE);
-	expect_blocks(fd, true, false);
+	copy(fd, BLOCKS_HEAD_BYTES, fd, BLOCKS_HEAD_BYTES + ENVELOPE, ENVELOPE);
+	expect_blocks(fd, LARGE, true, false);
 	int other = file_of(LARGE, LARGE, ring);
 	fd = file_of(LARGE, LARGE, ring);
-	copy(other, CONTENT_HEAD, fd, CONTENT_HEAD, ENVELOPE);
-	expect_blocks(fd, false, true);
+	copy(other, BLOCKS_HEAD_BYTES, fd, BLOCKS_HEAD_BYTES, ENVELOPE);
+	expect_blocks(fd, LARGE, false, true);
 	fd = file_of(LARGE, LARGE, ring);
-	copy(other, 0, fd, 0, CONTENT_HEAD); /* its id */
-	expect_blocks(fd, false, false);
+	copy(other, 0, fd, 0, BLOCKS_HEAD_BYTES); /* its id */
+	expect_blocks(fd, LARGE, false, false);
 	file_closep(&other);
 	fd = file_of(LARGE, LARGE, ring);
-	assert_int_equal(pwrite(fd, "x", 1, CONTENT_HEAD + ENVELOPE + 1000), 1);
-	expect_blocks(fd, true, false);
+	assert_int_equal(pwrite(fd, "x", 1, BLOCKS_HEAD_BYTES + ENVELOPE + 1000), 1);
+	expect_blocks(fd, LARGE, true, false);
 }
 
 static void files_that_are_none(void **state) {
 	(void)state;
-	static const off_t lengths[] = { 0, 3, CONTENT_HEAD - 1, CONTENT_HEAD + 1,
-		CONTENT_HEAD + SEAL_OVERHEAD_BYTES, CONTENT_HEAD + ENVELOPE + 49 };
+	static const off_t lengths[] = { 0, 3, BLOCKS_HEAD_BYTES - 1, BLOCKS_HEAD_BYTES + 1,
+		BLOCKS_HEAD_BYTES + SEAL_OVERHEAD_BYTES, BLOCKS_HEAD_BYTES + ENVELOPE + 49 };
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		struct error err;
-		struct content content = { .fd = file_of(LARGE, LARGE, ring), .ring = ring };
+		struct content content = content_of(file_of(LARGE, LARGE, ring), LARGE, ring);
 		assert_int_equal(ftruncate(content.fd, lengths[i]), 0);
 		assert_false(content_open(&content, &err));
 		assert_int_equal(err.code, ERROR_INTEGRITY);
 		file_closep(&content.fd);
 	}
 	struct error err;
-	struct content content = { .fd = file_of(LARGE, LARGE, NULL), .ring = ring };
+	struct content content = content_of(file_of(LARGE, LARGE, NULL), LARGE, ring);
 	assert_false(content_open(&content, &err));
 	file_closep(&content.fd);
-	expect_blocks(file_of(CONTENT_BLOCK + 20, LARGE, ring), true, true);
+	content = content_of(file_of(LARGE, LARGE, ring), LARGE - 1, ring); /* another module's */
+	assert_false(content_open(&content, &err));
+	assert_int_equal(err.code, ERROR_INTEGRITY);
+	file_closep(&content.fd);
+	expect_blocks(file_of(BLOCK_BYTES + 20, LARGE, ring), BLOCK_BYTES + 20, true, true);
 }
 
 int main(void) {

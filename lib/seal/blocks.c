@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/blocks.h"
+#include "seal/blocks.h"
 
 #include <string.h>
 
@@ -114,10 +114,7 @@ static bool say_key(const uint8_t *head, struct error *err) {
 	char key[SEAL_KEY_NAME_SIZE];
 	hex_encode(blocks_head_key(head), SEAL_KEY_ID_BYTES, key);
 	return error_set(err, ERROR_KEY_MISMATCH,
-			"it is sealed with a workload key that is not here (key id %s): set "
-			"MANAGER_WORKLOAD_KEY to the one that it was uploaded with, or upload the "
-			"module again",
-			key);
+			"it is sealed with a workload key that is not here (key id %s)", key);
 }
 
 static bool check_content(const uint8_t plain[PLAIN_BYTES], const char *digest, struct error *err) {
@@ -130,6 +127,9 @@ static bool check_content(const uint8_t plain[PLAIN_BYTES], const char *digest, 
 bool blocks_open_head(struct blocks *blocks, struct seal_ring *ring, const char *digest,
 		struct bytes head, struct error *err) {
 	uint8_t plain[PLAIN_BYTES];
+	if (!blocks_are(head)) {
+		return error_set(err, ERROR_INTEGRITY, "it is not sealed");
+	}
 	if (head.data[sizeof(magic) - 1] != magic[sizeof(magic) - 1]) {
 		return error_set(err, ERROR_INTEGRITY,
 				"it is sealed in version %d, which is not understood",
