@@ -39,6 +39,7 @@ static void describe(void *context, struct http_request *request) {
 
 static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/health", .handler = health, .open = true },
+	{ .method = "GET", .pattern = "/metrics", .handler = api_figures },
 	{ .method = "GET", .pattern = "/events", .handler = api_events },
 	{ .method = "GET", .pattern = "/openapi.yaml", .handler = describe, .open = true },
 	{ .method = "POST",

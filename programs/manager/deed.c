@@ -16,6 +16,7 @@ static void discard(struct deed *deed) {
 		deed->finish(deed);
 	}
 	json_decref(deed->body);
+	free(deed->text);
 	free(deed);
 }
 
@@ -102,6 +103,9 @@ static void reply(struct deed *deed) {
 		text = deed_text(deed->body);
 		response.type = "application/json";
 		response.body = (struct bytes){ (const uint8_t *)text, strlen(text) };
+	} else if (deed->text != NULL) {
+		response.type = deed->type;
+		response.body = (struct bytes){ (const uint8_t *)deed->text, strlen(deed->text) };
 	}
 	if (deed->tagged && text != NULL) {
 		tag(deed, &response, text, value);

@@ -25,6 +25,8 @@ struct deed {
 	struct http_request *request; /* NULL: nobody waits for an answer */
 	int status;                   /* of the answer; 0: error below; -1: answered later */
 	json_t *body;                 /* or NULL */
+	char *text;                   /* an answer that is no JSON, of this type; or NULL */
+	const char *type;
 	char location[64];
 	bool tagged; /* the answer has an ETag, and to If-None-Match may be 304 */
 	struct error err;

@@ -60,7 +60,9 @@ void manager_begin(struct manager *m) {
 bool manager_commit(struct manager *m) {
 	struct error err;
 	if (m->writing && !m->failed) {
+		uint64_t begin = clock_us();
 		(void)manager_wrote(m, store_commit(m->store, &err), &err);
+		figures_observe(&m->figures.commit, (double)(clock_us() - begin) / 1e6);
 	}
 	return !m->failed;
 }
@@ -117,6 +119,7 @@ static void apply_all(struct manager *m, struct queue_item *items, bool only_rea
 		struct deed *deed = QUEUE_ENTRY(item, struct deed, link);
 		if (!only_reads || (deed->reads && deed->status != -1)) {
 			deed->apply(m, deed);
+			m->figures.requests += deed->request != NULL;
 		}
 	}
 }

@@ -21,6 +21,7 @@
 #include "bus/bus.h"
 #include "bus/topics.h"
 #include "http/server.h"
+#include "manager/figures.h"
 #include "seal/keys.h"
 #include "manager/settings.h"
 #include "model/proplet.h"
@@ -44,6 +45,7 @@ struct live {
 	uint64_t seen;            /* the heartbeat that listed it last */
 	bool answered;            /* the worker has shown that it knows the attempt */
 	uint64_t due_ms;          /* a restart in the queue: not before */
+	uint64_t since_ms;        /* its last move; 0: before this process */
 	uint64_t late_ms;         /* at an old worker: when its time is over; 0: never */
 };
 
@@ -103,7 +105,8 @@ struct manager {
 	uint64_t next_tick_ms;
 	bool strangers;   /* somebody of ours beats who has not announced himself */
 	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */
-	uint64_t beat;    /* counts heartbeats, for live.seen */
+	struct figures figures;
+	uint64_t beat; /* counts heartbeats, for live.seen */
 
 	/* Of the batch at hand. */
 	bool writing, failed, slot_freed;

@@ -87,6 +87,7 @@ static void leave(struct manager *m, struct live *live) {
 
 static void enqueue(struct manager *m, struct live *live, const char *cause) {
 	live->task->queued = true;
+	live->since_ms = m->now_ms;
 	live->worker = NULL;
 	live_list_add(&m->waiting, live);
 	record(m, live->task, cause);
@@ -142,6 +143,19 @@ static void end(struct manager *m, struct live *live, enum task_state to, const 
 	}
 }
 
+/* How long the step has taken. */
+static void measure(struct manager *m, struct live *live, enum task_state to) {
+	bool begins = to == TASK_SCHEDULED || live->task->state == TASK_SCHEDULED;
+	if (begins && live->since_ms != 0) {
+		figures_observe(&m->figures.start[to == TASK_SCHEDULED ? STAGE_QUEUE
+								       : STAGE_DISPATCH],
+				(double)(m->now_ms - live->since_ms) / 1000);
+	}
+	live->since_ms = m->now_ms;
+	m->figures.ends[to] += task_state_final(to);
+	m->figures.fuel += task_state_final(to) ? live->task->outcome.fuel_used : 0;
+}
+
 bool tasks_go(struct manager *m, struct live *live, enum task_state to, const char *cause) {
 	struct task *task = live->task;
 	if (!task_state_may(task->state, to)) {
@@ -149,6 +163,7 @@ bool tasks_go(struct manager *m, struct live *live, enum task_state to, const ch
 				task_state_name(task->state), task_state_name(to));
 		return false;
 	}
+	measure(m, live, to);
 	task->state = to;
 	if (to == TASK_RUNNING && task->start_time == 0) {
 		task->start_time = m->wall_ns;
@@ -198,6 +213,7 @@ static void assign(struct manager *m, struct live *live, struct worker *worker) 
 
 static struct live *make_live(struct manager *m, struct task *task) {
 	struct live *live = MEM_NEW(struct live);
+	live->since_ms = m->now_ms;
 	live->task = task;
 	(void)map_put(m->live, task->id, live);
 	return live;
