@@ -296,6 +296,17 @@ static json_t *view(const struct task *task) {
 	return object;
 }
 
+void task_as_created(struct task *task) {
+	task->state = TASK_PENDING;
+	task->attempt = task->restarts = 0;
+	task->queued = task->stopping = false;
+	task->start_time = task->finish_time = task->due_at = 0;
+	task->updated_at = task->created_at;
+	free(task->at.proplet_id);
+	task->at = (struct task_address){ 0 };
+	outcome_finish(&task->outcome);
+}
+
 /* What has ended has these, if only empty. */
 static void set_default(json_t *object, const char *name) {
 	if (json_object_get(object, name) == NULL) {

@@ -88,6 +88,8 @@ struct move {
 	char *cause; /* "placed on edge-1", owned by who owns the move */
 };
 
+/* Everything that has moved since it was created is as it was then. */
+void task_as_created(struct task *task);
 /* The full view, as the API answers. `moves` may be NULL (then no `history`). */
 json_t *task_view(const struct task *task, const struct move *moves, size_t count);
 /* The view in lists: no history, stdout, stderr; results only up to a few KiB. */

@@ -39,6 +39,11 @@ static const char *const steps[] = {
 	"INSERT INTO sealed_with(key, proof) VALUES(x'', x'');",
 	/* What a task that counts gas has used. */
 	"ALTER TABLE outcomes ADD COLUMN gas INTEGER NOT NULL DEFAULT 0;",
+	/* Requests that were done under a client's key. */
+	"CREATE TABLE done(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,"
+	" request BLOB NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL,"
+	" at INTEGER NOT NULL);"
+	"CREATE INDEX done_at ON done(at);",
 };
 
 static bool read_number(struct store *store, const char *sql, int *number, struct error *err) {

@@ -101,3 +101,19 @@ bool store_proplet_delete(struct store *store, const char *id, struct error *err
 typedef void (*store_proplet_taker)(void *context, struct proplet *proplet);
 bool store_proplets(struct store *store, store_proplet_taker take, void *context,
 		struct error *err) MUST_CHECK;
+
+/* A request that was done under a client's key (Idempotency-Key): digests of the key and of what
+ * was asked, and what became of it. */
+enum { STORE_DONE_MAX = 100000 };
+struct store_done {
+	uint8_t key[DIGEST_SIZE], request[DIGEST_SIZE];
+	char task_id[UUID_SIZE];
+	uint64_t attempt;
+	int64_t at; /* wall ns */
+};
+/* By its key; the rest is filled in if it is found. */
+bool store_done_find(struct store *store, struct store_done *done, bool *found,
+		struct error *err) MUST_CHECK;
+/* And forgets some of those from before that time, and beyond STORE_DONE_MAX. */
+bool store_done_add(struct store *store, const struct store_done *done, int64_t before,
+		struct error *err) MUST_CHECK;

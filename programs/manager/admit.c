@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "manager/api.h"
 #include "manager/events.h"
+#include "manager/once.h"
 #include "manager/tasks.h"
 #include "manager/upload.h"
 
@@ -20,6 +21,7 @@ struct admission {
 	bool has_module;
 	struct module_info module;
 	struct task *task; /* a new one, read in the HTTP thread */
+	struct once once;  /* of a new one */
 };
 
 static void free_admission(struct deed *deed) {
@@ -113,6 +115,26 @@ static void set_module(struct task *task, const struct module_info *module) {
 	str_set(&task->file_shown, module->shown);
 }
 
+/* As it was said when the task was new. If it was changed or removed since, that shows. */
+static void answer_created(struct manager *m, struct deed *deed, const char *id) {
+	struct task *task = store_task_get(m->store, id, &deed->err);
+	if (task == NULL) {
+		deed_fail(deed, ERROR_CLASH,
+				"header Idempotency-Key: the task that was created under this key, "
+				"%s, is not there any more",
+				id);
+		deed->field = "Idempotency-Key";
+		return;
+	}
+	struct move move = {
+		.at = task->created_at, .state = TASK_PENDING, .cause = (char[]){ "created" }
+	};
+	task_as_created(manager_keep(m, task));
+	(void)snprintf(deed->location, sizeof(deed->location), "/tasks/%s", id);
+	deed_answer(deed, 201, task_view(task, &move, 1));
+	deed->tagged = deed->replayed = true;
+}
+
 static void apply_create(struct manager *m, struct deed *deed) {
 	struct admission *admission = deed->data;
 	struct task *task = admission->task;
@@ -120,9 +142,18 @@ static void apply_create(struct manager *m, struct deed *deed) {
 	struct move move = {
 		.at = m->wall_ns, .state = TASK_PENDING, .cause = (char[]){ "created" }
 	};
+	bool before;
+	if (!once_find(m, deed, &admission->once, &before)) {
+		return;
+	}
+	if (before) {
+		answer_created(m, deed, admission->once.done.task_id);
+		return;
+	}
 	task->created_at = task->updated_at = m->wall_ns;
 	if (manager_write(m) && manager_wrote(m, store_task_add(m->store, task, &err), &err) &&
-			manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err)) {
+			manager_wrote(m, store_move_add(m->store, task->id, &move, &err), &err) &&
+			once_keep(m, &admission->once, task->id, 0)) {
 		(void)snprintf(deed->location, sizeof(deed->location), "/tasks/%s", task->id);
 		deed_answer(deed, 201, task_view(task, &move, 1));
 		deed->tagged = true;
@@ -142,6 +173,12 @@ void api_tasks_create(void *context, struct http_request *request) {
 	admission->task = task_create();
 	if (!task_read(admission->task, admission->json, false, &field, &err)) {
 		http_reply_error(request, &err, field);
+		discard(admission);
+		return;
+	}
+	if (!once_read(&admission->once, request, admission->json,
+			    admission->has_module ? admission->module.digest : "", &err)) {
+		http_reply_error(request, &err, "Idempotency-Key");
 		discard(admission);
 		return;
 	}

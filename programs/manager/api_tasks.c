@@ -8,6 +8,7 @@
 #include "manager/api.h"
 #include "manager/events.h"
 #include "manager/history.h"
+#include "manager/once.h"
 #include "manager/tasks.h"
 #include "manager/wait.h"
 
@@ -136,11 +137,18 @@ void api_tasks_list(void *context, struct http_request *request) {
 			true);
 }
 
-static void apply_start(struct manager *m, struct deed *deed) {
-	struct task *task = tasks_get(m, deed->data, &deed->err);
-	if (task == NULL || !api_is_current(m, deed, task)) {
-		return;
-	}
+struct starting {
+	struct once once;
+	char id[]; /* as long as it is */
+};
+
+static void answer_started(struct deed *deed, uint64_t attempt) {
+	deed_answer(deed, 200,
+			json_pack("{s:b,s:I}", "started", 1, "attempt", (json_int_t)attempt));
+}
+
+/* Unless that was done before under the same key. */
+static void start(struct manager *m, struct deed *deed, struct task *task, struct once *once) {
 	struct live *live = tasks_live(m, task->id);
 	if (live != NULL && !task->queued) {
 		deed_fail(deed, ERROR_CONFLICT,
@@ -152,10 +160,24 @@ static void apply_start(struct manager *m, struct deed *deed) {
 	if (live != NULL) {
 		tasks_hurry(m, live);
 	}
-	if (live != NULL || tasks_start(m, task, "all workers are busy", &deed->err)) {
-		deed_answer(deed, 200,
-				json_pack("{s:b,s:I}", "started", 1, "attempt",
-						(json_int_t)task->attempt));
+	if ((live != NULL || tasks_start(m, task, "all workers are busy", &deed->err)) &&
+			once_keep(m, once, task->id, task->attempt)) {
+		answer_started(deed, task->attempt);
+	}
+}
+
+static void apply_start(struct manager *m, struct deed *deed) {
+	struct starting *starting = deed->data;
+	struct task *task = tasks_get(m, starting->id, &deed->err);
+	bool before;
+	if (task == NULL || !once_find(m, deed, &starting->once, &before)) {
+		return;
+	}
+	if (before) {
+		answer_started(deed, starting->once.done.attempt);
+		deed->replayed = true;
+	} else if (api_is_current(m, deed, task)) {
+		start(m, deed, task, &starting->once);
 	}
 }
 
@@ -222,7 +244,16 @@ static void submit(void *context, struct http_request *request,
 }
 
 void api_tasks_start(void *context, struct http_request *request) {
-	submit(context, request, apply_start, false);
+	const char *id = http_param(request, "id");
+	struct starting *starting = mem_zero(1, sizeof(*starting) + strlen(id) + 1);
+	struct error err;
+	memcpy(starting->id, id, strlen(id) + 1);
+	if (!once_read(&starting->once, request, NULL, "", &err)) {
+		free(starting);
+		http_reply_error(request, &err, "Idempotency-Key");
+		return;
+	}
+	deed_submit(context, request, apply_start, free_data, starting, false);
 }
 
 void api_tasks_stop(void *context, struct http_request *request) {

@@ -110,6 +110,9 @@ static void reply(struct deed *deed) {
 	if (deed->tagged && text != NULL) {
 		tag(deed, &response, text, value);
 	}
+	if (deed->replayed) {
+		add_header(&response, "Idempotency-Replayed", "true");
+	}
 	if (deed->location[0] != 0) {
 		add_header(&response, "Location", deed->location);
 	}
