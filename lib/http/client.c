@@ -62,12 +62,20 @@ struct transfer {
 	const struct http_call *call;
 	struct http_answer *answer;
 	struct error *err;
-	bool too_large;
+	CURL *curl;
+	bool too_large, ended; /* ended: by our own will */
 	uint64_t sent;
 };
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
 	struct transfer *transfer = context;
+	long status = 0;
+	(void)curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (transfer->call->take != NULL && status < 400) {
+		transfer->ended =
+				!transfer->call->take(transfer->call->context, data, size * count);
+		return transfer->ended ? 0 : size * count;
+	}
 	if (!buf_append(&transfer->answer->body, data, size * count, transfer->err)) {
 		transfer->too_large = true;
 		return 0;
@@ -123,6 +131,26 @@ static size_t give_file(char *data, size_t size, size_t count, void *context) {
 				transfer->call->context, transfer->sent, transfer->call->file_size);
 	}
 	return (size_t)got;
+}
+
+static int tick(void *context, curl_off_t all, curl_off_t now, curl_off_t up, curl_off_t sent) {
+	struct transfer *transfer = context;
+	(void)all, (void)now, (void)up, (void)sent;
+	transfer->ended = transfer->ended || !transfer->call->tick(transfer->call->context);
+	return transfer->ended ? 1 : 0;
+}
+
+static void set_ticks(CURL *curl, struct transfer *transfer) {
+	const struct http_call *call = transfer->call;
+	if (call->tick != NULL) {
+		(void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+		(void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, tick);
+		(void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
+	}
+	if (call->silence_seconds != 0) {
+		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)call->silence_seconds);
+	}
 }
 
 static int rewind_file(void *context, curl_off_t offset, int origin) {
@@ -209,6 +237,9 @@ static bool transfer_error(const struct http_client *client, const struct transf
 	if (transfer->too_large) {
 		return error_wrap(err, "the answer of %s", client->base_url);
 	}
+	if (transfer->ended) {
+		return error_set(err, ERROR_INTERRUPTED, "%s: ended here", client->base_url);
+	}
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
 		return error_set(err, ERROR_INVALID, "\"%.200s\" is not an address",
@@ -227,8 +258,8 @@ static bool transfer_error(const struct http_client *client, const struct transf
 
 bool http_client_send(struct http_client *client, const struct http_call *call,
 		struct http_answer *answer, struct error *err) {
-	struct transfer transfer = { .call = call, .answer = answer, .err = err };
 	CURL *curl = client->curl;
+	struct transfer transfer = { .call = call, .answer = answer, .err = err, .curl = curl };
 	long status = 0;
 	CLEANUP(mem_freep) char *url = str_format("%s%s", client->base_url, call->path);
 	struct curl_slist *headers = headers_for(client, call);
@@ -247,6 +278,7 @@ bool http_client_send(struct http_client *client, const struct http_call *call,
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
 	set_tls(client);
 	set_body(curl, &transfer);
+	set_ticks(curl, &transfer);
 	buf_clear(&answer->body);
 	answer->location[0] = 0;
 	answer->retry_after_seconds = 0;

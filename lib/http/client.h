@@ -38,6 +38,16 @@ struct http_call {
 	unsigned timeout_ms; /* 0: 60 s; for the whole call */
 	/* Called now and then while a body is sent; may be NULL. */
 	void (*progress)(void *context, uint64_t sent, uint64_t total);
+	/*
+	 * For answers that go on (Server-Sent Events): takes what comes of one whose status is
+	 * below 400, instead of the answer's body; NULL: the body. `tick` is called about once a
+	 * second all the while. Both may use other clients; false ends the call
+	 * (ERROR_INTERRUPTED).
+	 */
+	bool (*take)(void *context, const void *bytes, size_t size);
+	bool (*tick)(void *context);
+	unsigned silence_seconds; /* an answer of which nothing comes for so long is over; 0: no
+				     limit */
 	void *context;
 };
 struct http_answer {

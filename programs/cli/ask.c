@@ -48,11 +48,6 @@ int ask(const struct arguments *arguments, const char *method, const char *path,
 	return ok ? 0 : -1;
 }
 
-int ask_view(const struct arguments *arguments, const char *path, const struct view *view,
-		struct error *err) {
-	return ask(arguments, "GET", path, NULL, view, err);
-}
-
 /* --- rows --------------------------------------------------------------------------------------
  */
 
@@ -156,22 +151,69 @@ static bool fetch_rows(struct rows *rows, struct manager *manager, struct error 
 	return true;
 }
 
+/* --- questions that are asked once, or again and again -------------------------------------------
+ */
+
+static bool fetch_once(void *context, struct manager *manager, json_t **answer, struct error *err) {
+	const struct question *question = context;
+	return manager_call(manager, "GET", question->path, NULL, answer, err);
+}
+
+static bool fetch_all(void *context, struct manager *manager, json_t **answer, struct error *err) {
+	struct rows *rows = context;
+	rows->passed = 0;
+	rows->answer = NULL;
+	bool ok = fetch_rows(rows, manager, err);
+	if (!ok) {
+		json_decref(rows->answer);
+	}
+	*answer = ok ? rows->answer : NULL;
+	return ok;
+}
+
+/* Shows the answer; with --watch every new one. */
+static int ask_with(const struct question *question, struct error *err) {
+	const struct arguments *arguments = question->arguments;
+	struct manager manager;
+	json_t *answer = NULL;
+	bool watched = arguments->flags[FLAG_WATCH] != NULL;
+	bool ok = manager_open(&manager, arguments, err) &&
+		  question->fetch(question->context, &manager, &answer, err);
+	if (ok && watched) {
+		ok = watch(question, &manager, answer, err);
+	} else if (ok && answer != NULL) {
+		show(look_of(arguments), question->view, answer);
+		show_total(look_of(arguments), question->view, answer);
+	}
+	if (!ok && arguments->count != 0) {
+		suggest(&manager, question->path, arguments->items[0], err);
+	}
+	json_decref(answer);
+	manager_close(&manager);
+	return ok ? 0 : -1;
+}
+
+int ask_view(const struct arguments *arguments, const char *path, const struct view *view,
+		struct error *err) {
+	struct question question = {
+		.arguments = arguments, .path = path, .view = view, .fetch = fetch_once
+	};
+	question.context = &question;
+	return look_check(arguments, view, err) ? ask_with(&question, err) : -1;
+}
+
 int ask_rows(const struct arguments *arguments, const char *path, const char *query,
 		const struct view *view, struct error *err) {
 	struct rows rows = { .arguments = arguments, .path = path, .query = query, .view = view };
-	struct manager manager;
+	const struct question question = { .arguments = arguments,
+		.path = path,
+		.view = view,
+		.fetch = fetch_all,
+		.context = &rows };
 	if (!rows_open(&rows, err)) {
 		return -1;
 	}
-	bool ok = manager_open(&manager, arguments, err) && fetch_rows(&rows, &manager, err);
-	if (ok) {
-		show(look_of(arguments), view, rows.answer);
-	}
-	if (!ok && arguments->count != 0) {
-		suggest(&manager, path, arguments->items[0], err);
-	}
-	json_decref(rows.answer);
+	int code = ask_with(&question, err);
 	filter_finish(&rows.filter);
-	manager_close(&manager);
-	return ok ? 0 : -1;
+	return code;
 }

@@ -23,3 +23,20 @@ int ask_rows(const struct arguments *arguments, const char *path, const char *qu
  * that name, or of nearly that id, is added to the message. Costs one more question.
  */
 void suggest(struct manager *manager, const char *path, const char *word, struct error *err);
+/* What is asked, and asked again by watch(). */
+struct question {
+	const struct arguments *arguments;
+	const char *path; /* without its query */
+	const struct view *view;
+	/* The answer, the caller's. */
+	bool (*fetch)(void *context, struct manager *manager, json_t **answer, struct error *err);
+	void *context;
+};
+/*
+ * watch.c: --watch. Shows `first`, and then what is asked again whenever the manager tells of
+ * something (GET /events), or every second if it tells nothing: a terminal is painted anew, a pipe
+ * gets the rows that are new or have changed. Ends (true) when the one task that it is about is
+ * final; false with err when the manager says no. One that is away is waited for.
+ */
+bool watch(const struct question *question, struct manager *manager, const json_t *first,
+		struct error *err) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -16,6 +17,9 @@
 static struct {
 	unsigned things, calls, open;
 	const char *foreign; /* what somebody else answers */
+	unsigned marked;     /* this thing is marked */
+	unsigned script;     /* which of the scripts below listening is */
+	unsigned away;       /* so many calls cannot reach it */
 } peer;
 static char shown[65536];
 
@@ -33,8 +37,19 @@ void manager_close(struct manager *manager) {
 
 bool manager_call(struct manager *manager, const char *method, const char *path, json_t *body,
 		json_t **answer, struct error *err) {
-	(void)manager, (void)err;
+	(void)manager;
 	assert_string_equal(method, "GET");
+	if (peer.away != 0) {
+		peer.away--;
+		json_decref(body);
+		return error_set(err, ERROR_UNAVAILABLE, "it is away");
+	}
+	if (str_equal(path, "/tasks/t0")) {
+		peer.calls++;
+		*answer = json_pack("{s:s,s:i}", "id", "t0", "state", peer.marked != 0 ? 3 : 2);
+		return peer.foreign == NULL ||
+		       error_set(err, ERROR_NOT_FOUND, "there is no task t0");
+	}
 	assert_true(str_starts(path, "/tasks?offset="));
 	unsigned offset = (unsigned)strtoul(path + strlen("/tasks?offset="), NULL, 10);
 	unsigned limit = (unsigned)strtoul(strstr(path, "&limit=") + strlen("&limit="), NULL, 10);
@@ -42,7 +57,9 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 	json_t *rows = json_array();
 	for (unsigned i = offset; i < peer.things && i < offset + limit; i++) {
 		CLEANUP(mem_freep) char *id = str_format("t%u", i);
-		json_array_append_new(rows, json_pack("{s:s,s:i}", "id", id, "odd", (int)(i % 2)));
+		json_array_append_new(
+				rows, json_pack("{s:s,s:i,s:b}", "id", id, "odd", (int)(i % 2),
+						      "marked", i + 1 == peer.marked));
 	}
 	json_decref(body);
 	*answer = peer.foreign != NULL
@@ -55,16 +72,60 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 	return true;
 }
 
+/* Ticks until a question has been asked. */
+static bool tick_on(bool (*tick)(void *context), void *context) {
+	unsigned before = peer.calls + peer.away;
+	while (peer.calls + peer.away == before) {
+		(void)poll(NULL, 0, 5);
+		if (!tick(context)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Something happens, then the watched thing is over; by events, or without any. */
+bool manager_listen(struct manager *manager, const char *path,
+		bool (*take)(void *context, const void *bytes, size_t size),
+		bool (*tick)(void *context), void *context, struct error *err) {
+	static const char event[] = "event: task\ndata: {}\n\n", beat[] = ":\n\n";
+	(void)manager;
+	assert_string_equal(path, "/events");
+	if (peer.script == 0) { /* Propeller has none: marked by the time of the next look */
+		peer.marked = 1;
+		return error_set(err, ERROR_NOT_FOUND, "there is nothing at /events");
+	}
+	assert_true(take(context, beat, strlen(beat)) && tick_on(tick, context)); /* it has begun */
+	unsigned before = peer.calls;
+	assert_true(take(context, beat, strlen(beat)) && tick(context));
+	assert_int_equal(peer.calls, before); /* a beat is no news */
+	peer.marked = 1;
+	peer.away = peer.script == 2 ? 1 : 0;
+	peer.foreign = peer.script == 3 ? "gone" : NULL;
+	if (take(context, event, strlen(event)) && tick_on(tick, context)) {
+		peer.marked = 2;
+		(void)poll(NULL, 0, 250); /* longer than the gap between two looks */
+		if (take(context, event, strlen(event))) {
+			peer.foreign = "{}"; /* else a list is watched for ever */
+			(void)tick_on(tick, context);
+			(void)take(context, event, strlen(event));
+			(void)tick_on(tick, context);
+		}
+	}
+	return error_set(err, ERROR_INTERRUPTED, "ended");
+}
+
 static struct error failure;
 
-static int list(const struct arguments *arguments) {
+static int call(const struct arguments *arguments, bool one) {
 	FILE *file = tmpfile();
 	assert_non_null(file);
 	(void)fflush(stdout);
 	int kept = dup(STDOUT_FILENO);
 	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
 	peer.calls = 0;
-	int code = ask_rows(arguments, "/tasks", "", &view_tasks, &failure);
+	int code = one ? ask_view(arguments, "/tasks/t0", &view_task, &failure)
+		       : ask_rows(arguments, "/tasks", "", &view_tasks, &failure);
 	(void)fflush(stdout);
 	assert_true(dup2(kept, STDOUT_FILENO) >= 0);
 	(void)close(kept);
@@ -73,6 +134,10 @@ static int list(const struct arguments *arguments) {
 	(void)fclose(file);
 	assert_int_equal(peer.open, 0);
 	return code;
+}
+
+static int list(const struct arguments *arguments) {
+	return call(arguments, false);
 }
 
 static void pages(void **state) {
@@ -144,11 +209,63 @@ static void answers_of_somebody_else(void **state) {
 	peer.foreign = NULL;
 }
 
+static unsigned lines_with(const char *words) {
+	unsigned count = 0;
+	for (const char *at = shown; (at = strstr(at, words)) != NULL; at++) {
+		count++;
+	}
+	return count;
+}
+
+/* A pipe gets every row once, and again when it has changed. */
+static void a_watched_list(void **state) {
+	(void)state;
+	struct arguments arguments = { .count = 0 };
+	arguments.flags[FLAG_WATCH] = "";
+	arguments.flags[FLAG_OUTPUT] = "jsonl";
+	for (peer.script = 1; peer.script <= 2; peer.script++) {
+		peer.things = 3;
+		peer.marked = 0;
+		assert_int_equal(call(&arguments, false), -1); /* somebody else took the address */
+		assert_int_equal(failure.code, ERROR_INTERNAL);
+		assert_int_equal(lines_with("\"id\":"), peer.script == 1 ? 6 : 4);
+		assert_int_equal(lines_with("\"marked\":true"), peer.script == 1 ? 2 : 1);
+		peer.foreign = NULL;
+	}
+	arguments.flags[FLAG_OUTPUT] = "table";
+	peer.script = 1;
+	peer.marked = 0;
+	assert_int_equal(call(&arguments, false), -1);
+	assert_int_equal(lines_with("NAME"), 1);
+	assert_int_equal(lines_with("t0"), 3);
+	peer.foreign = NULL;
+}
+
+static void a_watched_task(void **state) {
+	(void)state;
+	struct arguments arguments = { .items = { "t0" }, .count = 1 };
+	arguments.flags[FLAG_WATCH] = "";
+	arguments.flags[FLAG_OUTPUT] = "jsonl";
+	for (peer.script = 0; peer.script <= 2; peer.script++) {
+		peer.marked = 0;
+		assert_int_equal(call(&arguments, true), 0); /* until it has ended */
+		assert_string_equal(shown,
+				"{\"id\":\"t0\",\"state\":2}\n{\"id\":\"t0\",\"state\":3}\n");
+	}
+	peer.marked = 0; /* script 3: it is deleted */
+	assert_int_equal(call(&arguments, true), -1);
+	assert_int_equal(failure.code, ERROR_NOT_FOUND);
+	assert_string_equal(shown, "{\"id\":\"t0\",\"state\":2}\n");
+	peer.foreign = NULL;
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(answers_of_somebody_else),
+		cmocka_unit_test(a_watched_list),
+		cmocka_unit_test(a_watched_task),
 	};
 	return cmocka_run_group_tests_name("cli/ask", tests, NULL, NULL);
 }

@@ -54,6 +54,10 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 /* The same; it may take `seconds` longer. */
 bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer,
 		struct error *err) MUST_CHECK;
+/* GET of an answer that goes on: `take`, `tick` and their context as in struct http_call. */
+bool manager_listen(struct manager *manager, const char *path,
+		bool (*take)(void *context, const void *bytes, size_t size),
+		bool (*tick)(void *context), void *context, struct error *err) MUST_CHECK;
 bool manager_upload(struct manager *manager, const char *id, const char *file,
 		struct error *err) MUST_CHECK;
 char *task_path(const char *id, const char *rest) MUST_CHECK;

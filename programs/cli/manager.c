@@ -12,6 +12,8 @@
 #include "cli/context.h"
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
+/* A connection is made anew every day; the manager says something every 15 s. */
+enum { LISTEN_MS = 24 * 3600 * 1000, SILENCE_SECONDS = 40 };
 
 static bool read_token(struct manager *manager, const char *path, struct error *err) {
 	struct buf text = BUF_INIT(TOKEN_MAX);
@@ -209,6 +211,19 @@ bool manager_wait(struct manager *manager, const char *path, unsigned seconds, j
 		.method = "GET", .path = path, .timeout_ms = (CALL_SECONDS + seconds) * 1000
 	};
 	return send_call(manager, &call, answer, err);
+}
+
+bool manager_listen(struct manager *manager, const char *path,
+		bool (*take)(void *context, const void *bytes, size_t size),
+		bool (*tick)(void *context), void *context, struct error *err) {
+	const struct http_call call = { .method = "GET",
+		.path = path,
+		.timeout_ms = LISTEN_MS,
+		.take = take,
+		.tick = tick,
+		.silence_seconds = SILENCE_SECONDS,
+		.context = context };
+	return send_call(manager, &call, NULL, err);
 }
 
 /* A line that goes on while a long upload does; only where somebody watches. */

@@ -54,34 +54,38 @@ static void show_row(enum look look, const struct view *view, const json_t *row)
 	}
 }
 
-static void show_rows(enum look look, const struct view *view, const json_t *answer) {
-	const json_t *rows = json_object_get(answer, view->rows);
-	const json_t *total = json_object_get(answer, "total");
-	struct table table = { .columns = view->columns, .wide = look == LOOK_WIDE };
+void show_rows(enum look look, const struct view *view, struct table *table, const json_t *rows) {
 	size_t i;
 	json_t *row;
-	if (look == LOOK_ID || look == LOOK_JSONL) {
-		json_array_foreach(rows, i, row) {
-			show_row(look, view, row);
-		}
+	if (look == LOOK_TABLE || look == LOOK_WIDE) {
+		table_print(table, rows);
 		return;
 	}
-	table_print(&table, rows);
-	(void)fflush(stdout);
-	if (json_is_integer(total)) {
-		(void)fprintf(stderr, "%zu of %lld\n", json_array_size(rows),
+	json_array_foreach(rows, i, row) {
+		show_row(look, view, row);
+	}
+}
+
+void show_total(enum look look, const struct view *view, const json_t *answer) {
+	const json_t *total = json_object_get(answer, "total");
+	if ((look == LOOK_TABLE || look == LOOK_WIDE) && view->rows != NULL &&
+			json_is_integer(total)) {
+		(void)fflush(stdout);
+		(void)fprintf(stderr, "%zu of %lld\n",
+				json_array_size(json_object_get(answer, view->rows)),
 				(long long)json_integer_value(total));
 	}
 }
 
 void show(enum look look, const struct view *view, json_t *answer) {
 	bool people = look == LOOK_TABLE || look == LOOK_WIDE;
+	struct table table = { .columns = view->columns, .wide = look == LOOK_WIDE };
 	if (look == LOOK_JSON) {
 		print_json(look, answer);
 	} else if (people && view->text != NULL) {
 		view->text(answer);
 	} else if (view->rows != NULL) {
-		show_rows(look, view, answer);
+		show_rows(look, view, &table, json_object_get(answer, view->rows));
 	} else if (!people) {
 		show_row(look, view, answer);
 	} else {

@@ -27,6 +27,10 @@ enum look look_of(const struct arguments *arguments);
 /* False where the view has no such look. */
 bool look_check(const struct arguments *arguments, const struct view *view, struct error *err);
 void show(enum look look, const struct view *view, json_t *answer);
+/* Rows only, into a table whose head may have been printed. */
+void show_rows(enum look look, const struct view *view, struct table *table, const json_t *rows);
+/* "10 of 37", to standard error, where people see a list. */
+void show_total(enum look look, const struct view *view, const json_t *answer);
 /* JSON in the look that was asked for. */
 void print_json(enum look look, const json_t *value);
 /* The bytes of a task's output: member `whole` has them in base64, else `name` as text. */

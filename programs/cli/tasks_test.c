@@ -67,6 +67,13 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 	return true;
 }
 
+bool manager_listen(struct manager *manager, const char *path,
+		bool (*take)(void *context, const void *bytes, size_t size),
+		bool (*tick)(void *context), void *context, struct error *err) {
+	(void)manager, (void)path, (void)take, (void)tick, (void)context;
+	return error_set(err, ERROR_INTERNAL, "nobody watches here");
+}
+
 bool manager_upload(struct manager *manager, const char *id, const char *file, struct error *err) {
 	(void)manager;
 	assert_non_null(id);
