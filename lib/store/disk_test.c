@@ -109,7 +109,7 @@ static void test_newer_schema(void **state) {
 	store_close(open_store(path));
 	run_sql(path, "PRAGMA user_version = 99");
 	assert_ok(file_read(path, &before, &err));
-	refuse_store(path, ERROR_INVALID, "has schema version 99, this program knows up to 4");
+	refuse_store(path, ERROR_INVALID, "has schema version 99, this program knows up to 5");
 	refuse_store(path, ERROR_INVALID, "use the newer program");
 	assert_ok(file_read(path, &after, &err));
 	assert_int_equal(after.size, before.size);
@@ -125,24 +125,24 @@ static void test_foreign_database(void **state) {
 }
 
 static void test_steps(void **state) {
-	static const char *const steps[] = { "not used", "not used", "not used",
-		"not used: the version is 4 already",
+	static const char *const steps[] = { "not used", "not used", "not used", "not used",
+		"not used: the version is 5 already",
 		"CREATE TABLE more(x); INSERT INTO more VALUES(7);",
 		"CREATE TABLE halfway(x); CREATE TABLE more(x);" };
 	(void)state;
 	struct error err;
 	struct store *store = open_store("memory");
-	assert_ok(schema_apply(store, steps, 5, &err));
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 5);
+	assert_ok(schema_apply(store, steps, 6, &err));
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 6);
 	assert_int_equal(number_of(store->db, "SELECT x FROM more"), 7);
-	assert_ok(schema_apply(store, steps, 5, &err)); /* once only */
+	assert_ok(schema_apply(store, steps, 6, &err)); /* once only */
 	assert_int_equal(number_of(store->db, "SELECT count(*) FROM more"), 1);
-	assert_fails(schema_apply(store, steps, 6, &err), ERROR_INTERNAL, "more already exists");
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 5);
+	assert_fails(schema_apply(store, steps, 7, &err), ERROR_INTERNAL, "more already exists");
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 6);
 	assert_int_equal(number_of(store->db, "SELECT count(*) FROM sqlite_schema WHERE name = "
 					      "'halfway'"),
 			0);
-	assert_fails(schema_apply(store, steps, 2, &err), ERROR_INVALID, "has schema version 5");
+	assert_fails(schema_apply(store, steps, 2, &err), ERROR_INVALID, "has schema version 6");
 	store_close(store);
 }
 
@@ -155,9 +155,10 @@ static void test_from_version_1(void **state) {
 	store_close(store);
 	run_sql(path, "ALTER TABLE moving DROP COLUMN restarts;"
 		      "ALTER TABLE moving DROP COLUMN due; ALTER TABLE outcomes DROP COLUMN key;"
+		      "ALTER TABLE outcomes DROP COLUMN gas;"
 		      "DROP TABLE sealed_with; DROP TABLE done; PRAGMA user_version = 1");
 	store = open_store(path);
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 4);
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 5);
 	again = get_task(store, task->id);
 	assert_int_equal(again->state, TASK_SCHEDULED);
 	assert_int_equal(again->restarts, 0);
