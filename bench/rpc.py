@@ -7,6 +7,7 @@ import base64
 import json
 import statistics
 import subprocess
+import tempfile
 
 from measure import TOP, cpu_seconds
 
@@ -41,11 +42,13 @@ class Server:
 
 def ask(port, size, concurrency, count):
     """(p50, p99) in microseconds, calls a second."""
-    words = ["--insecure", "--proto", TOP / "tests/rpc/echo.proto", "--call", "airscrew.test.Echo.Raw", "-d",
-             json.dumps({"payload": base64.b64encode(bytes(size)).decode()}), "-c", concurrency, "--connections", 1,
-             "-n", count, "-O", "json"]
-    done = subprocess.run([gotool("ghz"), *map(str, words), f"127.0.0.1:{port}"], capture_output=True, text=True,
-                          check=True)
+    words = ["--insecure", "--proto", TOP / "tests/rpc/echo.proto", "--call", "airscrew.test.Echo.Raw", "-c", concurrency,
+             "--connections", 1, "-n", count, "-O", "json"]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as data:
+        json.dump({"payload": base64.b64encode(bytes(size)).decode()}, data)
+        data.flush()
+        done = subprocess.run([gotool("ghz"), *map(str, words), "-D", data.name, f"127.0.0.1:{port}"],
+                              capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout)
     assert answer["statusCodeDistribution"]["OK"] >= count, answer["statusCodeDistribution"]
     at = {row["percentage"]: row["latency"] / 1000 for row in answer["latencyDistribution"]}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """lib/rpc against those who do not mean it well: whatever they do, others are served, and memory stays bounded."""
 import itertools
+import json
 import os
 import random
 import re
@@ -216,6 +217,22 @@ def test_a_few_resets_are_fine(server):
             wire.send(NUISANCES["resets"](n))
         wire.call(stream=1001, payload=b"fine")
         assert wire.headers(wire.answer(1001))[-1]["grpc-status"] == "0"
+
+
+def test_busy_clients_are_no_nuisance(server):
+    """gRPC for Go sends a PING for nearly every answer, to measure its line; others give up every other call."""
+    done = run("ghz", "--insecure", "--call", "airscrew.test.Echo.Raw", "-d", "{}", "-c", 4, "--connections", 1, "-n", 6000,
+               "-O", "json", f"127.0.0.1:{server.port}")
+    answer = json.loads(done.stdout)
+    assert answer["statusCodeDistribution"]["OK"] >= 6000 - 4, answer
+    with Wire(server.port) as wire:
+        for n in range(2000):
+            wire.call(stream=4 * n + 1)
+            wire.answer(4 * n + 1)
+            wire.send(NUISANCES["resets"](2 * n + 1), frame(PING, 0, 0, bytes(8)))
+        wire.call(stream=10001, payload=b"fine")
+        assert wire.headers(wire.answer(10001))[-1]["grpc-status"] == "0"
+    assert "makes work" not in server.process.text()
 
 
 def test_given_up_calls_count_while_they_are_worked_on(start):

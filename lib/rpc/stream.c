@@ -156,15 +156,19 @@ static int take_frame(nghttp2_session *session, const nghttp2_frame *frame, void
 	return 0;
 }
 
+/* A frame of an answer pays for a nuisance: clients measure their line by a PING for each piece. */
+static void forgive(struct rpc_connection *connection) {
+	connection->nuisance -= connection->nuisance != 0;
+}
+
 /* An answer before the request's end: the client need not send the rest (RFC 9113 section 8.1). */
 static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
-	(void)context;
-	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
-			(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
 		return 0;
 	}
+	forgive(context);
 	struct rpc_call *call = call_of(session, frame->hd.stream_id);
-	if (call != NULL && !call->ended) {
+	if (call != NULL && !call->ended && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
 		(void)nghttp2_submit_rst_stream(
 				session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
 	}
@@ -217,6 +221,14 @@ static bool submit_settings(struct rpc_connection *connection) {
 			       connection->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) == 0;
 }
 
+/* nghttp2 counts all resets alike; we let those pass who also wait for answers. */
+static void leave_resets_to_us(nghttp2_option *option) {
+	(void)option;
+#ifdef RPC_RESETS_ARE_LIMITED
+	nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
+#endif
+}
+
 bool rpc_stream_session(struct rpc_connection *connection) {
 	nghttp2_session_callbacks *callbacks = make_callbacks();
 	nghttp2_option *option = NULL;
@@ -224,6 +236,7 @@ bool rpc_stream_session(struct rpc_connection *connection) {
 	if (ok) {
 		nghttp2_option_set_no_auto_window_update(option, 1);
 		nghttp2_option_set_max_settings(option, 32);
+		leave_resets_to_us(option);
 		ok = nghttp2_session_server_new2(
 				     &connection->session, callbacks, connection, option) == 0;
 	}
