@@ -41,8 +41,7 @@ def report_add(report, rounds):
     report.table("a call of add(2, 3), the module cached",
                  ["mode", "code", "looked up, instance, call, end", "bare: instance, call, end", "ours in it"], rows,
                  note="Instances come from a pool, and none is used twice. Beside the bare interface: the look-up by "
-                      "digest, limits, clock, stop, the check of the thread's stack. interp reserves a stack of its "
-                      "own for each call.")
+                      "digest, limits, clock, stop, the check of the thread's stack.")
 
 
 def run(report, _new_stack, scale):

@@ -23,9 +23,12 @@ struct call {
 	struct epoch_watch watch;
 	wasmtime_store_t *store;
 	wasmtime_context_t *context;
+	wasm_engine_t *wasm; /* these two are the program's own, or those of its deep copy */
+	wasmtime_instance_pre_t *linked;
 	wasmtime_instance_t instance;
 	wasmtime_global_t gas, depth; /* of the instance, if it is metered */
 	bool counting;                /* they are there and set */
+	bool overflowed;              /* our stack ended before the count of depth did */
 	uint64_t wall_ns;             /* as in struct guest */
 	enum call_end end;
 };
@@ -112,9 +115,12 @@ static void hurry(void *context) {
 
 static void set_clock(struct call *call) {
 	uint64_t wall_ms = call->request->wall_ms;
+	call->watch.wasm = call->wasm;
+	if (call->wall_ns != 0) {
+		return; /* it runs since the first attempt */
+	}
 	bool none = wall_ms == 0 || wall_ms > UINT64_MAX / 4000000;
 	call->wall_ns = none ? UINT64_MAX : guest_now_ns() + wall_ms * 1000000;
-	call->watch.wasm = call->program->wasm.tier.wasm;
 	call->watch.due_ms = none ? UINT64_MAX : call->wall_ns / 1000000 + 1;
 }
 
@@ -130,7 +136,7 @@ static void make_store(struct call *call) {
 		.table_count_limit = TABLES,
 		.memory_count_limit = MEMORIES,
 	};
-	call->store = wasmtime_store_new(call->program->wasm.tier.wasm, NULL, NULL);
+	call->store = wasmtime_store_new(call->wasm, NULL, NULL);
 	call->context = wasmtime_store_context(call->store);
 	airscrew_store_limit(call->store, &call->limits);
 	wasmtime_context_set_epoch_deadline(call->context, 1);
@@ -159,7 +165,7 @@ static bool broken(struct call *call, wasmtime_error_t *error, struct error *err
 static bool instantiate(struct call *call, struct error *err) {
 	wasm_trap_t *trap = NULL;
 	wasmtime_error_t *error = wasmtime_instance_pre_instantiate(
-			call->program->wasm.linked, call->context, &call->instance, &trap);
+			call->linked, call->context, &call->instance, &trap);
 	if (error != NULL) {
 		return broken(call, error, err);
 	}
@@ -237,9 +243,9 @@ static void read_meter(struct call *call) {
 	case METER_OUT_OF_GAS: call->result->trap = TRAP_GAS; break;
 	case METER_DEPTH_EXHAUSTED: call->result->trap = TRAP_CALL_STACK; break;
 	case METER_OWN:
-		/* Our stack ended before the count did: that says nothing about the module. */
-		call->result->trap = call->result->trap == TRAP_CALL_STACK ? TRAP_NONE
-									   : call->result->trap;
+		call->overflowed = call->result->trap == TRAP_CALL_STACK;
+		/* That says nothing about the module. */
+		call->result->trap = call->overflowed ? TRAP_NONE : call->result->trap;
 		break;
 	}
 }
@@ -371,6 +377,21 @@ static bool check_stack(struct error *err) {
 			       size, (int)PROGRAM_STACK_BYTES);
 }
 
+static bool execute_deep(
+		struct call *call, const struct export_function *function, struct error *err) {
+	const struct deep *deep = program_deep(call->program, err);
+	if (deep == NULL) {
+		err->code = ERROR_INTERNAL;
+		return false;
+	}
+	call->wasm = deep->tier.wasm;
+	call->linked = deep->linked;
+	call->end = CALL_RUNS;
+	call->counting = call->overflowed = false;
+	*call->result = (struct call_result){ 0 };
+	return execute(call, function, err);
+}
+
 static bool call_within(
 		struct call *call, const struct export_function *function, struct error *err) {
 	atomic_uint *calls =
@@ -380,6 +401,9 @@ static bool call_within(
 		error_set(err, ERROR_BUSY, "%d calls take place already", (int)PROGRAM_CALLS_MAX);
 	} else {
 		ok = execute(call, function, err);
+		if (call->overflowed && call->program->shallow) {
+			ok = execute_deep(call, function, err);
+		}
 	}
 	atomic_fetch_sub(calls, 1);
 	return ok;
@@ -389,9 +413,12 @@ bool program_call(struct program *program, const struct export_function *functio
 		const struct call_request *request, struct run_stop *stop,
 		struct call_result *result, struct error *err) {
 	*result = (struct call_result){ 0 };
-	struct call call = {
-		.program = program, .request = request, .stop = stop, .result = result
-	};
+	struct call call = { .program = program,
+		.request = request,
+		.stop = stop,
+		.result = result,
+		.wasm = program->wasm.tier.wasm,
+		.linked = program->wasm.linked };
 	if (run_stop_requested(stop)) {
 		return error_set(err, ERROR_INTERRUPTED, "the call was stopped before it began");
 	}

@@ -216,6 +216,37 @@ static void depth_is_exact(void **state) {
 	}
 }
 
+/* Deeper than the interpreter's usual stack, and then deeper than any. */
+static void a_deep_call_is_made_anew_on_a_larger_stack(void **state) {
+	(void)state;
+	static const char *const inputs[] = { "800000", "100000000" };
+	uint64_t used = 0;
+	for (int i = 0; i < KINDS; i++) {
+		struct program *program = prepare(kinds[i], true, deep);
+		for (int round = 0; round < 2; round++) {
+			struct called called = called_new();
+			called.request.calls = called.request.slots = 1 << 30;
+			called_go(&called, program, "down", inputs);
+			if (!called.ok) {
+				fail_msg("%s", called.err.message);
+			}
+			assert_int_equal(called.result.values[0].of.i32, 800000);
+			used = used == 0 ? called.result.gas_used : used;
+			assert_int_equal(called.result.gas_used, used);
+			called_finish(&called);
+		}
+		assert_int_equal(program->deep.linked != NULL, kinds[i] == ENGINE_INTERP);
+		struct called called = called_new();
+		called.request.calls = called.request.slots = 1 << 30;
+		called_go(&called, program, "down", inputs + 1);
+		assert_false(called.ok);
+		assert_says(&called.err, ERROR_INTERNAL, "none of the module's");
+		assert_int_equal(called.result.trap, TRAP_NONE);
+		called_finish(&called);
+		program_destroy(program);
+	}
+}
+
 /* Many locals in each of the calls: the slots end first, and no mode's stack before them. */
 static void wide_frames_end_by_their_slots(void **state) {
 	(void)state;
@@ -597,6 +628,7 @@ int main(void) {
 		cmocka_unit_test(the_start_function_counts),
 		cmocka_unit_test(the_modules_own_units_hold),
 		cmocka_unit_test(depth_is_exact),
+		cmocka_unit_test(a_deep_call_is_made_anew_on_a_larger_stack),
 		cmocka_unit_test(wide_frames_end_by_their_slots),
 		cmocka_unit_test(limits_that_are_none_are_refused),
 		cmocka_unit_test(values_are_checked),

@@ -87,6 +87,46 @@ static bool check(const struct tier *tier, struct bytes wasm, struct error *err)
 	return check_imports(wasm, err);
 }
 
+static void destroy(struct module *module) {
+	struct program *program = (struct program *)module;
+	if (program->deep.linked != NULL) {
+		wasmtime_instance_pre_delete(program->deep.linked);
+	}
+	if (program->deep.code != NULL) {
+		wasmtime_module_delete(program->deep.code);
+	}
+	pthread_mutex_destroy(&program->lock);
+	program->destroy(module);
+}
+
+/* The machine code does not know how large the stack is: a copy of it does. */
+static bool copy_code(const struct program *program, struct deep *deep, struct error *err) {
+	wasm_byte_vec_t bytes;
+	wasmtime_error_t *error = wasmtime_module_serialize(program->wasm.code, &bytes);
+	if (error != NULL) {
+		return module_set_error(error, err, "the code cannot be copied");
+	}
+	error = wasmtime_module_deserialize(
+			deep->tier.wasm, (const uint8_t *)bytes.data, bytes.size, &deep->code);
+	wasm_byte_vec_delete(&bytes);
+	if (error == NULL) {
+		error = wasmtime_linker_instantiate_pre(
+				deep->tier.linker, deep->code, &deep->linked);
+	}
+	return error == NULL || module_set_error(error, err, "the code cannot be loaded");
+}
+
+const struct deep *program_deep(struct program *program, struct error *err) {
+	struct module *module = &program->wasm.module;
+	const struct module_kind kind = { module->kind, TIER_CALL_ODD };
+	pthread_mutex_lock(&program->lock);
+	bool ok = program->deep.linked != NULL ||
+		  (tier_get(module->engine, &kind, &program->deep.tier, err) &&
+				  copy_code(program, &program->deep, err));
+	pthread_mutex_unlock(&program->lock);
+	return ok ? &program->deep : NULL;
+}
+
 static struct program *compile(struct engine *engine, const struct module_kind *kind,
 		struct bytes wasm, struct run_stop *stop, struct error *err) {
 	struct tier tier;
@@ -99,6 +139,10 @@ static struct program *compile(struct engine *engine, const struct module_kind *
 	wasm_module_init(&program->wasm, engine, &tier, code.module);
 	program->wasm.module.kind = kind->kind;
 	program->wasm.module.run = refuse_run;
+	program->shallow = strict_is_shallow(kind);
+	program->destroy = program->wasm.module.destroy;
+	program->wasm.module.destroy = destroy;
+	pthread_mutex_init(&program->lock, NULL);
 	return program;
 }
 

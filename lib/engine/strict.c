@@ -9,13 +9,16 @@ _Static_assert(STRICT_STACK_BYTES + ENGINE_STACK_BYTES <= PROGRAM_STACK_BYTES,
 /* What stays in a slot of the pool between two calls, zeroed by us instead of by the kernel. */
 enum { KEPT_MEMORY_BYTES = 64 * 1024, KEPT_TABLE_BYTES = 16 * 1024, INSTANCE_BYTES = 1024 * 1024 };
 
+bool strict_is_shallow(const struct module_kind *kind) {
+	return kind->kind == ENGINE_INTERP && kind->use == TIER_CALL;
+}
+
 static wasm_config_t *configure(void) {
 	wasm_config_t *config = wasm_config_new();
 	wasmtime_config_epoch_interruption_set(config, true);
 	wasmtime_config_cranelift_nan_canonicalization_set(config, true);
 	/* Else frames hold what the module does not have on its stack (meter/meter.h). */
 	wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_NONE);
-	wasmtime_config_max_wasm_stack_set(config, STRICT_STACK_BYTES);
 	/* Nothing runs on such a stack, but it has to be larger. */
 	wasmtime_config_async_stack_size_set(config, 2 * (size_t)STRICT_STACK_BYTES);
 	wasmtime_config_wasm_tail_call_set(config, false);
@@ -48,6 +51,8 @@ static void add_pool(wasm_config_t *config) {
 
 static wasmtime_error_t *make(const struct module_kind *kind, bool pool, wasm_engine_t **wasm) {
 	wasm_config_t *config = configure();
+	wasmtime_config_max_wasm_stack_set(config,
+			strict_is_shallow(kind) ? STRICT_SHALLOW_BYTES : STRICT_STACK_BYTES);
 	wasmtime_error_t *error = NULL;
 	if (kind->kind == ENGINE_SINGLEPASS) {
 		wasmtime_config_strategy_set(config, WASMTIME_STRATEGY_WINCH);

@@ -38,7 +38,8 @@ static int wanted(const struct entry *entry) {
 	return number;
 }
 
-static bool read_line(struct excluded *excluded, const char *text, size_t number, struct error *err) {
+static bool read_line(
+		struct excluded *excluded, const char *text, size_t number, struct error *err) {
 	struct entry entry = { 0 };
 	int reason = 0;
 	if (text[0] == '#' || text[0] == '\n' || text[0] == '\0') {
@@ -79,7 +80,8 @@ void excluded_destroy(struct excluded *excluded) {
 	free(excluded);
 }
 
-bool excluded_take(struct excluded *excluded, const char *file, int line, const struct setup *setup) {
+bool excluded_take(
+		struct excluded *excluded, const char *file, int line, const struct setup *setup) {
 	for (size_t i = 0; i < excluded->count; i++) {
 		struct entry *entry = &excluded->entries[i];
 		if (entry->line == line && str_equal(entry->file, file) && applies(entry, setup)) {

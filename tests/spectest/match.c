@@ -13,7 +13,8 @@ struct shape {
 	const char *name;
 	wasmtime_valkind_t kind; /* of a whole value; lanes have none of their own */
 	unsigned bytes;
-	uint64_t nan, quiet; /* exponent with the quiet bit; the same without the sign is "canonical" */
+	uint64_t nan, quiet; /* exponent with the quiet bit; the same without the sign is
+				"canonical" */
 };
 
 static const struct shape shapes[] = {

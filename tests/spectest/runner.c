@@ -76,7 +76,8 @@ static void read_module(const struct trial *trial, const json_t *command, struct
 	}
 }
 
-/* --- what the commands of the suite say -------------------------------------------------------- */
+/* --- what the commands of the suite say --------------------------------------------------------
+ */
 
 static void load(struct trial *trial, const json_t *command, struct outcome *outcome) {
 	CLEANUP(buf_finish) struct buf wasm;
@@ -235,7 +236,8 @@ static enum verdict judge(struct trial *trial, const json_t *command) {
 	return fail(trial, "an unknown command: %s", type);
 }
 
-/* --- counting ---------------------------------------------------------------------------------- */
+/* --- counting ----------------------------------------------------------------------------------
+ */
 
 static void count(struct trial *trial, const json_t *command, enum verdict verdict) {
 	struct suite *suite = trial->suite;
@@ -269,9 +271,7 @@ static void run_file(struct suite *suite, const char *file, struct gas *gas) {
 	CLEANUP(mem_freep) char *path = str_format("%s/%s", suite->folder, file);
 	json_error_t why;
 	json_t *json = json_load_file(path, JSON_ALLOW_NUL, &why);
-	struct trial trial = {
-		.suite = suite, .file = file, .world = world_create(&suite->setup)
-	};
+	struct trial trial = { .suite = suite, .file = file, .world = world_create(&suite->setup) };
 	if (json == NULL) {
 		(void)printf("%s:%d %s\n", file, why.line, why.text);
 		suite->counts.failed++;
@@ -306,7 +306,8 @@ static void run_files(struct suite *suite, const struct strings *files, struct g
 	}
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------
+ */
 
 static int by_text(const void *a, const void *b) {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -338,8 +339,8 @@ static void compare_gas(struct suite *suite) {
 		}
 		first = first == NULL ? gas : first;
 		if (gas->count != first->count ||
-				memcmp(gas->each, first->each,
-						gas->count * sizeof(*gas->each)) != 0) {
+				memcmp(gas->each, first->each, gas->count * sizeof(*gas->each)) !=
+						0) {
 			(void)printf("the gas of calls differs from mode to mode\n");
 			suite->wrong++;
 		}

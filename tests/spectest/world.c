@@ -9,7 +9,7 @@
 #include "meter/meter.h"
 
 /* Of the calls that can, each one also goes through program_call(); with a sanitizer one of many,
- * since that looks after the 128 MiB of the interpreter's stack anew for each. */
+ * since that looks after the 24 MiB of the interpreter's stack anew for each. */
 #ifdef SANITIZED
 enum { CALLS_FOR_ONE = 64 };
 #else
@@ -21,21 +21,20 @@ enum { PLACES_MAX = 1024, MODULE_MAX = 64 * 1024 * 1024, WALL_MS = 60000 };
 /* Enough for what the suite itself begins with, and not for what it tries to grow to. */
 static const uint64_t memory_most = (uint64_t)1 << 30;
 
-static const char spectest[] =
-		"(module"
-		" (global (export \"global_i32\") i32 (i32.const 666))"
-		" (global (export \"global_i64\") i64 (i64.const 666))"
-		" (global (export \"global_f32\") f32 (f32.const 666.6))"
-		" (global (export \"global_f64\") f64 (f64.const 666.6))"
-		" (table (export \"table\") 10 20 funcref)"
-		" (memory (export \"memory\") 1 2)"
-		" (func (export \"print\"))"
-		" (func (export \"print_i32\") (param i32))"
-		" (func (export \"print_i64\") (param i64))"
-		" (func (export \"print_f32\") (param f32))"
-		" (func (export \"print_f64\") (param f64))"
-		" (func (export \"print_i32_f32\") (param i32 f32))"
-		" (func (export \"print_f64_f64\") (param f64 f64)))";
+static const char spectest[] = "(module"
+			       " (global (export \"global_i32\") i32 (i32.const 666))"
+			       " (global (export \"global_i64\") i64 (i64.const 666))"
+			       " (global (export \"global_f32\") f32 (f32.const 666.6))"
+			       " (global (export \"global_f64\") f64 (f64.const 666.6))"
+			       " (table (export \"table\") 10 20 funcref)"
+			       " (memory (export \"memory\") 1 2)"
+			       " (func (export \"print\"))"
+			       " (func (export \"print_i32\") (param i32))"
+			       " (func (export \"print_i64\") (param i64))"
+			       " (func (export \"print_f32\") (param f32))"
+			       " (func (export \"print_f64\") (param f64))"
+			       " (func (export \"print_i32_f32\") (param i32 f32))"
+			       " (func (export \"print_f64_f64\") (param f64 f64)))";
 
 struct place {
 	char *name; /* or NULL */
@@ -68,7 +67,8 @@ static void broken(struct outcome *outcome, wasmtime_error_t *error, const char 
 	(void)module_set_error(error, &outcome->err, what);
 }
 
-/* --- the meter's globals ----------------------------------------------------------------------- */
+/* --- the meter's globals -----------------------------------------------------------------------
+ */
 
 static bool global_of(struct world *world, struct place *place, const char *name,
 		wasmtime_global_t *global) {
@@ -134,7 +134,8 @@ static void trapped(struct world *world, wasm_trap_t *trap, struct outcome *outc
 	refill_all(world);
 }
 
-/* --- the world --------------------------------------------------------------------------------- */
+/* --- the world ---------------------------------------------------------------------------------
+ */
 
 static wasmtime_error_t *look(wasmtime_context_t *context, void *data, uint64_t *delta,
 		wasmtime_update_deadline_kind_t *kind) {
@@ -231,15 +232,16 @@ const uint64_t *world_gas(const struct world *world, size_t *count) {
 	return world->gas;
 }
 
-/* --- loading ----------------------------------------------------------------------------------- */
+/* --- loading -----------------------------------------------------------------------------------
+ */
 
 bool world_validate(struct world *world, struct bytes wasm, struct error *err) {
-	wasmtime_error_t *error =
-			wasmtime_module_validate(world->tier.wasm, wasm.data, wasm.size);
+	wasmtime_error_t *error = wasmtime_module_validate(world->tier.wasm, wasm.data, wasm.size);
 	return error == NULL || module_set_error(error, err, "not accepted");
 }
 
-static bool compile(struct world *world, struct bytes wasm, struct place *place, struct error *err) {
+static bool compile(
+		struct world *world, struct bytes wasm, struct place *place, struct error *err) {
 	CLEANUP(buf_finish) struct buf metered = BUF_INIT(MODULE_MAX);
 	if (!world_validate(world, wasm, err)) {
 		return false;
@@ -253,8 +255,8 @@ static bool compile(struct world *world, struct bytes wasm, struct place *place,
 		wasm = (struct bytes){ metered.data, metered.size };
 		place->counts = true;
 	}
-	wasmtime_error_t *error = wasmtime_module_new(
-			world->tier.wasm, wasm.data, wasm.size, &place->code);
+	wasmtime_error_t *error =
+			wasmtime_module_new(world->tier.wasm, wasm.data, wasm.size, &place->code);
 	return error == NULL || module_set_error(error, err, "cannot be compiled");
 }
 
@@ -297,8 +299,8 @@ static void call_start(struct world *world, struct place *place, struct outcome 
 
 static void instantiate(struct world *world, struct place *place, struct outcome *outcome) {
 	wasm_trap_t *trap = NULL;
-	wasmtime_error_t *error = wasmtime_linker_instantiate(world->linker, world->context,
-			place->code, &place->instance, &trap);
+	wasmtime_error_t *error = wasmtime_linker_instantiate(
+			world->linker, world->context, place->code, &place->instance, &trap);
 	if (error != NULL) {
 		broken(outcome, error, "linking");
 		place->counts = false;
@@ -345,10 +347,11 @@ bool world_register(struct world *world, const char *name, const char *as) {
 	return error == NULL;
 }
 
-/* --- acting ------------------------------------------------------------------------------------ */
+/* --- acting ------------------------------------------------------------------------------------
+ */
 
-static void read_global(struct world *world, const wasmtime_extern_t *item,
-		struct outcome *outcome) {
+static void read_global(
+		struct world *world, const wasmtime_extern_t *item, struct outcome *outcome) {
 	world->results = mem_resize(world->results, 1, sizeof(*world->results));
 	wasmtime_global_get(world->context, &item->of.global, world->results);
 	outcome->values = world->results;
@@ -373,7 +376,8 @@ static void invoke(struct world *world, const wasmtime_extern_t *item, const str
 	outcome->count = count;
 }
 
-/* --- the same through program_call() ----------------------------------------------------------- */
+/* --- the same through program_call() -----------------------------------------------------------
+ */
 
 static bool plain(const wasmtime_val_t *values, size_t count) {
 	for (size_t i = 0; i < count; i++) {

@@ -41,7 +41,7 @@ bool world_has(const struct world *world, const char *name);
 
 struct action {
 	const char *module; /* NULL: the current one */
-	const char *field; /* may hold zero characters */
+	const char *field;  /* may hold zero characters */
 	size_t field_size;
 	bool get; /* a global's value, not a function's results */
 	const wasmtime_val_t *values;
