@@ -227,8 +227,17 @@ def test_a_certificate_that_is_over(tmp_path):
 
 def test_the_whole_answer_of_an_executor(given):
     file = given.folder / "answer.json"
-    file.write_text(json.dumps({"requestId": "1", "result": {}, "receipt": given.receipt.json()}))
-    cli(file, *given.flags)
+    for receipt in (given.receipt.json(), base64.b64encode(given.receipt.binary()).decode()):  # of REST, and of gRPC
+        file.write_text(json.dumps({"requestId": "1", "result": {}, "receipt": receipt}))
+        cli(file, *given.flags)
+    for receipt in (base64.b64encode(given.receipt.binary()[:-1]).decode(), "*", 1, None, []):
+        file.write_text(json.dumps({"receipt": receipt}))
+        assert reason(file, *given.flags) == "receipt-malformed"
+
+
+def test_who_asks_for_no_measurement_is_told_what_that_means(given):
+    assert "--measurement" in cli(given.write(), *given.flags).stderr
+    assert cli(given.write(), *given.flags, "--measurement", MEASUREMENT.hex()).stderr == ""
 
 
 def test_certificates_of_an_executor(given, tmp_path):
@@ -307,8 +316,7 @@ def test_a_sample_that_is_not_even_intact(sample):
 def test_a_sample_is_never_taken_for_more(sample, given):
     """Nor more for a sample: the TEE, the mark and the report have to fit."""
     for changes in ({"sample": False}, {"tee": "sev-snp"}, {"tee": "none"}):
-        done = cli(sample(**changes), code=8)
-        assert done.stderr.startswith("error: the receipt's member")
+        assert reason(sample(**changes)) == "receipt-malformed"
     assert reason(sample(tee="sev-snp", sample=False)) == "report-size"
     assert given.reason("--allow-sample", tee="sample", sample=True) == "report-size"
 
@@ -316,7 +324,7 @@ def test_a_sample_is_never_taken_for_more(sample, given):
 def test_what_is_no_receipt(tmp_path):
     for text in ("", "[]", "{", "{}", "\0", '{"receipt":1}', "ASR\2", "ASR\1"):
         (tmp_path / "file").write_text(text)
-        done = cli(tmp_path / "file", code=8)
-        assert done.stdout == "" and "receipt" in done.stderr
+        assert reason(tmp_path / "file") == "receipt-malformed"
+        assert "receipt" in cli(tmp_path / "file", code=8).stderr
     (tmp_path / "file").write_text("[" * 300000)
     cli(tmp_path / "file", code=2)

@@ -40,7 +40,8 @@ bool receipt_encode(const struct receipt *receipt, bool with_certificates, struc
 /* Appends it as JSON (REST, receipt.json), which has all that a verifier needs. */
 bool receipt_format(const struct receipt *receipt, struct buf *out, struct error *err) MUST_CHECK;
 
-/* From either form; with memory of its own. NULL: ERROR_INTEGRITY, ERROR_TOO_LARGE. */
+/* From either form, JSON also as an executor's whole answer has it; with memory of its own. NULL:
+ * ERROR_INTEGRITY, ERROR_TOO_LARGE. */
 struct receipt *receipt_decode(struct bytes encoded, struct error *err) MUST_CHECK;
 struct receipt *receipt_parse(struct bytes json, struct error *err) MUST_CHECK;
 void receipt_destroy(struct receipt *receipt); /* of these two; takes NULL */

@@ -167,6 +167,26 @@ static bool get_all(const json_t *object, struct receipt_held *held, struct erro
 	       get_evidence(object, &held->evidence, err);
 }
 
+static struct receipt *parse_object(const json_t *object, struct error *err) {
+	struct receipt_held *held = receipt_hold();
+	if (!get_all(object, held, err)) {
+		receipt_destroy(&held->receipt);
+		return NULL;
+	}
+	return &held->receipt;
+}
+
+/* The binary form: so protobuf's JSON has field 100. */
+static struct receipt *parse_text(const json_t *text, struct error *err) {
+	CLEANUP(buf_finish) struct buf bytes = BUF_INIT(RECEIPT_BYTES_MAX);
+	struct error inner;
+	if (!base64_decode(json_string_value(text), json_string_length(text), &bytes, &inner)) {
+		(void)spoilt("receipt", err);
+		return NULL;
+	}
+	return receipt_decode((struct bytes){ bytes.data, bytes.size }, err);
+}
+
 struct receipt *receipt_parse(struct bytes json, struct error *err) {
 	json_error_t where;
 	if (json.size > RECEIPT_JSON_MAX) {
@@ -182,12 +202,9 @@ struct receipt *receipt_parse(struct bytes json, struct error *err) {
 	}
 	/* The whole answer of an executor has it as a member. */
 	const json_t *inner = json_object_get(root, "receipt");
-	struct receipt_held *held = receipt_hold();
-	bool done = get_all(inner != NULL ? inner : root, held, err);
+	struct receipt *receipt = json_is_string(inner)
+						  ? parse_text(inner, err)
+						  : parse_object(inner != NULL ? inner : root, err);
 	json_decref(root);
-	if (!done) {
-		receipt_destroy(&held->receipt);
-		return NULL;
-	}
-	return &held->receipt;
+	return receipt;
 }

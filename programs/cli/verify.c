@@ -222,6 +222,11 @@ static int conclude(const struct arguments *arguments, const struct verdict *ver
 	show(look_of(arguments), &view_verdict, shown);
 	json_decref(shown);
 	if (verdict->reason == VERDICT_VERIFIED) {
+		if (arguments->flags[FLAG_MEASUREMENT] == NULL) {
+			(void)fputs("note: which software it was has not been asked: any guest on "
+				    "such hardware could say so; name its --measurement\n",
+					stderr);
+		}
 		return 0;
 	}
 	if (verdict->reason == VERDICT_SAMPLE && arguments->flags[FLAG_ALLOW_SAMPLE] != NULL) {
@@ -236,10 +241,14 @@ static int verify_receipt(const struct arguments *arguments, const struct wanted
 		struct bytes file, struct error *err) {
 	bool binary = file.size >= 3 && memcmp(file.data, "ASR", 3) == 0;
 	struct receipt *receipt = binary ? receipt_decode(file, err) : receipt_parse(file, err);
-	if (receipt == NULL) {
-		return -1;
-	}
 	struct verdict verdict;
+	if (receipt == NULL) {
+		(void)verdict_set(&verdict, VERDICT_RECEIPT, "%s", err->message);
+		return err->code != ERROR_INTEGRITY
+				       ? -1
+				       : conclude(arguments, &verdict,
+							 verdict_json(&verdict, NULL, NULL), err);
+	}
 	(void)receipt_verify(receipt, &wanted->policy, &verdict);
 	json_t *shown = verdict_json(&verdict, receipt->evidence, receipt);
 	receipt_destroy(receipt);

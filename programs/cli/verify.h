@@ -22,6 +22,6 @@ bool wanted_read(struct wanted *wanted, const struct arguments *arguments,
 		struct error *err) MUST_CHECK;
 void wanted_finish(struct wanted *wanted); /* also after a failure */
 
-/* verify_show.c: what a verification came to, as JSON; `statement` encoded, may be empty. */
+/* verify_show.c: what a verification came to, as JSON; evidence and receipt may be NULL. */
 json_t *verdict_json(const struct verdict *verdict, const struct evidence *evidence,
 		const struct receipt *receipt);

@@ -159,10 +159,17 @@ static void put_snp(json_t *out, struct bytes bytes) {
 	put_bytes(out, &report);
 }
 
+static json_t *report_json(const struct evidence *evidence) {
+	json_t *out = json_pack("{s:s}", "tee", evidence_tee_name(evidence->tee));
+	if (evidence->tee == EVIDENCE_SEV_SNP) {
+		put_snp(out, evidence_report(evidence));
+	}
+	return out;
+}
+
 json_t *verdict_json(const struct verdict *verdict, const struct evidence *evidence,
 		const struct receipt *receipt) {
 	bool verified = verdict->reason == VERDICT_VERIFIED;
-	json_t *report = json_object();
 	json_t *out = json_pack("{s:b, s:s, s:s, s:s}", "verified", verified, "verdict",
 			verdict_word(verdict->reason), "because", verdict_title(verdict->reason),
 			"reason", verdict_slug(verdict->reason));
@@ -172,10 +179,8 @@ json_t *verdict_json(const struct verdict *verdict, const struct evidence *evide
 	if (receipt != NULL) {
 		(void)json_object_set_new(out, "receipt", receipt_json(receipt));
 	}
-	(void)json_object_set_new(report, "tee", json_string(evidence_tee_name(evidence->tee)));
-	if (evidence->tee == EVIDENCE_SEV_SNP) {
-		put_snp(report, evidence_report(evidence));
+	if (evidence != NULL) {
+		(void)json_object_set_new(out, "report", report_json(evidence));
 	}
-	(void)json_object_set_new(out, "report", report);
 	return out;
 }
