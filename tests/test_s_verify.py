@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """propeller-cli verify: receipts and reports, offline."""
 import base64
+import datetime
 import hashlib
 import json
 import subprocess
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 
 import evidence
 from evidence import MEASUREMENT, PUBLIC
@@ -93,9 +97,10 @@ def test_certificates_that_are_missing():
     ([*REAL, "--min-tcb", "snp=256"], 2),
     ([*REAL, "--nonce", "00"], 2),
     ([*REAL[:4], "--chain", PUBLIC / "attestation.bin"], 2),
+    ([*REAL, "--crl", "/dev/null"], 2),
     (["nowhere.json"], 3),
     ([*REAL, "--roots", "nowhere"], 3),
-], ids=range(13))
+], ids=range(14))
 def test_wrong_use(arguments, code):
     done = cli(*arguments, code=code)
     assert done.stdout == "" and done.stderr.startswith("error: ")
@@ -238,6 +243,23 @@ def test_the_whole_answer_of_an_executor(given):
 def test_who_asks_for_no_measurement_is_told_what_that_means(given):
     assert "--measurement" in cli(given.write(), *given.flags).stderr
     assert cli(given.write(), *given.flags, "--measurement", MEASUREMENT.hex()).stderr == ""
+
+
+def test_a_revocation_list(given, tmp_path):
+    """By Python's cryptography: of this ARK, of now, with and without the serial number that all have."""
+    def revoke(serial, until=datetime.datetime(2027, 1, 1)):
+        begin = datetime.datetime(2024, 1, 1)
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(begin).build()
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ARK-Milan")])
+        made = (x509.CertificateRevocationListBuilder().issuer_name(name).last_update(begin).next_update(until)
+                .add_revoked_certificate(entry).sign(evidence.key("ark"), hashes.SHA384()))
+        (tmp_path / "crl").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        return ["--crl", tmp_path / "crl"]
+    cli(given.write(), *given.flags, *revoke(2))
+    assert given.reason(*revoke(1)) == "revoked"
+    assert given.reason(*revoke(2, datetime.datetime(2025, 1, 1))) == "crl-unusable"
+    (tmp_path / "crl").write_text("nothing")
+    assert given.reason("--crl", tmp_path / "crl") == "crl-unusable"
 
 
 def test_certificates_of_an_executor(given, tmp_path):

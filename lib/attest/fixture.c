@@ -286,6 +286,44 @@ void fixture_certify(
 	}
 }
 
+static void add_serial(X509_CRL *crl, long serial) {
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASN1_INTEGER *number = ASN1_INTEGER_new();
+	ASN1_TIME *when = ASN1_TIME_set(NULL, 1700000000);
+	assert_int_equal(ASN1_INTEGER_set(number, serial), 1);
+	assert_int_equal(X509_REVOKED_set_serialNumber(entry, number), 1);
+	assert_int_equal(X509_REVOKED_set_revocationDate(entry, when), 1);
+	assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
+	ASN1_INTEGER_free(number);
+	ASN1_TIME_free(when);
+}
+
+void fixture_revoke(enum snp_product product, long serial, const char *until, bool forged,
+		struct buf *out) {
+	struct error err;
+	uint8_t *der = NULL;
+	struct names names = names_of(&(struct fixture_chain){ .product = product });
+	X509_CRL *crl = X509_CRL_new();
+	X509_NAME *issuer = make_name(names.ark);
+	ASN1_TIME *begin = ASN1_TIME_set(NULL, 1700000000), *end = ASN1_TIME_new();
+	EVP_PKEY *key = make_key(forged ? KEY_ASK : KEY_ARK);
+	assert_int_equal(ASN1_TIME_set_string_X509(end, until), 1);
+	assert_int_equal(X509_CRL_set_version(crl, 1), 1);
+	assert_int_equal(X509_CRL_set_issuer_name(crl, issuer), 1);
+	assert_int_equal(X509_CRL_set1_lastUpdate(crl, begin), 1);
+	assert_int_equal(X509_CRL_set1_nextUpdate(crl, end), 1);
+	add_serial(crl, serial);
+	assert_true(X509_CRL_sign(crl, key, EVP_sha384()) > 0);
+	int size = i2d_X509_CRL(crl, &der);
+	assert_true(size > 0 && buf_append(out, der, (size_t)size, &err));
+	OPENSSL_free(der);
+	ASN1_TIME_free(begin);
+	ASN1_TIME_free(end);
+	X509_NAME_free(issuer);
+	X509_CRL_free(crl);
+	EVP_PKEY_free(key);
+}
+
 /* --- a report ----------------------------------------------------------------------------------
  */
 

@@ -50,3 +50,7 @@ void fixture_report(const struct fixture_chain *chain, uint32_t version,
 void fixture_report_sign(enum snp_signer signer, uint8_t report[SNP_REPORT_BYTES]);
 uint64_t fixture_tcb(enum snp_product product);
 void fixture_chip(uint8_t chip[SNP_CHIP_BYTES], enum snp_product product);
+/* A revocation list of a product's ARK, in DER, with this serial number in it (every certificate of
+ * fixture_certify() has 1), until this time; by another key if `forged`. */
+void fixture_revoke(enum snp_product product, long serial, const char *until, bool forged,
+		struct buf *out);

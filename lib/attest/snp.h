@@ -70,6 +70,7 @@ struct snp_policy {
 	unsigned most_vmpl;         /* 0: only VMPL 0 */
 	struct snp_tcb minimum_tcb; /* of each part of the reported TCB */
 	const struct roots *roots;  /* NULL: those of AMD (spec/roots.def) */
+	struct bytes crl;           /* AMD's revocation list, DER or PEM; empty: none is asked */
 };
 
 /*

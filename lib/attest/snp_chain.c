@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "attest/snp_extensions.h"
+#include "attest/snp_revoked.h"
 #include "base/clock.h"
 
 enum { NAME_MAX_BYTES = 64, RSA_BITS = 4096 };
@@ -199,8 +200,7 @@ static bool check_time(
 	return verdict_set(verdict, VERDICT_TIME, "the %s at %s", name, text);
 }
 
-static bool check_times(const struct snp_chain *chain, int64_t at_ns, struct verdict *verdict) {
-	int64_t at = at_ns != 0 ? at_ns : clock_wall_ns();
+static bool check_times(const struct snp_chain *chain, int64_t at, struct verdict *verdict) {
 	return check_time(chain->ark, "ark", at, verdict) &&
 	       check_time(chain->ask, "ask", at, verdict) &&
 	       check_time(chain->leaf, "lowest certificate", at, verdict);
@@ -211,13 +211,15 @@ bool snp_chain_open(struct snp_chain *chain, const struct certificates *certific
 		struct verdict *verdict) {
 	enum certificate leaf =
 			report->signer == SNP_SIGNER_VLEK ? CERTIFICATE_VLEK : CERTIFICATE_VCEK;
+	int64_t at = policy->at_ns != 0 ? policy->at_ns : clock_wall_ns();
 	*chain = (struct snp_chain){ 0 };
 	return load(&chain->leaf, certificates, leaf, verdict) &&
 	       load(&chain->ask, certificates, CERTIFICATE_ASK, verdict) &&
 	       load(&chain->ark, certificates, CERTIFICATE_ARK, verdict) &&
 	       check_root(chain, policy->roots, verdict) &&
 	       check_shapes(chain, report->signer, verdict) && check_signatures(chain, verdict) &&
-	       check_times(chain, policy->at_ns, verdict) &&
+	       check_times(chain, at, verdict) &&
+	       snp_revoked_check(chain, policy->crl, at, verdict) &&
 	       snp_extensions_read(chain, report->signer, verdict);
 }
 

@@ -187,6 +187,37 @@ static void test_what_may_be_allowed(void **state) {
 	certificates_finish(&made.certificates);
 }
 
+static void test_revocation(void **state) {
+	static const struct {
+		enum snp_product product;
+		long serial;
+		const char *until;
+		bool forged;
+		enum verdict_reason reason;
+	} rows[] = {
+		{ SNP_PRODUCT_MILAN, 2, "20270101000000Z", false, VERDICT_VERIFIED },
+		{ SNP_PRODUCT_MILAN, 1, "20270101000000Z", false, VERDICT_REVOKED },
+		{ SNP_PRODUCT_MILAN, 2, "20270101000000Z", true, VERDICT_CRL },
+		{ SNP_PRODUCT_MILAN, 2, "20260101000000Z", false, VERDICT_CRL },
+		{ SNP_PRODUCT_GENOA, 2, "20270101000000Z", false, VERDICT_CRL },
+	};
+	struct fixture_chain chain = { .product = SNP_PRODUCT_MILAN };
+	struct made made;
+	(void)state;
+	make(&made, &chain, 3);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf list = BUF_INIT(EVIDENCE_REPORT_MAX);
+		fixture_revoke(rows[i].product, rows[i].serial, rows[i].until, rows[i].forged,
+				&list);
+		made.policy.crl = (struct bytes){ list.data, list.size };
+		expect(&made, rows[i].reason);
+		made.policy.crl.size--;
+		expect(&made, VERDICT_CRL);
+		buf_finish(&list);
+	}
+	certificates_finish(&made.certificates);
+}
+
 /* r and s: nothing, more than the curve's order, and r of another report. */
 static void test_signatures_that_are_none(void **state) {
 	struct fixture_chain chain = { .product = SNP_PRODUCT_MILAN };
@@ -333,6 +364,7 @@ int main(void) {
 		cmocka_unit_test(test_signed_reports_that_are_refused),
 		cmocka_unit_test(test_a_vlek_belongs_to_no_chip),
 		cmocka_unit_test(test_what_may_be_allowed),
+		cmocka_unit_test(test_revocation),
 		cmocka_unit_test(test_signatures_that_are_none),
 		cmocka_unit_test(test_the_json_of_later_versions),
 		cmocka_unit_test(test_a_report_comes_back_from_json),

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "cli/output.h"
 
-enum { MODULE_MAX = 256 << 20, MEASUREMENTS = 32 };
+enum { MODULE_MAX = 256 << 20, LIST_MAX = 1 << 20, MEASUREMENTS = 32 };
 
 /* --- flags -------------------------------------------------------------------------------------
  */
@@ -133,6 +133,14 @@ static bool read_roots(struct wanted *wanted, const char *path, struct error *er
 					       error_wrap(err, "%s", path)));
 }
 
+static bool read_list(struct wanted *wanted, const char *path, struct error *err) {
+	if (path != NULL && !read_file(path, &wanted->crl, err)) {
+		return false;
+	}
+	wanted->policy.snp.crl = (struct bytes){ wanted->crl.data, wanted->crl.size };
+	return path == NULL || wanted->crl.size != 0 || wrong("crl", "the file is empty", err);
+}
+
 static bool read_module(struct wanted *wanted, const char *path, struct error *err) {
 	CLEANUP(buf_finish) struct buf file = BUF_INIT(MODULE_MAX);
 	if (path == NULL) {
@@ -160,7 +168,7 @@ static bool read_data(struct wanted *wanted, const char *const *flags, struct er
 
 bool wanted_read(struct wanted *wanted, const struct arguments *arguments, struct error *err) {
 	const char *const *flags = arguments->flags;
-	*wanted = (struct wanted){ 0 };
+	*wanted = (struct wanted){ .crl = BUF_INIT(LIST_MAX) };
 	certificates_init(&wanted->certificates);
 	return read_data(wanted, flags, err) &&
 	       read_measurements(wanted, flags[FLAG_MEASUREMENT], err) &&
@@ -170,11 +178,13 @@ bool wanted_read(struct wanted *wanted, const struct arguments *arguments, struc
 	       read_certificates(wanted, flags[FLAG_CHAIN], err) &&
 	       read_certificates(wanted, flags[FLAG_VCEK], err) &&
 	       read_roots(wanted, flags[FLAG_ROOTS], err) &&
+	       read_list(wanted, flags[FLAG_CRL], err) &&
 	       read_module(wanted, flags[FLAG_WASM], err);
 }
 
 void wanted_finish(struct wanted *wanted) {
 	certificates_finish(&wanted->certificates);
+	buf_finish(&wanted->crl);
 }
 
 /* --- the verb ----------------------------------------------------------------------------------

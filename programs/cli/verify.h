@@ -16,6 +16,7 @@ struct wanted {
 	uint8_t data[EVIDENCE_DATA_BYTES], host_data[SNP_HOST_DATA_BYTES];
 	uint8_t nonce[64], wasm[DIGEST_SIZE];
 	struct bytes nonce_bytes;
+	struct buf crl;
 };
 
 bool wanted_read(struct wanted *wanted, const struct arguments *arguments,
