@@ -408,3 +408,18 @@ def test_keys_that_are_none(stack, key):
     proxy.ended_by_test = True
     assert proxy.popen.wait(20) != 0
     assert "PROXY_WORKLOAD_KEY" in proxy.text() and key not in proxy.text()
+
+
+def test_a_large_image_leaves_no_memory_behind(whole):
+    """Locked pages are given back as well, by the proxy and by the worker."""
+    module, answer = big_module(40)
+    whole.registry.push("team/large", "v1", (WASM, module))
+    whole.start_proplet(PROPLET_WORKLOAD_KEY=KEY)
+    start_proxy(whole)
+    assert whole.rest.run("add", ADD, inputs=[1, 2])["results"] == "3"
+    before = {name: whole.processes[name].rss_bytes() for name in ("worker-1", "proxy")}
+    task = whole.rest.wait(run(whole, whole.registry.name("team/large", "v1"), "answer"))
+    assert task["results"] == str(answer), task
+    for name, bytes_ in before.items():
+        wait_until(lambda name=name, bytes_=bytes_: whole.processes[name].rss_bytes() < bytes_ + (16 << 20), 10,
+                   f"the memory of {name}")

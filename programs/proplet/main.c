@@ -25,7 +25,11 @@
 #include "seal/wipe.h"
 
 /* The second one: chunks of modules have 256 KiB, those of images what their proxy is set to. */
-enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 16 * 1024 * 1024 };
+enum {
+	MESSAGE_MAX = 80 * 1024 * 1024,
+	BULK_MESSAGE_MAX = 16 * 1024 * 1024,
+	LARGE_BYTES = 256 * 1024
+};
 
 static void *wait_for_signal(void *context) {
 	struct worker *worker = context;
@@ -151,6 +155,9 @@ int main(int argc, char **argv) {
 	case SETTINGS_RUN: break;
 	}
 	(void)mallopt(M_ARENA_MAX, 4); /* a thread per task must not mean an arena per task */
+	/* Chunks and modules are mappings that go with them: locked pages of an arena stay for
+	 * ever. */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	random_uuid(worker.boot);
 	worker.queue = queue_create(0);
 	worker.attempts = map_create();
