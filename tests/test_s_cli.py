@@ -387,3 +387,65 @@ def test_contexts(stack, tmp_path):
     assert "`propeller-cli context list`" in run("context", "use", "elsewhere", code=3)
     run("context", "delete", "nowhere")
     run("context", "show", code=3)
+
+
+def test_manifests(cli, up, tmp_path):
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules/add.wasm").write_bytes(example("add"))
+    file = tmp_path / "tasks.json"
+    rows = [{"name": f"from-a-manifest-{n}", "module": "modules/add.wasm", "invoke": "add", "inputs": [str(n), "1"],
+             "metadata": {"n": str(n)}} for n in range(3)]
+    for content in (rows, {"tasks": rows}):
+        file.write_text(json.dumps(content))
+        ids = cli("tasks", "create", "--manifest", file, "--metadata", "site=north").stdout.split()
+        assert len(ids) == 3
+        for n, task_id in enumerate(ids):
+            seen = cli.json("tasks", "view", task_id)
+            assert seen["name"] == rows[n]["name"] and seen["metadata"] == {"n": str(n), "site": "north"}
+            cli("tasks", "start", task_id)
+            cli("tasks", "wait", task_id)
+            assert cli("tasks", "results", task_id).stdout == f"{n + 1}\n"
+    file.write_text(json.dumps(rows[0]))
+    page = cli.json("tasks", "create", "--manifest", file)
+    assert [task["name"] for task in page["tasks"]] == ["from-a-manifest-0"]
+    before = up.rest.get("/tasks?limit=1").json["total"]
+    for content, says in (("", "tasks.json:1:"), ("[]", "0 tasks"), ("[5]", "task 1"), ('{"name": 5}', "task 1"),
+                          ('{"name":"a","module":5}', "task 1"), ('{"name":"a","name":"b"}', "duplicate"),
+                          (json.dumps(rows[:2] + [{"name": "x", "module": "modules/none.wasm"}]), "task 3 (x)"),
+                          (json.dumps(rows[:2] + [{"name": "x", "priority": 1000}]), "none was made")):
+        file.write_text(content)
+        assert says in cli("tasks", "create", "--manifest", file, code=None).stderr, content
+    assert up.rest.get("/tasks?limit=1").json["total"] == before, "all of them or none"
+    cli("tasks", "create", "a-name", "--manifest", file, code=2)
+    cli("tasks", "create", code=2)
+
+
+def test_logs_follow(cli, up):
+    """Until the task has ended, also when it is not even started yet."""
+    task = up.rest.create("followed", guest("loop"), invoke="spin")
+    process = subprocess.Popen([BIN / "propeller-cli", "-m", cli.url, "tasks", "logs", "-f", task["id"]],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cli.environment)
+    assert "its output comes when it has ended" in process.stderr.readline()
+    crash = cli.json("tasks", "create", "crash", "--file", CRASH, "--cli-args", "exit,4")
+    cli("tasks", "start", crash["id"])
+    done = cli("tasks", "logs", "--follow", crash["id"])
+    assert "about to fail" in done.stdout + done.stderr
+    assert process.poll() is None
+    cli("tasks", "start", task["id"])
+    wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 10, "Running")
+    cli("tasks", "stop", task["id"])
+    assert process.wait(20) == 0
+    process.communicate()
+
+
+def test_progress_of_an_upload(cli, tmp_path):
+    """On a terminal, and gone at the end; a pipe sees nothing of it."""
+    module = bytearray(example("add"))
+    size = 24 << 20
+    module += b"\0" + bytes([(size + 2 >> 7 * n & 0x7f) | (0x80 if n < 4 else 0) for n in range(5)]) + b"\1x" + bytes(size)
+    path = tmp_path / "large.wasm"
+    path.write_bytes(module)
+    assert "MiB" not in cli("tasks", "create", "large", "--file", path).stderr
+    text = on_terminal(cli, "tasks", "create", "large", "--file", str(path))
+    assert "large.wasm  0 %  0." in text and "MiB of 24.0 MiB" in text
+    assert text.rstrip().rpartition("\x1b[K")[2].strip().count("-") == 4, text  # the id alone

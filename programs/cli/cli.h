@@ -60,6 +60,9 @@ bool manager_listen(struct manager *manager, const char *path,
 		bool (*tick)(void *context), void *context, struct error *err) MUST_CHECK;
 bool manager_upload(struct manager *manager, const char *id, const char *file,
 		struct error *err) MUST_CHECK;
+/* tasks.c: a task that does not get its module does not stay. A file of NULL is none. */
+bool upload_or_delete(struct manager *manager, const char *id, const char *file,
+		struct error *err) MUST_CHECK;
 char *task_path(const char *id, const char *rest) MUST_CHECK;
 
 /* workload.c: from flags to a task's JSON; NULL with err. */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/context.h"
+#include "cli/progress.h"
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
 /* A connection is made anew every day; the manager says something every 15 s. */
@@ -226,20 +227,10 @@ bool manager_listen(struct manager *manager, const char *path,
 	return send_call(manager, &call, NULL, err);
 }
 
-/* A line that goes on while a long upload does; only where somebody watches. */
-static void show_progress(void *context, uint64_t sent, uint64_t total) {
-	unsigned *shown = context;
-	unsigned percent = total != 0 ? (unsigned)(sent * 100 / total) : 100;
-	if (percent != *shown && total > 4 * 1024 * 1024 && isatty(STDERR_FILENO)) {
-		(void)fprintf(stderr, "\ruploading %u %%%s", percent,
-				percent == 100 ? "\r\033[K" : "");
-		*shown = percent;
-	}
-}
-
 bool manager_upload(struct manager *manager, const char *id, const char *file, struct error *err) {
 	struct stat info;
-	unsigned shown = 0;
+	const char *cut = strrchr(file, '/');
+	struct progress progress = { .name = cut != NULL ? cut + 1 : file, .fd = STDERR_FILENO };
 	CLEANUP(file_closep) int fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &info) != 0) {
 		return error_set(err, ERROR_NOT_FOUND, "%s: %s", file, strerror(errno));
@@ -255,9 +246,11 @@ bool manager_upload(struct manager *manager, const char *id, const char *file, s
 		.file = fd,
 		.file_size = (uint64_t)info.st_size,
 		.timeout_ms = UPLOAD_SECONDS * 1000u,
-		.progress = show_progress,
-		.context = &shown };
-	return send_call(manager, &call, NULL, err);
+		.progress = progress_show,
+		.context = &progress };
+	bool ok = send_call(manager, &call, NULL, err);
+	progress_end(&progress);
+	return ok;
 }
 
 char *task_path(const char *id, const char *rest) {

@@ -19,6 +19,8 @@ enum group {
 	K = 64,      /* keys */
 	V = 128,     /* verify */
 	E = 256,     /* execute */
+	M = 1 << 26, /* create */
+	F = 1 << 27, /* logs */
 	Q = 1 << 28, /* one thing that can be watched */
 	Z = 1 << 29, /* no flags: the verb is for programs, people are not shown it */
 	X = 1 << 30, /* no flags: the verb's own failures are 125 */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs of `tasks`, but for run. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/ask.h"
+#include "cli/manifest.h"
 
-static bool upload_or_delete(
+enum { POLL_MS = 1000 };
+
+bool upload_or_delete(
 		struct manager *manager, const char *id, const char *file, struct error *err) {
 	struct error ignored;
 	if (file == NULL || manager_upload(manager, id, file, err)) {
@@ -20,6 +24,13 @@ static bool upload_or_delete(
 }
 
 int tasks_create(const struct arguments *arguments, struct error *err) {
+	if (arguments->flags[FLAG_MANIFEST] != NULL) {
+		return manifest_create(arguments, err);
+	}
+	if (arguments->count == 0) {
+		error_set(err, ERROR_INVALID, "usage: propeller-cli tasks create NAME [FLAGS]");
+		return -1;
+	}
 	struct manager manager;
 	json_t *task = NULL, *body = task_from_flags(arguments, arguments->items[0], err);
 	if (body == NULL) {
@@ -116,7 +127,57 @@ int tasks_results(const struct arguments *arguments, struct error *err) {
 	return ask_view(arguments, path, &view_results, err);
 }
 
+/* Workers send what a task wrote with its result and not before: so there is one thing to wait for.
+ */
+static json_t *follow(struct manager *manager, const char *id, struct error *err) {
+	CLEANUP(mem_freep) char *path = task_path(id, "?wait=30");
+	bool told = false;
+	for (;;) {
+		json_t *task = NULL;
+		if (!manager_wait(manager, path, 30, &task, err)) {
+			return NULL;
+		}
+		const json_t *state = json_object_get(task, "state");
+		if (json_integer_value(state) >= 3) {
+			return task;
+		}
+		if (!told) {
+			(void)fprintf(stderr,
+					"note: the task is %s; its output comes when it has "
+					"ended, for workers send it with the result\n",
+					state_name(task));
+			told = true;
+		}
+		if (json_integer_value(state) ==
+				0) { /* not started: nothing that the manager waits for */
+			(void)poll(NULL, 0, POLL_MS);
+		}
+		json_decref(task);
+	}
+}
+
+static int logs_follow(const struct arguments *arguments, struct error *err) {
+	struct manager manager;
+	json_t *task = NULL;
+	if (manager_open(&manager, arguments, err)) {
+		task = follow(&manager, arguments->items[0], err);
+		if (task == NULL) {
+			suggest(&manager, "/tasks/", arguments->items[0], err);
+		}
+	}
+	bool ok = task != NULL;
+	if (ok) {
+		show(look_of(arguments), &view_logs, task);
+	}
+	json_decref(task);
+	manager_close(&manager);
+	return ok ? 0 : -1;
+}
+
 int tasks_logs(const struct arguments *arguments, struct error *err) {
+	if (arguments->flags[FLAG_FOLLOW] != NULL) {
+		return logs_follow(arguments, err);
+	}
 	CLEANUP(mem_freep) char *path = task_path(arguments->items[0], "");
 	return ask_view(arguments, path, &view_logs, err);
 }

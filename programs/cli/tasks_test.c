@@ -67,6 +67,12 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 	return true;
 }
 
+bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer,
+		struct error *err) {
+	(void)seconds;
+	return manager_call(manager, "GET", path, NULL, answer, err);
+}
+
 bool manager_listen(struct manager *manager, const char *path,
 		bool (*take)(void *context, const void *bytes, size_t size),
 		bool (*tick)(void *context), void *context, struct error *err) {
@@ -211,6 +217,19 @@ static void a_refusal_fails_the_verb(void **state) {
 	}
 }
 
+/* The end is waited for. */
+static void logs_that_are_followed(void **state) {
+	(void)state;
+	struct arguments arguments = { .items = { "id" }, .count = 1 };
+	arguments.flags[FLAG_FOLLOW] = "";
+	peer.answer = "{\"state\":3,\"stdout\":\"out\"}";
+	assert_int_equal(call(tasks_logs, &arguments), 0);
+	assert_string_equal(peer.asked, "GET /tasks/id?wait=30");
+	assert_string_equal(shown, "out");
+	peer.refused = "GET";
+	assert_int_equal(call(tasks_logs, &arguments), -1);
+}
+
 static void pages_and_filters(void **state) {
 	(void)state;
 	struct arguments arguments = { .items = { "id" }, .count = 1 };
@@ -304,6 +323,7 @@ int main(void) {
 		cmocka_unit_test_setup(what_each_verb_asks, begin),
 		cmocka_unit_test_setup(json_is_shown_as_it_came, begin),
 		cmocka_unit_test_setup(a_refusal_fails_the_verb, begin),
+		cmocka_unit_test_setup(logs_that_are_followed, begin),
 		cmocka_unit_test_setup(pages_and_filters, begin),
 		cmocka_unit_test_setup(a_task_is_created, begin),
 		cmocka_unit_test_setup(a_task_is_changed, begin),
