@@ -13,9 +13,9 @@
 
 /*
  * GAP: of two paintings. REFRESH: however quiet it is, for not all that is shown has events. POLL:
- * between two questions to a manager that has no events.
+ * between two questions to a manager that has no events, or is away, in the end; at first less.
  */
-enum { GAP_MS = 200, REFRESH_MS = 10 * 1000, POLL_MS = 1000, FIRST_FINAL = 3 };
+enum { GAP_MS = 200, REFRESH_MS = 10 * 1000, FIRST_POLL_MS = 20, POLL_MS = 1000, FIRST_FINAL = 3 };
 
 struct watching {
 	const struct question *question;
@@ -180,11 +180,14 @@ static bool on_tick(void *context) {
 
 static void listen_and_look(struct watching *watching, struct manager *listener) {
 	struct error ignored;
+	int pause = FIRST_POLL_MS;
 	while (!watching->over) {
 		watching->heard = false;
 		(void)!manager_listen(listener, "/events", on_events, on_tick, watching, &ignored);
 		if (!watching->over) {
-			(void)poll(NULL, 0, POLL_MS);
+			pause = watching->heard ? FIRST_POLL_MS : pause;
+			(void)poll(NULL, 0, pause);
+			pause = pause * 2 < POLL_MS ? pause * 2 : POLL_MS;
 			ask_again(watching);
 		}
 	}
