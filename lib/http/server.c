@@ -62,6 +62,7 @@ struct http_request {
 	enum phase phase;
 	struct buf body;
 	uint64_t received;
+	bool last; /* of its connection */
 	void *sink;
 	struct MHD_Response *response; /* once there is an answer */
 	int status;
@@ -170,6 +171,9 @@ static void set_error(struct http_request *request, const struct error *err, con
 		response.headers[0].value = request->match.allow;
 	}
 	set_response(request, &response);
+	if (request->last && request->response != NULL) {
+		(void)MHD_add_response_header(request->response, "Connection", "close");
+	}
 }
 
 void http_reply_error(struct http_request *request, const struct error *err, const char *field) {
@@ -220,9 +224,47 @@ static size_t body_limit(const struct http_route *route) {
 	return route->body_max != 0 ? route->body_max : IGNORED_BODY_MAX;
 }
 
+/* What says where a request ends. */
+struct framing {
+	unsigned lengths, encodings;
+	bool odd;
+};
+
+static enum MHD_Result see_framing(
+		void *context, enum MHD_ValueKind kind, const char *name, const char *value) {
+	struct framing *framing = context;
+	(void)kind;
+	bool length = strcasecmp(name, "Content-Length") == 0;
+	bool encoding = strcasecmp(name, "Transfer-Encoding") == 0;
+	framing->lengths += length;
+	framing->encodings += encoding;
+	framing->odd = framing->odd || strpbrk(name, " \t\v\f\r\n") != NULL || value == NULL ||
+		       (length && (value[0] == 0 || value[strspn(value, "0123456789")] != 0)) ||
+		       (encoding && strcasecmp(value, "chunked") != 0);
+	return MHD_YES;
+}
+
+/* Where two readers could disagree about its end, whoever stands between us and the client could
+ * be made to hand on a request that he has not seen (RFC 9112, 11.2): so it is the last one. */
+static bool is_framed_clearly(struct http_request *request, struct error *err) {
+	struct framing framing = { 0 };
+	(void)MHD_get_connection_values(
+			request->connection, MHD_HEADER_KIND, see_framing, &framing);
+	if (!framing.odd && framing.lengths + framing.encodings <= 1) {
+		return true;
+	}
+	request->last = true;
+	return error_set(err, ERROR_INVALID,
+			"the headers do not say clearly where the request ends: send one "
+			"Content-Length, or Transfer-Encoding: chunked");
+}
+
 /* At the headers: everything that can be refused without the body. */
 static bool admit(struct http_server *server, struct http_request *request, struct error *err) {
 	const struct http_server_options *options = &server->options;
+	if (!is_framed_clearly(request, err)) {
+		return false;
+	}
 	if (server->mutual && !peer_trusted(request->connection, err)) {
 		return false;
 	}
@@ -451,10 +493,10 @@ static struct MHD_Daemon *open_daemon(struct http_server *server, int fd) {
 			o->connections_max != 0 ? o->connections_max : (unsigned)CONNECTIONS,
 			MHD_OPTION_CONNECTION_TIMEOUT,
 			o->idle_seconds != 0 ? o->idle_seconds : (unsigned)IDLE_SECONDS,
-			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-			MHD_OPTION_URI_LOG_CALLBACK, begin_request, server,
-			MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_ARRAY, more,
-			MHD_OPTION_END);
+			MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+			(size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
+			server, MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_ARRAY,
+			more, MHD_OPTION_END);
 }
 
 struct http_server *http_server_create(

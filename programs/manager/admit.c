@@ -42,6 +42,10 @@ static void discard(struct admission *admission) {
 
 static json_t *parse(struct bytes text, struct error *err) {
 	json_error_t where;
+	if (text.size == 0) {
+		error_set(err, ERROR_INVALID, "not valid JSON: the body is empty");
+		return NULL;
+	}
 	json_t *json = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &where);
 	if (json == NULL) {
 		error_set(err, ERROR_INVALID, "not valid JSON: %s (line %d, column %d)", where.text,
