@@ -20,13 +20,12 @@ IDLE = 5000
 HTML = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
 
-def raw(up, data, timeout=3):
+def raw(up, data, timeout=1):
     """What comes back until the other end is silent or hangs up."""
     answer = b""
     with socket.create_connection(("127.0.0.1", up.http_port), timeout=timeout) as connection:
         try:
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(65536):
                 answer += piece
         except (BrokenPipeError, ConnectionResetError, TimeoutError):
@@ -174,11 +173,11 @@ def test_smuggling(up, head):
 
 
 @pytest.mark.parametrize("data,status", [
-    (b"GET /health HTTP/1.1\r\n\r\n", (400,)), (b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", (200,)),
+    (b"GET /health HTTP/1.1\r\n\r\n", (400,)),
     (b"TRACE /health HTTP/1.1\r\nHost: x\r\n\r\n", (405,)), (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404, 405)),
     (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404, 405)), (b"FOO /tasks HTTP/1.1\r\nHost: x\r\n\r\n", (405, 501)),
     (b"get /health HTTP/1.1\r\nHost: x\r\n\r\n", (405, 501)), (b"GET http://evil/health HTTP/1.1\r\nHost: x\r\n\r\n", (200, 400, 404)),
-], ids=range(8))
+], ids=range(7))
 def test_odd_requests(up, data, status):
     answer = raw(up, data)
     assert int(answer.split(b" ")[1]) in status, answer
@@ -219,6 +218,15 @@ def test_five_thousand_idle_connections(up):
             connection.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     wait_until(lambda: up.rest.get("/health").status == 200)
+
+
+def test_numbers_that_fit_nowhere(rest):
+    """Whole numbers of any size are JSON; what they are good for is another question."""
+    huge = 10 ** 30
+    task = rest.expect(201, "POST", "/tasks", {"name": "x", "metadata": {"n": huge}, "inputs": [7, huge]}).json
+    assert task["metadata"]["n"] == 1e30 and task["inputs"] == ["7", "1e+30"]
+    assert rest.call("POST", "/tasks", {"name": "x", "priority": huge}).status == 400
+    assert rest.call("POST", "/tasks", b'{"name":"x","n":1e999}', headers={"Content-Type": "application/json"}).status == 400
 
 
 def test_everything_still_works(rest):

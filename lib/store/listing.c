@@ -199,3 +199,28 @@ bool store_task_list(struct store *store, uint64_t offset, uint64_t limit, const
 	*total = tally_total(store->tally);
 	return show_page(store, &page, err);
 }
+
+/* Whether there is a page behind this one, and after which task it begins. */
+static bool find_next(struct store *store, int64_t below, uint64_t limit, uint64_t *next,
+		struct error *err) {
+	sqlite3_stmt *s = database_get(store, STATEMENT_TASK_AFTER_LAST);
+	(void)sqlite3_bind_int64(s, 1, below);
+	database_bind_u64(s, 2, limit - 1);
+	int64_t last = 0;
+	int rows = 0, code;
+	while ((code = database_row(store, s, "listing tasks", err)) == SQLITE_ROW) {
+		last = rows++ == 0 ? sqlite3_column_int64(s, 0) : last;
+	}
+	*next = rows == 2 ? (uint64_t)last : 0;
+	return code == SQLITE_DONE;
+}
+
+bool store_task_after(struct store *store, uint64_t cursor, uint64_t limit,
+		store_task_visitor visit, void *context, uint64_t *next, struct error *err) {
+	const struct page page = { 0, limit, visit, context };
+	int64_t below = cursor == 0 || cursor > INT64_MAX ? INT64_MAX : (int64_t)cursor;
+	sqlite3_stmt *s = database_get(store, STATEMENT_TASK_AFTER);
+	(void)sqlite3_bind_int64(s, 1, below);
+	database_bind_u64(s, 2, limit);
+	return show_all(store, s, &page, err) && find_next(store, below, limit, next, err);
+}

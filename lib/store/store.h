@@ -59,6 +59,11 @@ typedef void (*store_task_visitor)(void *context, const struct task *task);
 bool store_task_list(struct store *store, uint64_t offset, uint64_t limit, const json_t *metadata,
 		store_task_visitor visit, void *context, uint64_t *total,
 		struct error *err) MUST_CHECK;
+/* The page behind a cursor (0: the first one), and the cursor of the next page in *next, 0 if there
+ * is none. What comes or goes in between neither repeats nor hides another task. */
+bool store_task_after(struct store *store, uint64_t cursor, uint64_t limit,
+		store_task_visitor visit, void *context, uint64_t *next,
+		struct error *err) MUST_CHECK;
 /* Everything that is live: queued, Scheduled or Running, in the order in which they began to wait
  * (or were placed at once), without outcomes. The visitor takes the task over. */
 typedef void (*store_task_taker)(void *context, struct task *task);

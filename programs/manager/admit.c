@@ -46,7 +46,7 @@ static json_t *parse(struct bytes text, struct error *err) {
 		error_set(err, ERROR_INVALID, "not valid JSON: the body is empty");
 		return NULL;
 	}
-	json_t *json = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &where);
+	json_t *json = api_parse(text, &where);
 	if (json == NULL) {
 		error_set(err, ERROR_INVALID, "not valid JSON: %s (line %d, column %d)", where.text,
 				where.line, where.column);

@@ -152,6 +152,16 @@ bool api_is_current(struct manager *m, struct deed *deed, const struct task *tas
 	return true;
 }
 
+json_t *api_parse(struct bytes text, json_error_t *where) {
+	const char *bytes = (const char *)text.data;
+	json_t *json = json_loadb(bytes, text.size, JSON_ALLOW_NUL, where);
+	if (json == NULL && json_error_code(where) == json_error_numeric_overflow) {
+		json = json_loadb(
+				bytes, text.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, where);
+	}
+	return json;
+}
+
 static bool number(struct http_request *request, const char *name, uint64_t *value,
 		struct error *err) {
 	const char *text = http_query(request, name);

@@ -18,6 +18,10 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
  * is 412. */
 bool api_is_current(struct manager *m, struct deed *deed, const struct task *task);
 
+/* JSON of a client. A whole number that does not fit 64 bits makes all numbers of its text real
+ * ones, as they are for most who read JSON. */
+json_t *api_parse(struct bytes text, json_error_t *where);
+
 /* Query numbers; an error names the parameter. */
 bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset, uint64_t *limit,
 		struct error *err) MUST_CHECK;

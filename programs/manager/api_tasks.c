@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading, starting and stopping tasks; creating and changing them is in admit.c. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,8 @@ void api_tasks_view(void *context, struct http_request *request) {
 }
 
 struct listing {
-	uint64_t offset, limit;
+	uint64_t offset, limit, cursor;
+	bool by_cursor;
 	json_t *metadata;
 };
 
@@ -109,13 +111,53 @@ static void apply_list(struct manager *m, struct deed *deed) {
 					(json_int_t)total, "tasks", collecting.views));
 }
 
+static void apply_cursor(struct manager *m, struct deed *deed) {
+	const struct listing *listing = deed->data;
+	struct collecting collecting = { m, json_array() };
+	uint64_t next = 0;
+	if (!store_task_after(m->store, listing->cursor, listing->limit, collect, &collecting,
+			    &next, &deed->err)) {
+		json_decref(collecting.views);
+		return;
+	}
+	char text[24] = "";
+	if (next != 0) {
+		(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)next);
+		(void)snprintf(deed->next_page, sizeof(deed->next_page),
+				"</tasks?cursor=%s&limit=%llu>; rel=\"next\"", text,
+				(unsigned long long)listing->limit);
+	}
+	deed_answer(deed, 200,
+			json_pack("{s:I,s:s*,s:o}", "limit", (json_int_t)listing->limit,
+					"next_cursor", next != 0 ? text : NULL, "tasks",
+					collecting.views));
+}
+
+static bool read_cursor(struct http_request *request, struct listing *listing, struct error *err) {
+	const char *text = http_query(request, "cursor");
+	listing->by_cursor = text != NULL;
+	listing->cursor = 0;
+	if (text == NULL) {
+		return true;
+	}
+	if (http_query(request, "offset") != NULL || http_query(request, "metadata") != NULL) {
+		return error_set(err, ERROR_CLASH,
+				"invalid query parameters: cursor goes neither with offset nor "
+				"with "
+				"metadata");
+	}
+	return text[0] == 0 || str_to_u64(text, &listing->cursor, err) ||
+	       error_wrap(err, "invalid query parameters: cursor");
+}
+
 static bool read_filter(struct http_request *request, json_t **metadata, struct error *err) {
 	const char *text = http_query(request, "metadata");
 	*metadata = NULL;
 	if (text == NULL) {
 		return true;
 	}
-	*metadata = json_loads(text, JSON_ALLOW_NUL, NULL);
+	json_error_t where;
+	*metadata = api_parse((struct bytes){ (const uint8_t *)text, strlen(text) }, &where);
 	if (!json_is_object(*metadata)) {
 		json_decref(*metadata);
 		*metadata = NULL;
@@ -129,12 +171,13 @@ void api_tasks_list(void *context, struct http_request *request) {
 	struct listing listing;
 	struct error err;
 	if (!api_page(request, PAGE_MAX, &listing.offset, &listing.limit, &err) ||
+			!read_cursor(request, &listing, &err) ||
 			!read_filter(request, &listing.metadata, &err)) {
 		http_reply_error(request, &err, NULL);
 		return;
 	}
-	deed_submit(context, request, apply_list, free_listing, mem_copy(&listing, sizeof(listing)),
-			true);
+	deed_submit(context, request, listing.by_cursor ? apply_cursor : apply_list, free_listing,
+			mem_copy(&listing, sizeof(listing)), true);
 }
 
 struct starting {

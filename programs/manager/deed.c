@@ -110,6 +110,9 @@ static void reply(struct deed *deed) {
 	if (deed->tagged && text != NULL) {
 		tag(deed, &response, text, value);
 	}
+	if (deed->next_page[0] != 0) {
+		add_header(&response, "Link", deed->next_page);
+	}
 	if (deed->replayed) {
 		add_header(&response, "Idempotency-Replayed", "true");
 	}

@@ -28,8 +28,9 @@ struct deed {
 	char *text;                   /* an answer that is no JSON, of this type; or NULL */
 	const char *type;
 	char location[64];
-	bool replayed; /* it was done before: see once.h */
-	bool tagged;   /* the answer has an ETag, and to If-None-Match may be 304 */
+	char next_page[96]; /* the Link to it */
+	bool replayed;      /* it was done before: see once.h */
+	bool tagged;        /* the answer has an ETag, and to If-None-Match may be 304 */
 	struct error err;
 	const char *field; /* that the error is about, static text, or NULL */
 };
