@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from api import COMPLETED, FAILED, RUNNING
+from executor import ADD, EXHAUSTED, MODES, OK, Ask, Executor, mixed
 from modules import big_module, example, guest
 from stack import TOP
 from wait import PATIENCE, wait_until
@@ -165,6 +166,19 @@ def test_no_call_that_a_unit_refuses(stack):
         stack.proplet(name).stop()
     for name, unit in (("manager", "propeller-manager"), ("worker-1", "proplet"), ("proxy", "propeller-proxy")):
         check_calls(records[name], unit)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed (tools/setup test does it)")
+@pytest.mark.skipif(PATIENCE > 1, reason="a sanitizer makes calls of its own")
+def test_no_call_that_the_executors_unit_refuses(stack):
+    record = traced(stack, "executor")
+    executor = Executor(stack).ready()
+    for mode in MODES.values():
+        for module, function, inputs in ((ADD, "add", ("5", "3")), (mixed(), "deep", ()), (big_module(1)[0], "answer", ())):
+            assert executor.way("grpc").call(Ask(module, function, inputs, mode=mode)).code in (OK, EXHAUSTED)
+    assert executor.way("rest").call(Ask(ADD, "add", ("5", "3"))).numbers == [8]
+    stack.processes["executor"].stop()
+    check_calls(record, "propeller-executor")
 
 
 def test_logs_as_json(stack):

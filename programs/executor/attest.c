@@ -11,11 +11,14 @@
 #include "attest/attestation.h"
 #include "attest/receipt.h"
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "executor/executor.h"
 
 /* How many receipts share a report at most: none waits for ever for its neighbours. */
 enum { BATCH_MAX = 1024 };
+/* Certificates as JSON, and how long they are told again. */
+enum { CERTIFICATES_MAX = 64 * 1024, CERTIFICATES_MS = 60 * 1000 };
 
 struct batch {
 	struct order *orders[BATCH_MAX];
@@ -31,6 +34,9 @@ struct attestation {
 	bool asking;
 	struct order *first, *last;
 	struct batch batch; /* of the one who asks */
+	pthread_mutex_t certificates_lock;
+	struct buf certificates;        /* as they were answered, */
+	uint64_t certificates_until_ms; /* and are until then; 0: nobody has asked */
 };
 
 struct attestation *attestation_open(const struct executor_settings *settings, struct error *err) {
@@ -38,6 +44,8 @@ struct attestation *attestation_open(const struct executor_settings *settings, s
 	const struct attester_settings choice = { .choice = settings->attester,
 		.vmpl = (unsigned)settings->vmpl };
 	(void)pthread_mutex_init(&attestation->lock, NULL);
+	(void)pthread_mutex_init(&attestation->certificates_lock, NULL);
+	attestation->certificates = (struct buf)BUF_INIT(CERTIFICATES_MAX);
 	attestation->attester = attester_open(&choice, &attestation->why);
 	if (attestation->attester == NULL && attestation->why.code != ERROR_UNATTESTED) {
 		*err = attestation->why;
@@ -56,6 +64,8 @@ struct attestation *attestation_open(const struct executor_settings *settings, s
 void attestation_close(struct attestation *attestation) {
 	if (attestation != NULL) {
 		attester_close(attestation->attester);
+		buf_finish(&attestation->certificates);
+		(void)pthread_mutex_destroy(&attestation->certificates_lock);
 		(void)pthread_mutex_destroy(&attestation->lock);
 		free(attestation);
 	}
@@ -227,16 +237,29 @@ static bool put_certificates(const struct evidence *evidence, struct buf *out, s
 	return ok && buf_printf(out, err, "}}\n");
 }
 
-/* The platform gives them with every report, and they change when its firmware does. */
-bool attestation_certificates(struct attestation *attestation, struct buf *out, struct error *err) {
+static bool ask_certificates(struct attestation *attestation, struct error *err) {
 	static const uint8_t nothing[EVIDENCE_DATA_BYTES];
 	struct evidence evidence;
+	evidence_init(&evidence);
+	buf_clear(&attestation->certificates);
+	bool ok = attester_report(attestation->attester, nothing, &evidence, err) &&
+		  put_certificates(&evidence, &attestation->certificates, err);
+	evidence_finish(&evidence);
+	attestation->certificates_until_ms = ok ? clock_ms() + CERTIFICATES_MS : 0;
+	return ok;
+}
+
+/* The platform gives them with every report, and they change when its firmware does. Everybody may
+ * ask for them: so the firmware is asked once in a while, however often they do. */
+bool attestation_certificates(struct attestation *attestation, struct buf *out, struct error *err) {
 	if (!attestation_possible(attestation, err)) {
 		return false;
 	}
-	evidence_init(&evidence);
-	bool ok = attester_report(attestation->attester, nothing, &evidence, err) &&
-		  put_certificates(&evidence, out, err);
-	evidence_finish(&evidence);
+	(void)pthread_mutex_lock(&attestation->certificates_lock);
+	bool ok = clock_ms() < attestation->certificates_until_ms ||
+		  ask_certificates(attestation, err);
+	const struct buf *kept = &attestation->certificates;
+	ok = ok && buf_append(out, kept->data, kept->size, err);
+	(void)pthread_mutex_unlock(&attestation->certificates_lock);
 	return ok;
 }

@@ -30,6 +30,24 @@ void __wrap_pool_answer(struct pool *pool, struct order *order) {
 	order->answer(order);
 }
 
+static uint64_t now_ms = 1000;
+static unsigned firmware_asked;
+
+uint64_t __wrap_clock_ms(void);
+uint64_t __wrap_clock_ms(void) {
+	return now_ms;
+}
+
+bool __real_attester_report(struct attester *attester, const uint8_t data[EVIDENCE_DATA_BYTES],
+		struct evidence *out, struct error *err);
+bool __wrap_attester_report(struct attester *attester, const uint8_t data[EVIDENCE_DATA_BYTES],
+		struct evidence *out, struct error *err);
+bool __wrap_attester_report(struct attester *attester, const uint8_t data[EVIDENCE_DATA_BYTES],
+		struct evidence *out, struct error *err) {
+	firmware_asked++;
+	return __real_attester_report(attester, data, out, err);
+}
+
 static struct fixture *begin(const char *attester) {
 	static char name[16];
 	struct error err = { .message = "" };
@@ -154,6 +172,26 @@ static void a_failed_call_has_a_short_receipt(void **state) {
 	end(fixture);
 }
 
+/* Everybody may ask: the firmware hears of it once a minute. */
+static void certificates_are_kept(void **state) {
+	(void)state;
+	struct error err = { .message = "" };
+	struct fixture *fixture = begin("sample");
+	static const unsigned asked[] = { 1, 1, 2, 2 };
+	static const uint64_t times[] = { 0, 59999, 60000, 60001 };
+	uint64_t begin_ms = now_ms;
+	firmware_asked = 0;
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct buf out = BUF_INIT(4096);
+		now_ms = begin_ms + times[i];
+		assert_true(attestation_certificates(fixture->executor.attestation, &out, &err));
+		assert_non_null(strstr(buf_text(&out), "\"sample\":true"));
+		assert_int_equal(firmware_asked, asked[i]);
+		buf_finish(&out);
+	}
+	end(fixture);
+}
+
 static void nothing_attests_here(void **state) {
 	(void)state;
 	struct error err = { .message = "" };
@@ -187,6 +225,7 @@ int main(void) {
 		cmocka_unit_test(those_who_wait_share_a_report),
 		cmocka_unit_test(profile_1_has_a_report_for_each),
 		cmocka_unit_test(a_failed_call_has_a_short_receipt),
+		cmocka_unit_test(certificates_are_kept),
 		cmocka_unit_test(nothing_attests_here),
 		cmocka_unit_test(an_unknown_attester_is_refused),
 	};

@@ -22,6 +22,8 @@ static const struct setting rows[] = {
 			"its section", .min = 0),
 	ROW("EXECUTOR_LOG_LEVEL", "log-level", TEXT, log_level, "info",
 			"debug, info, warn or error", .min = 0),
+	ROW("EXECUTOR_LOG_FORMAT", "log-format", TEXT, log_format, "text", "text or json",
+			.min = 0),
 	ROW("EXECUTOR_GRPC_HOST", "grpc-host", TEXT, grpc_host, "localhost",
 			"address to listen on for gRPC", .min = 0),
 	ROW("EXECUTOR_GRPC_PORT", "grpc-port", NUMBER, grpc_port, "50051",
@@ -127,16 +129,14 @@ static void choose_workers(struct executor_settings *s) {
 }
 
 static bool check(struct executor_settings *s, struct error *err) {
-	enum log_level level;
-	if (!log_level_parse(s->log_level, &level, err)) {
-		return error_wrap(err, "setting EXECUTOR_LOG_LEVEL");
+	if (!log_configure("EXECUTOR", s->log_level, s->log_format, err)) {
+		return false;
 	}
 	if (!s->grpc_on && !s->http_on) {
 		return error_set(err, ERROR_INVALID,
 				"settings EXECUTOR_ENABLE_GRPC and EXECUTOR_ENABLE_HTTP: one of "
 				"them has to be true");
 	}
-	log_set_level(level);
 	if (s->config != NULL) {
 		log_info("settings read file=%s section=%s", s->config, s->section);
 	}

@@ -13,7 +13,7 @@ enum { EXECUTOR_MESSAGE_MAX = 16 * 1024 * 1024, EXECUTOR_WORKERS_MAX = 128 };
 
 struct executor_settings {
 	char *config, *section; /* the settings file that was read (NULL: none), its section */
-	char *log_level;
+	char *log_level, *log_format;
 	bool grpc_on, http_on;
 	char *grpc_host, *http_host, *http_token;
 	uint64_t grpc_port, http_port;

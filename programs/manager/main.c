@@ -176,6 +176,7 @@ static void *wait_for_signal(void *context) {
 		reload_tokens(m);
 	}
 	log_info("ending signal=%d", signal);
+	notify_stopping();
 	http_server_quiesce(m->server);
 	manager_stop(m);
 	while (sigwait(&set, &signal) == 0 && signal == SIGHUP) {
