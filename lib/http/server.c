@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -50,6 +51,9 @@ struct http_server {
 	bool mutual; /* clients need a certificate */
 	uint8_t token[DIGEST_SIZE];
 	atomic_bool quiet;
+	pthread_mutex_t lock;
+	pthread_cond_t left; /* the last request that was open is closed */
+	size_t open;         /* begun, and not sent to the end yet */
 };
 
 enum phase { PHASE_BODY, PHASE_DROP, PHASE_HANDLED };
@@ -306,11 +310,21 @@ static void refuse(struct http_request *request, const struct error *err) {
 	request->phase = PHASE_DROP;
 }
 
+static void count_open(struct http_server *server, bool more) {
+	(void)pthread_mutex_lock(&server->lock);
+	server->open = more ? server->open + 1 : server->open - 1;
+	if (server->open == 0) {
+		(void)pthread_cond_broadcast(&server->left);
+	}
+	(void)pthread_mutex_unlock(&server->lock);
+}
+
 static void *begin_request(void *context, const char *uri, struct MHD_Connection *connection) {
 	struct http_request *request = MEM_NEW(struct http_request);
 	request->path = mem_copy(uri, strcspn(uri, "?")); /* as sent: route.c decodes, once */
 	request->server = context;
 	request->connection = connection;
+	count_open(request->server, true);
 	return request;
 }
 
@@ -410,6 +424,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **p
 	buf_finish(&request->body);
 	free(request->method);
 	free(request->path);
+	count_open(request->server, false);
 	free(request);
 	*place = NULL;
 }
@@ -499,13 +514,30 @@ static struct MHD_Daemon *open_daemon(struct http_server *server, int fd) {
 			more, MHD_OPTION_END);
 }
 
+static struct http_server *make_server(void) {
+	struct http_server *server = MEM_NEW(struct http_server);
+	pthread_condattr_t monotonic;
+	(void)pthread_mutex_init(&server->lock, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&server->left, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	return server;
+}
+
+static void free_server(struct http_server *server) {
+	(void)pthread_cond_destroy(&server->left);
+	(void)pthread_mutex_destroy(&server->lock);
+	free(server);
+}
+
 struct http_server *http_server_create(
 		const struct http_server_options *options, struct error *err) {
 	int fd = open_socket(options, err);
 	if (fd < 0) {
 		return NULL;
 	}
-	struct http_server *server = MEM_NEW(struct http_server);
+	struct http_server *server = make_server();
 	server->options = *options;
 	server->port = port_of(fd);
 	server->has_token = options->token != NULL && options->token[0] != 0;
@@ -520,7 +552,7 @@ struct http_server *http_server_create(
 						? "; GnuTLS may not take its certificate or key"
 						: "");
 		(void)close(fd);
-		free(server);
+		free_server(server);
 		return NULL;
 	}
 	return server;
@@ -538,9 +570,20 @@ void http_server_quiesce(struct http_server *server) {
 	}
 }
 
+bool http_server_drained(struct http_server *server, uint64_t deadline_ms) {
+	struct timespec until = clock_timespec(deadline_ms);
+	(void)pthread_mutex_lock(&server->lock);
+	while (server->open != 0 && clock_ms() < deadline_ms) {
+		(void)pthread_cond_timedwait(&server->left, &server->lock, &until);
+	}
+	bool drained = server->open == 0;
+	(void)pthread_mutex_unlock(&server->lock);
+	return drained;
+}
+
 void http_server_destroy(struct http_server *server) {
 	if (server != NULL) {
 		MHD_stop_daemon(server->daemon);
-		free(server);
+		free_server(server);
 	}
 }

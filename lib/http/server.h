@@ -70,6 +70,9 @@ struct http_server *http_server_create(
 uint16_t http_server_port(const struct http_server *server);
 /* Refuses new connections at once (503 on open ones), so that a drain can begin. */
 void http_server_quiesce(struct http_server *server);
+/* After quiesce: waits until what was answered has been sent, too, which http_server_destroy() does
+ * not. False if something is still open at deadline_ms (clock_ms()). */
+bool http_server_drained(struct http_server *server, uint64_t deadline_ms) MUST_CHECK;
 /* Every kept request must have been answered before. */
 void http_server_destroy(struct http_server *server);
 

@@ -535,6 +535,7 @@ static void quiet_servers_say_so(void **state) {
 	buf_clear(&answer.body);
 	assert_true(http_client_send(client, &call, &answer, &err));
 	assert_int_equal(answer.status, 503);
+	assert_true(http_server_drained(server, clock_ms() + PATIENCE_MS));
 	buf_finish(&answer.body);
 	http_client_destroy(client);
 }
