@@ -99,8 +99,10 @@ static void drain(struct executor *executor, struct servers *servers) {
 		rpc_server_quiesce(servers->grpc);
 	}
 	pool_drain(executor->pool, clock_ms() + executor->settings->drain_ms);
-	if (servers->grpc != NULL &&
-			!rpc_server_drained(servers->grpc, clock_ms() + LAST_BYTES_MS)) {
+	uint64_t deadline = clock_ms() + LAST_BYTES_MS;
+	bool rest = servers->rest == NULL || http_server_drained(servers->rest, deadline);
+	bool grpc = servers->grpc == NULL || rpc_server_drained(servers->grpc, deadline);
+	if (!rest || !grpc) {
 		log_info("some clients did not go by themselves");
 	}
 }
