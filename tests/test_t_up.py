@@ -102,6 +102,8 @@ def test_samples_and_exit(begin):
         assert word in up.text, up.text
     assert "propeller-cli" in up.text, "commands to try"
     assert "WRONG" not in up.text
+    executed = re.findall(r"^  add 10 20 +(interp|singlepass|multipass) +30 +intact, of the sample attester", up.text, re.M)
+    assert executed == ["interp", "singlepass", "multipass"], up.text
 
 
 def watched(text):
