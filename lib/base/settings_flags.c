@@ -117,18 +117,23 @@ static bool take_flag(struct arguments *arguments, const struct flag *flag, stru
 	return true;
 }
 
+/* With one dash or two. */
+static bool is_word(const char *argument, const char *word) {
+	return argument[0] == '-' && str_equal(argument + (argument[1] == '-' ? 2 : 1), word);
+}
+
 static enum settings_outcome take_argument(struct arguments *arguments, struct error *err) {
 	const struct settings *settings = arguments->settings;
 	const char *argument = arguments->argv[arguments->at++];
-	if (str_equal(argument, "--help") || str_equal(argument, "-h")) {
+	if (is_word(argument, "help") || str_equal(argument, "-h")) {
 		settings_help(settings, stdout);
 		return SETTINGS_DONE;
 	}
-	if (str_equal(argument, "--man")) {
+	if (is_word(argument, "man")) {
 		settings_man(settings, stdout);
 		return SETTINGS_DONE;
 	}
-	if (str_equal(argument, "--version")) {
+	if (is_word(argument, "version")) {
 		(void)printf("%s %s\n", settings->program, AIRSCREW_VERSION);
 		return SETTINGS_DONE;
 	}

@@ -160,6 +160,7 @@ static void test_one_dash_and_aliases(void **state) {
 	assert_int_equal(options.port, 2002);
 	assert_true(options.eager);
 	settings_finish(&table, &options);
+	assert_int_equal(load(&table, &options, "-version", NULL, &err), SETTINGS_DONE);
 	check_bad("-prt=1", NULL, "unknown flag --prt", "");
 	check_bad("-", NULL, "unexpected argument \"-\"", "");
 }
