@@ -185,7 +185,7 @@ def test_requests_by_hand(server, name):
 
 
 def test_deadline_is_told_and_kept(echo):
-    assert 0 < echo.say(seconds=5).left_ms <= 5000 * PATIENCE
+    assert 0 < echo.say(seconds=5).left_ms <= 6000 * PATIENCE  # grpcio rounds long times up
     before = echo.counts().cancelled
     begin = time.monotonic()
     error = None
