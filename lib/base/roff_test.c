@@ -52,7 +52,9 @@ static void long_texts_are_cut_into_lines(void **state) {
 	(void)state;
 	char text[1000] = "";
 	for (int i = 0; i < 100; i++) {
-		(void)memcpy(text + strlen(text), i % 10 == 9 ? ".word " : "word ", 7);
+		size_t used = strlen(text);
+		(void)snprintf(text + used, sizeof(text) - used, "%s",
+				i % 10 == 9 ? ".word " : "word ");
 	}
 	begin();
 	roff_text(out, text);

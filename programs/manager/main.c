@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,7 +25,7 @@
 #include "manager/reseal.h"
 #include "seal/wipe.h"
 
-enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 64 * 1024 };
+enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 64 * 1024, LAST_BYTES_MS = 2000 };
 
 static bool open_state(struct manager *m, struct error *err) {
 	const struct manager_settings *settings = m->settings;
@@ -206,6 +207,9 @@ static bool open_all(struct manager *m, struct bulk **bulk, struct error *err) {
 
 static void close_all(struct manager *m, struct bulk *bulk) {
 	events_close(m->events);
+	if (!http_server_drained(m->server, clock_ms() + LAST_BYTES_MS)) {
+		log_info("some clients did not take their answers");
+	}
 	http_server_destroy(m->server);
 	bulk_destroy(bulk);
 	bus_destroy(m->bus, 1000);
