@@ -44,10 +44,10 @@ def pattern(expected):
 @pytest.mark.timeout(180)
 def test_the_tour(begin):  # noqa: F811
     up = begin()
-    up.ready()
+    told = up.ready()
     port = up.rest().port
     shell = {**clean_environment(), "PATH": f"{BIN}:{os.environ['PATH']}",
-             "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{port}"}
+             "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{port}", "PROPELLER_EXECUTOR_URL": told["executor_url"]}
     tour = steps()
     assert len(tour) >= 3, "README.md has no tour"
     for command, expected in tour:
