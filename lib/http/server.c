@@ -12,9 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -40,7 +39,6 @@ enum {
 	CONNECTIONS = 10000,
 	IDLE_SECONDS = 60,
 	CONNECTION_MEMORY = 32 * 1024,
-	BACKLOG = 1024
 };
 
 struct http_server {
@@ -431,62 +429,6 @@ static void completed(void *context, struct MHD_Connection *connection, void **p
 
 /* --- the server ------------------------------------------------------------------------------- */
 
-static int listen_at(const struct addrinfo *address) {
-	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1;
-	if (fd < 0) {
-		return -1;
-	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
-			sizeof(on)); /* inherited by connections */
-	if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-		int reason = errno;
-		(void)close(fd);
-		errno = reason;
-		return -1;
-	}
-	return fd;
-}
-
-static uint16_t port_of(int fd) {
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
-		return 0;
-	}
-	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-						   : ((struct sockaddr_in *)&address)->sin_port);
-}
-
-static int open_socket(const struct http_server_options *options, struct error *err) {
-	const struct addrinfo hints = {
-		.ai_family = str_equal(options->host, "localhost") ? AF_INET : AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-	};
-	struct addrinfo *found = NULL;
-	char port[8];
-	(void)snprintf(port, sizeof(port), "%u", (unsigned)options->port);
-	int code = getaddrinfo(options->host, port, &hints, &found);
-	if (code != 0) {
-		error_set(err, ERROR_INVALID, "cannot listen on %s: %s", options->host,
-				gai_strerror(code));
-		return -1;
-	}
-	int fd = listen_at(found);
-	int reason = errno;
-	freeaddrinfo(found);
-	if (fd < 0) {
-		error_set(err, ERROR_UNAVAILABLE, "cannot listen on %s port %u: %s%s",
-				options->host, (unsigned)options->port, strerror(reason),
-				reason == EADDRINUSE ? "; end the program that uses it, or choose "
-						       "another port"
-						     : "");
-	}
-	return fd;
-}
-
 static unsigned thread_count(const struct http_server_options *options) {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	if (options->threads != 0) {
@@ -533,13 +475,13 @@ static void free_server(struct http_server *server) {
 
 struct http_server *http_server_create(
 		const struct http_server_options *options, struct error *err) {
-	int fd = open_socket(options, err);
+	int fd = listen_tcp(options->host, options->port, err);
 	if (fd < 0) {
 		return NULL;
 	}
 	struct http_server *server = make_server();
 	server->options = *options;
-	server->port = port_of(fd);
+	server->port = listen_port(fd);
 	server->has_token = options->token != NULL && options->token[0] != 0;
 	if (server->has_token) {
 		digest_of(options->token, strlen(options->token), server->token);

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -17,64 +13,10 @@
 #include "rpc/descriptors.h"
 #include "rpc/inside.h"
 
-enum { BACKLOG = 1024 };
-
-/* --- its socket ------------------------------------------------------------------------------ */
-
-static int listen_at(const struct addrinfo *address) {
-	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1;
-	if (fd < 0) {
-		return -1;
-	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* inherited */
-	if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-		int reason = errno;
-		(void)close(fd);
-		errno = reason;
-		return -1;
-	}
-	return fd;
-}
-
-static uint16_t port_of(int fd) {
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
-		return 0;
-	}
-	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-						   : ((struct sockaddr_in *)&address)->sin_port);
-}
-
 static bool open_socket(struct rpc_server *server, struct error *err) {
-	const struct rpc_server_options *options = &server->options;
-	const struct addrinfo hints = {
-		.ai_family = str_equal(options->host, "localhost") ? AF_INET : AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-	};
-	struct addrinfo *found = NULL;
-	char port[8];
-	(void)snprintf(port, sizeof(port), "%u", (unsigned)options->port);
-	int code = getaddrinfo(options->host, port, &hints, &found);
-	if (code != 0) {
-		return error_set(err, ERROR_INVALID, "cannot listen on %s: %s", options->host,
-				gai_strerror(code));
-	}
-	server->listener = listen_at(found);
-	int reason = errno;
-	freeaddrinfo(found);
-	if (server->listener < 0) {
-		return error_set(err, ERROR_UNAVAILABLE, "cannot listen on %s port %u: %s%s",
-				options->host, (unsigned)options->port, strerror(reason),
-				reason == EADDRINUSE ? "; end the program that uses it, or choose "
-						       "another port"
-						     : "");
-	}
-	server->port = port_of(server->listener);
-	return true;
+	server->listener = listen_tcp(server->options.host, server->options.port, err);
+	server->port = server->listener >= 0 ? listen_port(server->listener) : 0;
+	return server->listener >= 0;
 }
 
 /* --- what was asked for ---------------------------------------------------------------------- */
