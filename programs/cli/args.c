@@ -62,6 +62,10 @@ static bool take_switch(
 
 /* Lists grow with each flag (--env A=1 --env B=2); of others the last one counts. */
 static void take_value(struct arguments *arguments, int flag, const char *value) {
+	/* Propeller's -o is an offset, ours a format: each of them may be given. */
+	if (flag == FLAG_OUTPUT && value[0] != 0 && value[strspn(value, "0123456789")] == 0) {
+		flag = FLAG_OFFSET;
+	}
 	const char *before = arguments->flags[flag];
 	if (before == NULL || strstr(flag_rows[flag].value, ",…") == NULL) {
 		arguments->flags[flag] = value;
@@ -131,15 +135,6 @@ static bool take_item(struct arguments *arguments, const char *text, struct erro
 	return true;
 }
 
-/* Propeller's -o is an offset; ours is a format. */
-static void settle_output(struct arguments *arguments) {
-	const char *output = arguments->flags[FLAG_OUTPUT];
-	if (output != NULL && output[0] != 0 && strspn(output, "0123456789") == strlen(output)) {
-		arguments->flags[FLAG_OFFSET] = output;
-		arguments->flags[FLAG_OUTPUT] = NULL;
-	}
-}
-
 static bool check_output(const char *output, struct error *err) {
 	static const char *const looks[] = { "table", "wide", "json", "jsonl", "id" };
 	char hint[80];
@@ -186,17 +181,37 @@ bool arguments_parse(struct arguments *arguments, const struct verb *verb, char 
 			return false;
 		}
 	}
-	settle_output(arguments);
 	return arguments->flags[FLAG_HELP] != NULL || check(arguments, verb, err);
+}
+
+static const struct flag_row *row_of_letter(char letter) {
+	for (int i = 0; i < FLAGS; i++) {
+		if (flag_rows[i].short_name == letter) {
+			return &flag_rows[i];
+		}
+	}
+	return NULL;
+}
+
+/* -m URL, -vm URL, but -mURL and -l=5 have it in them. */
+static bool letters_take_next(const char *letters) {
+	for (; letters[0] != 0; letters++) {
+		const struct flag_row *row = row_of_letter(letters[0]);
+		if (row == NULL || row->value != NULL) {
+			return row != NULL && letters[1] == 0;
+		}
+	}
+	return false;
 }
 
 /* True if the next word belongs to this flag, whichever verb it is of: a name means one thing. */
 static bool takes_next(const char *word) {
+	if (word[1] != '-') {
+		return letters_take_next(word + 1);
+	}
 	for (int i = 0; i < FLAGS; i++) {
-		const struct flag_row *row = &flag_rows[i];
-		bool is_short = word[1] != '-' && word[1] == row->short_name && word[2] == 0;
-		if (is_short || (word[1] == '-' && str_equal(word + 2, row->name))) {
-			return row->value != NULL;
+		if (str_equal(word + 2, flag_rows[i].name)) {
+			return flag_rows[i].value != NULL;
 		}
 	}
 	return false;

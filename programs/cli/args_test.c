@@ -73,6 +73,9 @@ static void the_old_offset(void **state) {
 	assert_string_equal(arguments.flags[FLAG_OFFSET], "20");
 	assert_null(arguments.flags[FLAG_OUTPUT]);
 	assert_string_equal(arguments.flags[FLAG_LIMIT], "5");
+	assert_true(parse(&list, "-o json -o 20", &err));
+	assert_string_equal(arguments.flags[FLAG_OFFSET], "20");
+	assert_string_equal(arguments.flags[FLAG_OUTPUT], "json");
 }
 
 /* As Propeller's flags (pflag) are written. */
@@ -112,6 +115,7 @@ static void where_noun_and_verb_are(void **state) {
 		{ "-m=URL tasks x", "tasks", "-m=URL x" }, { "-v tasks", "tasks", "-v" },
 		{ "--limit 5 -h tasks", "tasks", "--limit 5 -h" },
 		{ "--unknown tasks", "tasks", "--unknown" }, { "-mURL tasks", "tasks", "-mURL" },
+		{ "-vm URL tasks", "tasks", "-vm URL" }, { "-vmURL tasks", "tasks", "-vmURL" },
 		{ "-- tasks", NULL, "-- tasks" }, { "-m", NULL, "-m" }, { "", NULL, "" } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char left[64] = "", *argv[8] = { 0 };

@@ -46,11 +46,47 @@ bool verb_is_noun(const char *word) {
 	return verb->noun != NULL;
 }
 
+/* Propeller has more than this manager runs; who types it is to know that it is not a typing error.
+ */
+static const char *missing_here(const char *noun, const char *name) {
+	static const struct {
+		const char *noun, *name, *words;
+	} rows[] = {
+		{ "jobs", NULL,
+				"jobs are not run here; tasks create --manifest makes many tasks "
+				"at once" },
+		{ "workflows", NULL, "workflows are not run here" },
+		{ "fl", NULL, "federated learning is coordinated elsewhere" },
+		{ "provision", NULL,
+				"nothing is provisioned by a service here: keys new, and "
+				"docs/settings.md" },
+		{ "tasks", "invoke",
+				"latent tasks are not run here; tasks run FILE --invoke NAME" },
+		{ "proplets", "sdf",
+				"workers have no SDF description here; proplets view -o json" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (str_equal(noun, rows[i].noun) &&
+				(rows[i].name == NULL || str_equal(name, rows[i].name))) {
+			return rows[i].words;
+		}
+	}
+	return NULL;
+}
+
 int verb_unknown(const char *noun, const char *name) {
 	const char *words[VERBS];
 	char hint[80];
 	size_t count = 0;
 	bool known = verb_is_noun(noun);
+	const char *missing = missing_here(noun, name);
+	if (missing != NULL && (!known || name != NULL)) {
+		(void)fprintf(stderr,
+				"error: `propeller-cli %s%s%s` of Propeller is not here: %s\n"
+				"hint: `propeller-cli --help` lists what there is\n",
+				noun, known ? " " : "", known ? name : "", missing);
+		return 2;
+	}
 	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
 		if ((!known || str_equal(noun, verb->noun)) && (verb->groups & Z) == 0) {
 			words[count++] = known ? verb->name : verb->noun;
