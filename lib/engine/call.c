@@ -361,20 +361,29 @@ static bool check_limits(const struct call_request *request, struct error *err) 
 			       (int)METER_DEPTH_MAX);
 }
 
-/* wasmtime looks for the end of its own part of the stack only: the thread's must lie behind. */
-static bool check_stack(struct error *err) {
+/* Asking for it is a system call, and an allocation: once for each thread. */
+static char *stack_start(const struct engine *engine) {
 	pthread_attr_t attributes;
-	void *start = NULL;
-	size_t size = 0;
-	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+	void *start = engine->keeps_stacks ? pthread_getspecific(engine->stack_key) : NULL;
+	size_t size;
+	if (start == NULL && pthread_getattr_np(pthread_self(), &attributes) == 0) {
 		(void)pthread_attr_getstack(&attributes, &start, &size);
 		pthread_attr_destroy(&attributes);
+		if (engine->keeps_stacks) {
+			(void)pthread_setspecific(engine->stack_key, start);
+		}
 	}
-	size_t left = (size_t)((char *)__builtin_frame_address(0) - (char *)start);
-	return left + CALLER_BYTES >= PROGRAM_STACK_BYTES ||
+	return start;
+}
+
+/* wasmtime looks for the end of its own part of the stack only: the thread's must lie behind. */
+static bool check_stack(const struct program *program, struct error *err) {
+	const char *start = stack_start(program->wasm.module.engine);
+	size_t left = (size_t)((char *)__builtin_frame_address(0) - start);
+	return (start != NULL && left + CALLER_BYTES >= PROGRAM_STACK_BYTES) ||
 	       error_set(err, ERROR_INTERNAL,
-			       "a thread with %zu bytes of stack calls a program: it needs %d",
-			       size, (int)PROGRAM_STACK_BYTES);
+			       "a thread with %zu bytes of stack left calls a program: it needs %d",
+			       start != NULL ? left : 0, (int)PROGRAM_STACK_BYTES);
 }
 
 static bool execute_deep(
@@ -422,7 +431,7 @@ bool program_call(struct program *program, const struct export_function *functio
 	if (run_stop_requested(stop)) {
 		return error_set(err, ERROR_INTERRUPTED, "the call was stopped before it began");
 	}
-	if (!check_stack(err) || !check_limits(request, err) ||
+	if (!check_stack(program, err) || !check_limits(request, err) ||
 			!check_values(function, request, err)) {
 		return false;
 	}

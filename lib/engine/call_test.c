@@ -532,7 +532,7 @@ static void a_thread_with_a_small_stack_may_not_call(void **state) {
 	assert_int_equal(pthread_create(&thread, NULL, short_thread, &one), 0);
 	pthread_join(thread, NULL);
 	assert_false(one.called.ok);
-	assert_says(&one.called.err, ERROR_INTERNAL, "bytes of stack calls a program");
+	assert_says(&one.called.err, ERROR_INTERNAL, "bytes of stack left calls a program");
 	called_finish(&one.called);
 	program_destroy(one.program);
 }

@@ -57,6 +57,7 @@ struct engine *engine_create(const struct engine_options *options, struct error 
 		strings_copy(&engine->dirs, options->dirs);
 	}
 	pthread_mutex_init(&engine->lock, NULL);
+	engine->keeps_stacks = pthread_key_create(&engine->stack_key, NULL) == 0;
 	if (!offer(engine, err)) {
 		engine_destroy(engine);
 		return NULL;
@@ -74,6 +75,9 @@ void engine_destroy(struct engine *engine) {
 		}
 	}
 	epochs_finish(&engine->epochs);
+	if (engine->keeps_stacks) {
+		(void)pthread_key_delete(engine->stack_key);
+	}
 	pthread_mutex_destroy(&engine->lock);
 	strings_finish(&engine->dirs);
 	free(engine->external);

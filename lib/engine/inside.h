@@ -35,7 +35,9 @@ struct engine {
 	uint64_t compile_memory_bytes, compile_cpu_seconds;
 	struct strings dirs;
 	struct epochs epochs;
-	pthread_mutex_t lock;                     /* guards what follows */
+	bool keeps_stacks;       /* the next one is there: */
+	pthread_key_t stack_key; /* of a thread that calls programs, where its stack begins */
+	pthread_mutex_t lock;    /* guards what follows */
 	struct tier tiers[TIER_KINDS][TIER_USES]; /* made when first used */
 };
 

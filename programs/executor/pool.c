@@ -13,14 +13,16 @@ struct pool {
 	pthread_cond_t left;    /* one is answered */
 	struct order *first, *last;
 	struct pool_counts counts;
-	size_t unanswered;    /* taken and not answered: waiting, running, being attested */
-	struct order *orders; /* all of these, for the end */
+	atomic_size_t unanswered; /* taken and not answered: waiting, running, being attested */
+	struct order *orders;     /* all of these, for the end */
 	bool draining, ending;
 	pthread_t *threads;
 };
 
-static struct order *next_order(struct pool *pool) {
+/* `idle`: the thread has executed nothing before. */
+static struct order *next_order(struct pool *pool, bool idle) {
 	(void)pthread_mutex_lock(&pool->lock);
+	pool->counts.running -= !idle;
 	while (pool->first == NULL && !pool->ending) {
 		(void)pthread_cond_wait(&pool->arrived, &pool->lock);
 	}
@@ -37,12 +39,10 @@ static struct order *next_order(struct pool *pool) {
 
 static void *work(void *context) {
 	struct pool *pool = context;
-	struct order *order;
-	while ((order = next_order(pool)) != NULL) {
+	struct order *order = next_order(pool, true);
+	while (order != NULL) {
 		execute(pool->executor, order);
-		(void)pthread_mutex_lock(&pool->lock);
-		pool->counts.running--;
-		(void)pthread_mutex_unlock(&pool->lock);
+		order = next_order(pool, false);
 	}
 	return NULL;
 }
@@ -105,7 +105,7 @@ static void link_order(struct pool *pool, struct order *order) {
 		pool->orders->sibling[0] = order;
 	}
 	pool->orders = order;
-	pool->unanswered++;
+	atomic_fetch_add(&pool->unanswered, 1);
 }
 
 bool pool_submit(struct pool *pool, struct order *order, struct error *err) {
@@ -136,11 +136,12 @@ void pool_answer(struct pool *pool, struct order *order) {
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
 	order->answer(order);
-	(void)pthread_mutex_lock(&pool->lock);
-	if (--pool->unanswered == 0) {
+	if (atomic_fetch_sub(&pool->unanswered, 1) ==
+			1) { /* under the lock for who is about to wait */
+		(void)pthread_mutex_lock(&pool->lock);
 		(void)pthread_cond_broadcast(&pool->left);
+		(void)pthread_mutex_unlock(&pool->lock);
 	}
-	(void)pthread_mutex_unlock(&pool->lock);
 }
 
 /* Under the lock: an order that is in the list is not freed, and so its stop is there. */
@@ -155,11 +156,11 @@ void pool_drain(struct pool *pool, uint64_t deadline_ms) {
 	struct timespec until = clock_timespec(deadline_ms);
 	(void)pthread_mutex_lock(&pool->lock);
 	pool->draining = true;
-	while (pool->unanswered != 0 && clock_ms() < deadline_ms) {
+	while (atomic_load(&pool->unanswered) != 0 && clock_ms() < deadline_ms) {
 		(void)pthread_cond_timedwait(&pool->left, &pool->lock, &until);
 	}
 	stop_all(pool);
-	while (pool->unanswered != 0) {
+	while (atomic_load(&pool->unanswered) != 0) {
 		(void)pthread_cond_wait(&pool->left, &pool->lock);
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
