@@ -4,7 +4,8 @@
  * Many threads put, one thread takes: the door into a loop that owns its state.
  *
  * Items are intrusive (a `struct queue_item` inside the caller's own structure) and keep their
- * order. A queue may have a bound, which is how back-pressure begins: queue_try_put() says no.
+ * order. A queue may have a bound, which is how back-pressure begins: queue_try_put() says no, and
+ * queue_put_patiently() holds up who puts.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,8 @@ void queue_destroy(struct queue *queue);  /* the items are the caller's */
 bool queue_try_put(struct queue *queue, struct queue_item *item) MUST_CHECK;
 /* Puts whatever the bound is (for what must not be refused). False only when it is closed. */
 bool queue_put(struct queue *queue, struct queue_item *item) MUST_CHECK;
+/* Waits until fewer than `most` items are there, then puts. False only when it is closed. */
+bool queue_put_patiently(struct queue *queue, struct queue_item *item, size_t most) MUST_CHECK;
 /*
  * Takes all items as a list, oldest first; waits for one until `deadline_ms` (clock_ms();
  * UINT64_MAX waits for ever). NULL at the deadline, after queue_wake(), or when closed and empty.

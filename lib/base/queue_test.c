@@ -66,6 +66,50 @@ static void test_bound(void **state) {
 	queue_destroy(queue);
 }
 
+struct putter {
+	struct queue *queue;
+	struct deed deeds[3];
+	atomic_int put;
+	bool refused;
+};
+
+static void *put_three(void *argument) {
+	struct putter *putter = argument;
+	for (int i = 0; i < 3 && !putter->refused; i++) {
+		putter->refused = !queue_put_patiently(putter->queue, &putter->deeds[i].link, 2);
+		putter->put += !putter->refused;
+	}
+	return NULL;
+}
+
+/* The third one waits until somebody takes, or for the end. */
+static void check_patience(bool close) {
+	struct putter putter = { .queue = queue_create(0) };
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, put_three, &putter), 0);
+	uint64_t deadline = soon();
+	while (putter.put < 2) {
+		assert_true(clock_ms() < deadline);
+	}
+	if (close) {
+		queue_close(putter.queue);
+	} else {
+		assert_ptr_equal(queue_take_all(putter.queue, soon()), &putter.deeds[0].link);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(putter.put, close ? 2 : 3);
+	assert_int_equal(putter.refused, close);
+	struct queue_item *left = queue_take_all(putter.queue, 0);
+	assert_ptr_equal(left, &putter.deeds[close ? 0 : 2].link);
+	queue_destroy(putter.queue);
+}
+
+static void test_patience(void **state) {
+	(void)state;
+	check_patience(false);
+	check_patience(true);
+}
+
 static void test_deadline(void **state) {
 	(void)state;
 	struct queue *queue = queue_create(0);
@@ -213,6 +257,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_wake_counts_once),
 		cmocka_unit_test(test_close),

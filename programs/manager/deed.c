@@ -11,6 +11,9 @@
 #include "manager/etag.h"
 #include "manager/manager.h"
 
+/* Messages that wait for the loop; more of them wait at the broker. */
+enum { HEARD_MAX = 65536 };
+
 static void discard(struct deed *deed) {
 	if (deed->finish != NULL) {
 		deed->finish(deed);
@@ -46,6 +49,14 @@ void deed_note(struct manager *m, void (*apply)(struct manager *m, struct deed *
 		void (*finish)(struct deed *deed), void *data) {
 	struct deed *deed = make(NULL, apply, finish, data);
 	if (!queue_put(m->queue, &deed->link)) {
+		discard(deed);
+	}
+}
+
+void deed_hear(struct manager *m, void (*apply)(struct manager *m, struct deed *deed),
+		void (*finish)(struct deed *deed), void *data) {
+	struct deed *deed = make(NULL, apply, finish, data);
+	if (!queue_put_patiently(m->queue, &deed->link, HEARD_MAX)) {
 		discard(deed);
 	}
 }

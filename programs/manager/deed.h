@@ -42,6 +42,9 @@ void deed_submit(struct manager *m, struct http_request *request,
 /* Puts a deed that nobody waits for, however full the queue is. */
 void deed_note(struct manager *m, void (*apply)(struct manager *m, struct deed *deed),
 		void (*finish)(struct deed *deed), void *data);
+/* The same for what comes from the broker, in its thread: waits while too much is there already. */
+void deed_hear(struct manager *m, void (*apply)(struct manager *m, struct deed *deed),
+		void (*finish)(struct deed *deed), void *data);
 /* The answer, in apply(): takes the body over. */
 void deed_answer(struct deed *deed, int status, json_t *body);
 void deed_fail(struct deed *deed, enum error_code code, const char *format, ...) PRINTF(3, 4);

@@ -87,7 +87,7 @@ static bool take(struct manager *m, struct bytes payload, bool announced, struct
 				"field \"proplet_id\" cannot be part of a topic");
 	}
 	presence.announced = announced;
-	deed_note(m, apply_presence, finish_presence, mem_copy(&presence, sizeof(presence)));
+	deed_hear(m, apply_presence, finish_presence, mem_copy(&presence, sizeof(presence)));
 	return true;
 }
 
@@ -110,7 +110,7 @@ static bool take_report(struct manager *m, struct bytes payload, struct error *e
 		return false;
 	}
 	report.verified = verified;
-	deed_note(m, apply_report, finish_report, mem_copy(&report, sizeof(report)));
+	deed_hear(m, apply_report, finish_report, mem_copy(&report, sizeof(report)));
 	return true;
 }
 
@@ -125,7 +125,7 @@ static bool take_notice(struct manager *m, struct bytes payload, struct error *e
 		return false;
 	}
 	notice.verified = verified;
-	deed_note(m, apply_notice, finish_notice, mem_copy(&notice, sizeof(notice)));
+	deed_hear(m, apply_notice, finish_notice, mem_copy(&notice, sizeof(notice)));
 	return true;
 }
 
@@ -152,7 +152,7 @@ static bool take_measured(struct manager *m, enum metrics_kind kind, struct byte
 		return false;
 	}
 	metrics.verified = verified;
-	deed_note(m, apply_metrics, finish_metrics, mem_copy(&metrics, sizeof(metrics)));
+	deed_hear(m, apply_metrics, finish_metrics, mem_copy(&metrics, sizeof(metrics)));
 	return true;
 }
 
