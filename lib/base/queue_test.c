@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { WRITERS = 4, PER_WRITER = 5000, PATIENCE_MS = 20000 };
+enum { WRITERS = 4, PER_WRITER = 5000, PATIENCE_MS = 20000, STAYS_MS = 50 };
 
 struct deed {
 	int number, writer;
@@ -90,6 +90,9 @@ static void check_patience(bool close) {
 	uint64_t deadline = soon();
 	while (putter.put < 2) {
 		assert_true(clock_ms() < deadline);
+	}
+	for (uint64_t end = clock_ms() + STAYS_MS; clock_ms() < end;) {
+		assert_int_equal(putter.put, 2); /* it stays so until somebody takes */
 	}
 	if (close) {
 		queue_close(putter.queue);
