@@ -383,6 +383,11 @@ void api_events(void *context, struct http_request *request) {
 /* --- the thread that wakes them ---------------------------------------------------------------
  */
 
+unsigned events_round_ms(unsigned listening) {
+	unsigned ms = 1 + listening / EVENTS_ROUND_LISTENERS;
+	return ms < EVENTS_ROUND_MS_MAX ? ms : EVENTS_ROUND_MS_MAX;
+}
+
 static void wake_all(struct events *events) {
 	(void)pthread_mutex_lock(&events->list_lock);
 	for (struct listener *l = events->listeners; l != NULL; l = l->next) {
@@ -415,7 +420,7 @@ static void *run(void *context) {
 		going = !events->closed;
 		(void)pthread_mutex_unlock(&events->lock);
 		wake_all(events);
-		round_ms = clock_ms() + EVENTS_ROUND_MS;
+		round_ms = clock_ms() + events_round_ms(atomic_load(&events->listening));
 	}
 	return NULL;
 }

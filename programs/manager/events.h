@@ -6,7 +6,7 @@
  *
  * The loop hands over what a batch did once that is committed. Each event is encoded once, and
  * stands in a ring that all listeners read, each at his own place in it; so a listener costs a
- * connection and no copies. A thread wakes those who wait, at most every EVENTS_ROUND_MS, and
+ * connection and no copies. A thread wakes those who wait, in rounds of events_round_ms(), and
  * gives everybody a comment every EVENTS_BEAT_MS, by which the server notices who is gone. Whoever
  * is so slow that his place has left the ring is hung up on; he comes again with his last id.
  *
@@ -29,7 +29,8 @@ enum {
 	EVENTS_MAX = 8192,
 	EVENTS_BYTES_MAX = 8 * 1024 * 1024,
 	EVENTS_LISTENERS_MAX = 4096,
-	EVENTS_ROUND_MS = 20,
+	EVENTS_ROUND_MS_MAX = 20,
+	EVENTS_ROUND_LISTENERS = 50,
 	EVENTS_BEAT_MS = 15 * 1000,
 	EVENTS_WANTED_MS = 5 * 60 * 1000,
 	EVENTS_CAUSE_MAX = 512
@@ -54,6 +55,10 @@ void events_task_deleted(struct manager *m, const char *id);
 void events_proplet(struct manager *m, const struct proplet *proplet, const char *change);
 /* The loop only, after the batch: told, or forgotten. Accepts NULL. */
 void events_flush(struct events *events, bool committed);
+
+/* How long one round of waking lasts at least: a millisecond for every EVENTS_ROUND_LISTENERS, so
+ * that few hear at once and many share what waking them costs. Pure. */
+unsigned events_round_ms(unsigned listening);
 
 /* The handler of GET /events?type=task,proplet&task=ID. */
 void api_events(void *context, struct http_request *request);

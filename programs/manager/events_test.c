@@ -290,6 +290,14 @@ static void workers_that_go_silent(void **state) {
 	assert_int_equal(count(text, "\"change\":\"deleted\""), 1);
 }
 
+static void few_hear_at_once_many_in_rounds(void **state) {
+	(void)state;
+	assert_int_equal(events_round_ms(0), 1);
+	assert_int_equal(events_round_ms(1), 1);
+	assert_int_equal(events_round_ms(500), 11);
+	assert_int_equal(events_round_ms(EVENTS_LISTENERS_MAX), EVENTS_ROUND_MS_MAX);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_EVENTS(who_listens_hears_in_order),
@@ -304,6 +312,7 @@ int main(void) {
 		WITH_EVENTS(while_nobody_listens_nothing_is_kept),
 		WITH_EVENTS(an_end_for_all),
 		WITH_EVENTS(workers_that_go_silent),
+		cmocka_unit_test(few_hear_at_once_many_in_rounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
