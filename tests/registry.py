@@ -45,6 +45,10 @@ def tar(files, packed=False):
     return gzip.compress(out.getvalue(), 1) if packed else out.getvalue()
 
 
+def zstd(data):
+    return subprocess.run(["zstd", "--quiet", "--stdout"], input=data, capture_output=True, check=True).stdout
+
+
 class Registry:
     def __init__(self, stack, name="registry", auth=None, certificate=None):
         self.port, self.certificate = free_port(), certificate
@@ -156,6 +160,7 @@ def skopeo(*arguments):
     done = subprocess.run(["skopeo", "--insecure-policy", *map(str, arguments)], timeout=120,
                           capture_output=True, text=True, env={**os.environ, "HOME": "/nonexistent"})
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class Asker:

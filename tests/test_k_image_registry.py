@@ -19,7 +19,7 @@ from certificates import HOSTS, Authority
 from gotools import gotool
 from modules import big_module, example
 from registry import (CONFIG, CONTENT, DOCKER, GZIP, INDEX, OCI, PASSWORD, TAR, USER, WASM, Asker,
-                      Registry, digest_of, layout, metrics, skopeo, tar)
+                      Registry, digest_of, layout, metrics, skopeo, tar, zstd)
 from stack import Stack, free_port
 from wait import wait_until
 
@@ -149,7 +149,10 @@ def test_what_is_not_there(there):
     ([(GZIP, b"\x1f\x8bnonsense")], "no sound tar archive"),
     ([(GZIP, tar({"../app.wasm": ADD}, True))], "none of the files"),
     ([(GZIP, tar({"bomb": bytes(210 << 20)}, True))], "unpacks to more than"),
-    ([(TAR + "+zstd", b"\x28\xb5\x2f\xfd")], "its layers are"),
+    ([(TAR + "+zstd", b"\x28\xb5\x2f\xfd")], "ends too early"),
+    ([(TAR + "+zstd", b"\x28\xb5\x2f\xfd\0\x80\1\0\0")], "a zstd window over 32 MiB"),
+    ([(TAR + "+zstd", zstd(tar({"bomb": bytes(210 << 20)})))], "unpacks to more than"),
+    ([(TAR + "+xz", b"\xfd7zXZ")], "its layers are"),
     ([(WASM + "+encrypted", ADD)], "encrypted"),
     ([], "its layers are: nothing"),
 ], ids=lambda value: value if isinstance(value, str) else "")
@@ -201,6 +204,18 @@ def test_pushed_by_skopeo(there, tmp_path):
     skopeo("copy", "--dest-tls-verify=false", f"oci:{layout(tmp_path / 'tar', files.read_bytes(), TAR)}:v1",
            f"docker://{name}")
     assert there.asker.get(name) == OTHER
+
+
+@pytest.mark.parametrize("level", [1, 19])
+def test_packed_by_skopeo_with_zstd(there, tmp_path, level):
+    name = there.registry.name("skopeo/zstd", f"v{level}")
+    module = noise(3 << 20)
+    files = tar({"etc/motd": b"hello", "app.wasm": module})
+    skopeo("copy", "--dest-tls-verify=false", "--dest-compress-format=zstd", f"--dest-compress-level={level}",
+           f"oci:{layout(tmp_path / 'in', files, TAR)}:v1", f"docker://{name}")
+    (layer,) = json.loads(skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{name}"))["layers"]
+    assert layer["mediaType"] == TAR + "+zstd"
+    assert there.asker.get(name) == module
 
 
 def test_pushed_by_oras(there, tmp_path):

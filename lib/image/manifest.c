@@ -27,10 +27,13 @@ static const struct {
 	{ "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm", LAYER_WASM },
 	{ OCI "layer.v1.tar", LAYER_TAR },
 	{ OCI "layer.v1.tar+gzip", LAYER_TAR },
+	{ OCI "layer.v1.tar+zstd", LAYER_TAR },
 	{ OCI "layer.nondistributable.v1.tar", LAYER_TAR },
 	{ OCI "layer.nondistributable.v1.tar+gzip", LAYER_TAR },
+	{ OCI "layer.nondistributable.v1.tar+zstd", LAYER_TAR },
 	{ DOCKER "image.rootfs.diff.tar", LAYER_TAR },
 	{ DOCKER "image.rootfs.diff.tar.gzip", LAYER_TAR },
+	{ DOCKER "image.rootfs.diff.tar.zstd", LAYER_TAR },
 };
 
 enum layer_kind manifest_layer_kind(const char *media_type) {

@@ -18,7 +18,7 @@ enum { IMAGE_DIGEST_SIZE = 72, MANIFEST_ITEMS_MAX = 256, MANIFEST_TEXT_MAX = 255
 enum layer_kind {
 	LAYER_OTHER,
 	LAYER_WASM,      /* the bytes are the module */
-	LAYER_TAR,       /* files, perhaps with a module among them; gzip or not */
+	LAYER_TAR,       /* files, perhaps with a module among them; gzip, zstd or neither */
 	LAYER_ENCRYPTED, /* one of the two, encrypted (ocicrypt) */
 };
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/manifest.h"
+#include "image/unzstd.h"
 
 enum { ENTRIES_MAX = 65536, HEAD = 4 };
 
@@ -18,7 +19,9 @@ struct unpacking {
 	const struct unpack_options *options;
 	struct unpack_result *result;
 	struct archive *archive;
-	uint8_t head[HEAD]; /* the layer's first bytes */
+	struct unzstd *zstd; /* of a layer that is packed so; else NULL */
+	struct bytes packed; /* what it has not taken yet */
+	uint8_t head[HEAD];  /* the layer's first bytes */
 	size_t head_size;
 	struct bytes rest; /* of the piece that they came from */
 	bool head_given, rest_given, ended;
@@ -79,10 +82,24 @@ static bool drain(struct unpacking *it) {
 	return true;
 }
 
+/* As next_piece(), unpacked. */
+static bool next_unpacked(struct unpacking *it, struct bytes *piece) {
+	do {
+		if (it->packed.size == 0 && !it->ended && !next_piece(it, &it->packed)) {
+			return false;
+		}
+		if (!unzstd_read(it->zstd, &it->packed, piece, it->err)) {
+			it->failed = it->ended = true;
+			return false;
+		}
+	} while (piece->size == 0 && (!it->ended || it->packed.size != 0));
+	return true;
+}
+
 static la_ssize_t on_read(struct archive *archive, void *context, const void **data) {
 	struct unpacking *it = context;
 	struct bytes piece = { 0 };
-	if (!next_piece(it, &piece)) {
+	if (!(it->zstd != NULL ? next_unpacked(it, &piece) : next_piece(it, &piece))) {
 		archive_set_error(archive, EIO, "no more of it");
 		return ARCHIVE_FATAL;
 	}
@@ -284,8 +301,10 @@ static bool unpack(struct unpacking *it) {
 		return take_all(it);
 	}
 	if (begins(it, "\x28\xb5\x2f\xfd", 4)) {
-		return error_set(it->err, ERROR_UNSUPPORTED,
-				"the layer is packed with zstd: pack it with gzip");
+		it->zstd = unzstd_create(it->err);
+		if (it->zstd == NULL) {
+			return false;
+		}
 	}
 	return it->head_size == 0 || (open_archive(it) && walk(it) && drain(it));
 }
@@ -300,6 +319,7 @@ bool unpack_module(const struct unpack_source *source, const struct unpack_optio
 	if (it.archive != NULL) {
 		(void)archive_read_free(it.archive);
 	}
+	unzstd_destroy(it.zstd);
 	if (!ok) {
 		unpack_finish(result);
 	}

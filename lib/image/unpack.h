@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The WebAssembly module in a layer that is a tar archive, gzip or not (libarchive), while the
- * layer comes in. Nothing is written anywhere; only regular files are looked at: links, devices and
- * paths with ".." are not. What unpacks to too much is an error before it is in memory. A layer
- * that is no archive but a module itself (mislabelled; some tools do) is taken as it is.
+ * The WebAssembly module in a layer that is a tar archive, packed with gzip, zstd or not at all,
+ * while the layer comes in. Nothing is written anywhere; only regular files are looked at: links,
+ * devices and paths with ".." are not. What unpacks to too much is an error before it is in memory.
+ * A layer that is no archive but a module itself (mislabelled; some tools do) is taken as it is.
  */
 #include <stdbool.h>
 #include <stdint.h>

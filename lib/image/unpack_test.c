@@ -18,6 +18,8 @@
 
 enum { ARCHIVE_MAX = 1 << 20, SIZE_MAX_HERE = 1 << 20 };
 
+enum packing { PLAIN, GZIP, ZSTD };
+
 struct file {
 	const char *path, *content;
 	const char *hard, *soft; /* links to */
@@ -25,12 +27,15 @@ struct file {
 	size_t zeros;            /* instead of content */
 };
 
-static struct bytes make(const struct file *files, size_t count, bool gzip, uint8_t *room) {
+static struct bytes make(
+		const struct file *files, size_t count, enum packing packing, uint8_t *room) {
 	size_t used = 0;
 	struct archive *archive = archive_write_new();
 	assert_int_equal(archive_write_set_format_pax_restricted(archive), ARCHIVE_OK);
-	if (gzip) {
+	if (packing == GZIP) {
 		assert_int_equal(archive_write_add_filter_gzip(archive), ARCHIVE_OK);
+	} else if (packing == ZSTD) {
+		assert_int_equal(archive_write_add_filter_zstd(archive), ARCHIVE_OK);
 	}
 	assert_int_equal(archive_write_open_memory(archive, room, ARCHIVE_MAX, &used), ARCHIVE_OK);
 	for (size_t i = 0; i < count; i++) {
@@ -116,12 +121,12 @@ static void try_end(struct try *it) {
 	buf_finish(&it->out);
 }
 
-#define TRY(it, gzip, ...)                                                                         \
+#define TRY(it, packing, ...)                                                                      \
 	do {                                                                                       \
 		const struct file files_[] = { __VA_ARGS__ };                                      \
 		uint8_t *room_ = mem_zero(ARCHIVE_MAX, 1);                                         \
 		struct bytes layer_ =                                                              \
-				make(files_, sizeof(files_) / sizeof(files_[0]), gzip, room_);     \
+				make(files_, sizeof(files_) / sizeof(files_[0]), packing, room_);  \
 		try_it(it, layer_);                                                                \
 		if ((it)->ok) {                                                                    \
 			assert_int_equal((it)->read, layer_.size);                                 \
@@ -132,9 +137,9 @@ static void try_end(struct try *it) {
 static void a_module_is_found(void **state) {
 	(void)state;
 	static const size_t steps[] = { 1, 3, 511, 100000 };
-	for (size_t i = 0; i < 8; i++) {
-		struct try it = { .step = steps[i % 4], .path = i < 4 ? NULL : "bin/app.wasm" };
-		TRY(&it, i % 2 == 0, { .path = "./", .type = AE_IFDIR },
+	for (size_t i = 0; i < 24; i++) {
+		struct try it = { .step = steps[i % 4], .path = i % 8 < 4 ? NULL : "bin/app.wasm" };
+		TRY(&it, (enum packing)(i / 8), { .path = "./", .type = AE_IFDIR },
 				{ .path = "etc/readme", .content = "hello" },
 				{ .path = "./bin/app.wasm", .content = "module" },
 				{ .path = "z", .content = "after it" });
@@ -164,7 +169,7 @@ static void a_layer_that_is_a_module(void **state) {
 static void nothing_of_that_kind(void **state) {
 	(void)state;
 	struct try it = { 0 };
-	TRY(&it, true, { .path = "a", .content = "x" }, { .path = "b.wasm/", .type = AE_IFDIR });
+	TRY(&it, GZIP, { .path = "a", .content = "x" }, { .path = "b.wasm/", .type = AE_IFDIR });
 	assert_true(it.ok);
 	assert_null(it.result.path);
 	assert_false(it.result.removed);
@@ -198,7 +203,7 @@ static void links_devices_and_ways_out(void **state) {
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct try it = { .path = rows[i].path };
-		TRY(&it, false, rows[i].file, { .path = "other", .content = "y" });
+		TRY(&it, PLAIN, rows[i].file, { .path = "other", .content = "y" });
 		if (it.ok != rows[i].ok || it.result.path != NULL ||
 				(!it.ok && strstr(it.err.message, rows[i].says) == NULL)) {
 			fail_msg("%zu: %d %s", i, it.ok, it.err.message);
@@ -217,7 +222,7 @@ static void what_a_layer_removes(void **state) {
 		{ ".wh.app.wasm", false }, { "etc/.wh..wh..opq", false } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct try it = { .path = "bin/app.wasm" };
-		TRY(&it, false, { .path = rows[i].entry, .content = "" });
+		TRY(&it, PLAIN, { .path = rows[i].entry, .content = "" });
 		assert_true(it.ok);
 		if (it.result.removed != rows[i].removed) {
 			fail_msg("%s", rows[i].entry);
@@ -229,17 +234,17 @@ static void what_a_layer_removes(void **state) {
 static void several_modules(void **state) {
 	(void)state;
 	struct try it = { 0 };
-	TRY(&it, false, { .path = "a.wasm", .content = "1" }, { .path = "b.wasm", .content = "2" });
+	TRY(&it, PLAIN, { .path = "a.wasm", .content = "1" }, { .path = "b.wasm", .content = "2" });
 	assert_false(it.ok);
 	assert_non_null(strstr(it.err.message, "\"a.wasm\" and \"b.wasm\": say which one"));
 	try_end(&it);
 	it = (struct try){ .path = "b.wasm" };
-	TRY(&it, false, { .path = "a.wasm", .content = "1" }, { .path = "b.wasm", .content = "2" });
+	TRY(&it, PLAIN, { .path = "a.wasm", .content = "1" }, { .path = "b.wasm", .content = "2" });
 	assert_true(it.ok);
 	assert_string_equal(buf_text(&it.out), "2");
 	try_end(&it);
 	it = (struct try){ .path = "a.wasm" };
-	TRY(&it, false, { .path = "a.wasm", .content = "1" }, { .path = "a.wasm", .content = "2" });
+	TRY(&it, PLAIN, { .path = "a.wasm", .content = "1" }, { .path = "a.wasm", .content = "2" });
 	assert_false(it.ok);
 	assert_non_null(strstr(it.err.message, "twice"));
 	try_end(&it);
@@ -248,17 +253,46 @@ static void several_modules(void **state) {
 /* A few kilobytes that would be much more: beside the module, as the module, as a lie. */
 static void bombs(void **state) {
 	(void)state;
-	struct try it = { .step = 65536 };
-	TRY(&it, true, { .path = "zeros", .zeros = 3 * SIZE_MAX_HERE });
-	assert_false(it.ok);
-	assert_int_equal(it.err.code, ERROR_TOO_LARGE);
+	for (enum packing packing = GZIP; packing <= ZSTD; packing++) {
+		struct try it = { .step = 65536 };
+		TRY(&it, packing, { .path = "zeros", .zeros = 3 * SIZE_MAX_HERE });
+		assert_false(it.ok);
+		assert_int_equal(it.err.code, ERROR_TOO_LARGE);
+		try_end(&it);
+		it = (struct try){ .step = 65536 };
+		TRY(&it, packing, { .path = "a.wasm", .zeros = SIZE_MAX_HERE + 1 });
+		assert_false(it.ok);
+		assert_int_equal(it.err.code, ERROR_TOO_LARGE);
+		assert_true(it.out.size <= SIZE_MAX_HERE);
+		try_end(&it);
+	}
+}
+
+/* Frames may follow each other; the last one has to be whole. */
+static void zstd_streams(void **state) {
+	(void)state;
+	static const struct file file = { .path = "a.wasm", .content = "some content of it" };
+	uint8_t *room = mem_zero(ARCHIVE_MAX, 1);
+	struct bytes layer = make(&file, 1, ZSTD, room);
+	for (size_t cut = 0; cut < layer.size; cut++) {
+		struct try it = { .step = 7 };
+		/* what is behind the archive's end is not unpacked: its digest is all that counts
+		 */
+		try_it(&it, (struct bytes){ layer.data, cut });
+		assert_true(cut == 0 || !it.ok || cut > layer.size - 8);
+		try_end(&it);
+	}
+	static const uint8_t empty_frame[] = "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00";
+	memmove(room + sizeof(empty_frame) - 1, room, layer.size);
+	memcpy(room, empty_frame, sizeof(empty_frame) - 1);
+	struct try it = { .step = 5 };
+	try_it(&it, (struct bytes){ room, layer.size + sizeof(empty_frame) - 1 });
+	if (!it.ok) {
+		fail_msg("%s", it.err.message);
+	}
+	assert_string_equal(buf_text(&it.out), "some content of it");
 	try_end(&it);
-	it = (struct try){ .step = 65536 };
-	TRY(&it, true, { .path = "a.wasm", .zeros = SIZE_MAX_HERE + 1 });
-	assert_false(it.ok);
-	assert_int_equal(it.err.code, ERROR_TOO_LARGE);
-	assert_true(it.out.size <= SIZE_MAX_HERE);
-	try_end(&it);
+	free(room);
 }
 
 static void archives_that_are_none(void **state) {
@@ -270,7 +304,11 @@ static void archives_that_are_none(void **state) {
 	} rows[] = {
 		{ "\x1f\x8b nonsense", 11, ERROR_INVALID },
 		{ "\x1f\x8b", 2, ERROR_INVALID },
-		{ "\x28\xb5\x2f\xfd more", 9, ERROR_UNSUPPORTED },
+		{ "\x28\xb5\x2f\xfd more", 9, ERROR_INVALID },
+		{ "\x28\xb5\x2f\xfd", 4, ERROR_INVALID },
+		{ "\x28\xb5\x2f\xfd\x00\x78\x01\x00\x00", 9,
+				ERROR_INVALID }, /* nothing in 32 MiB */
+		{ "\x28\xb5\x2f\xfd\x00\x79\x01\x00\x00", 9, ERROR_TOO_LARGE }, /* a bit more */
 		{ "this is some text and no archive at all", 39, ERROR_INVALID },
 		{ "\0\0\0", 3, ERROR_INVALID },
 	};
@@ -286,9 +324,9 @@ static void archives_that_are_none(void **state) {
 
 static void a_source_that_breaks(void **state) {
 	(void)state;
-	for (int gzip = 0; gzip < 2; gzip++) {
+	for (enum packing packing = PLAIN; packing <= ZSTD; packing++) {
 		struct try it = { .fails = true, .step = 16 };
-		TRY(&it, gzip == 1, { .path = "a.wasm", .content = "some content of it" },
+		TRY(&it, packing, { .path = "a.wasm", .content = "some content of it" },
 				{ .path = "b", .content = "more" });
 		assert_false(it.ok);
 		assert_string_equal(it.err.message, "the registry is gone");
@@ -305,6 +343,7 @@ int main(void) {
 		cmocka_unit_test(what_a_layer_removes),
 		cmocka_unit_test(several_modules),
 		cmocka_unit_test(bombs),
+		cmocka_unit_test(zstd_streams),
 		cmocka_unit_test(archives_that_are_none),
 		cmocka_unit_test(a_source_that_breaks),
 	};
