@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "manager/dashboard.h"
 #include "manager/etag.h"
 #include "manager/events.h"
 #include "manager/openapi.h"
@@ -42,6 +43,22 @@ static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/metrics", .handler = api_figures },
 	{ .method = "GET", .pattern = "/events", .handler = api_events },
 	{ .method = "GET", .pattern = "/openapi.yaml", .handler = describe, .open = true },
+	{ .method = "GET", .pattern = "/", .handler = dashboard_move, .open = true, .exact = true },
+	{ .method = "GET",
+			.pattern = "/dashboard",
+			.handler = dashboard_move,
+			.open = true,
+			.exact = true },
+	{ .method = "GET",
+			.pattern = "/dashboard/",
+			.handler = dashboard_page,
+			.open = true,
+			.exact = true },
+	{ .method = "GET",
+			.pattern = "/dashboard/{file}",
+			.handler = dashboard_page,
+			.open = true,
+			.exact = true },
 	{ .method = "POST",
 			.pattern = "/tasks",
 			.handler = api_tasks_create,

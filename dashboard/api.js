@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The manager's REST API: spec/openapi.yaml says what there is.
+import {heard} from "./clock.js";
+
+// The manager is one step above this folder, also behind a proxy that has put both below a path.
+export const TOP = new URL("..", import.meta.url);
+
+// An answer that is no success: RFC 9457, or whatever somebody in between has said.
+export class Problem extends Error {
+	constructor(status, body) {
+		super(body?.detail || body?.title || `the manager answered ${status}`);
+		this.status = status;
+		this.type = body?.type ?? "";
+		this.field = body?.field ?? /^field "([^"]+)"/.exec(this.message)?.[1] ?? null;
+	}
+}
+
+// Nobody answered.
+export class Unreachable extends Error {
+	constructor() {
+		super("the manager does not answer");
+		this.status = 0;
+	}
+}
+
+async function problemOf(answer) {
+	try {
+		return new Problem(answer.status, await answer.json());
+	} catch {
+		return new Problem(answer.status, null);
+	}
+}
+
+export class Api {
+	constructor(session) {
+		this.session = session;
+	}
+
+	// {status, body, tag}; Problem, Unreachable, or an AbortError if `signal` says so.
+	async call(method, path, {body, headers, signal} = {}) {
+		for (;;) {
+			const token = this.session.token;
+			const answer = await this.#send(method, path, {
+				method, signal, cache: "no-store", redirect: "error",
+				headers: {...this.session.headers(), ...(body === undefined ? {} : {"Content-Type": "application/json"}), ...headers},
+				body: body === undefined ? undefined : JSON.stringify(body),
+			});
+			if (answer.status === 401) {
+				await this.session.renew(token);
+				continue;
+			}
+			if (!answer.ok && answer.status !== 304) {
+				throw await problemOf(answer);
+			}
+			const text = answer.status === 204 || answer.status === 304 ? "" : await answer.text();
+			return {status: answer.status, body: text ? JSON.parse(text) : null, tag: answer.headers.get("ETag")};
+		}
+	}
+
+	async #send(method, path, options) {
+		const begun = Date.now();
+		try {
+			const answer = await fetch(new URL(path, TOP), options);
+			heard(answer.headers, begun);
+			return answer;
+		} catch (error) {
+			throw error.name === "AbortError" ? error : new Unreachable();
+		}
+	}
+
+	async get(path, options) {
+		return (await this.call("GET", path, options)).body;
+	}
+}
+
+export function taskPath(id, more = "") {
+	return `tasks/${encodeURIComponent(id)}${more}`;
+}
+
+export function workerPath(id, more = "") {
+	return `proplets/${encodeURIComponent(id)}${more}`;
+}

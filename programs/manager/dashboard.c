@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/dashboard.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "manager/etag.h"
+
+/* Nothing but what this server sends, nobody around it; texts of tasks are only ever texts, and
+ * this is what stands behind that. */
+#define POLICY                                                                                     \
+	"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "        \
+	"object-src 'none'"
+
+/* "q=0", "q=0.000" in the parameters of an element. */
+static bool is_refused(const char *parameters, size_t size) {
+	for (const char *end = parameters + size, *at = parameters; at < end; at++) {
+		at += strspn(at, "; \t");
+		if (at + 2 < end && strncasecmp(at, "q=0", 3) == 0) {
+			at += 3;
+			return strspn(at, ".0") >= strcspn(at, ",; \t");
+		}
+		at += strcspn(at, ";,");
+	}
+	return false;
+}
+
+bool dashboard_takes_gzip(const char *accept) {
+	bool any = false;
+	for (const char *at = accept; at != NULL && *at != 0;) {
+		at += strspn(at, ", \t");
+		size_t name = strcspn(at, ",; \t"), all = strcspn(at, ",");
+		bool taken = !is_refused(at + name, all - name);
+		if ((name == 4 && strncasecmp(at, "gzip", name) == 0) ||
+				(name == 6 && strncasecmp(at, "x-gzip", name) == 0)) {
+			return taken;
+		}
+		any = any || (name == 1 && *at == '*' && taken);
+		at += all;
+	}
+	return any;
+}
+
+static const struct dashboard_file *find(const char *name) {
+	for (size_t i = 0; i < dashboard_file_count; i++) {
+		if (strcmp(dashboard_files[i].name, name) == 0) {
+			return &dashboard_files[i];
+		}
+	}
+	return NULL;
+}
+
+static void reply(struct http_request *request, const struct dashboard_file *file, bool packed) {
+	const struct dashboard_form *form = packed ? &file->packed : &file->plain;
+	const char *known = http_header(request, "If-None-Match");
+	struct http_response response = { .status = 200,
+		.type = file->type,
+		.body = { form->data, form->size },
+		.headers = { { "ETag", form->tag }, { "Cache-Control", "no-cache" },
+				{ "Vary", "Accept-Encoding" },
+				{ "Content-Security-Policy", POLICY },
+				{ "X-Content-Type-Options", "nosniff" },
+				{ "Referrer-Policy", "no-referrer" },
+				{ "Cross-Origin-Resource-Policy", "same-origin" } } };
+	if (known != NULL && etag_listed(known, form->tag, true)) {
+		response.status = 304;
+		response.type = NULL;
+		response.body = (struct bytes){ NULL, 0 };
+	} else if (packed) {
+		response.headers[7].name = "Content-Encoding";
+		response.headers[7].value = "gzip";
+	}
+	http_reply(request, &response);
+}
+
+void dashboard_page(void *context, struct http_request *request) {
+	const char *name = http_param(request, "file");
+	const struct dashboard_file *file = find(name != NULL ? name : "index.html");
+	struct error err;
+	(void)context;
+	if (file == NULL) {
+		error_set(&err, ERROR_NOT_FOUND, "the dashboard has no file %.200s", name);
+		http_reply_error(request, &err, NULL);
+		return;
+	}
+	reply(request, file, dashboard_takes_gzip(http_header(request, "Accept-Encoding")));
+}
+
+/* Relative, so that it is right behind a proxy that puts the manager below a path of its own. */
+void dashboard_move(void *context, struct http_request *request) {
+	const struct http_response response = { .status = 302,
+		.headers = { { "Location", "dashboard/" }, { "Cache-Control", "no-cache" } } };
+	(void)context;
+	http_reply(request, &response);
+}
