@@ -60,6 +60,19 @@ def test_every_operation_for_every_role(guarded):
             task = who(guarded, "master").create("x")["id"]
 
 
+def test_each_can_ask_what_it_may(guarded):
+    for role in RANK:
+        assert who(guarded, TOKENS[role]).expect(200, "GET", "/whoami").json == {"role": role}
+    assert who(guarded, "master").get("/whoami").json == {"role": "admin"}
+    assert who(guarded, None).get("/whoami").status == 401
+
+
+def test_without_tokens_everybody_may_all(stack):
+    stack.start_broker()
+    stack.start_manager()
+    assert stack.rest.expect(200, "GET", "/whoami").json == {"role": "admin"}
+
+
 def test_what_each_may(guarded):
     guarded.start_proplet(ready=False)
     viewer, operator = who(guarded, TOKENS["viewer"]), who(guarded, TOKENS["operator"])

@@ -65,6 +65,7 @@ struct http_request {
 	struct buf body;
 	uint64_t received;
 	bool last; /* of its connection */
+	int rank;
 	void *sink;
 	struct MHD_Response *response; /* once there is an answer */
 	int status;
@@ -120,6 +121,10 @@ struct bytes http_body(const struct http_request *request) {
 
 void *http_sink_context(const struct http_request *request) {
 	return request->sink;
+}
+
+int http_rank(const struct http_request *request) {
+	return request->rank;
 }
 
 /* Status, type and headers. */
@@ -199,18 +204,18 @@ static int rank_of(const struct http_server *server, const char *header) {
 	return options->rank_of != NULL ? options->rank_of(options->context, header + 7) : -1;
 }
 
-static bool may(const struct http_server *server, const struct http_request *request,
-		struct error *err) {
+static bool may(const struct http_server *server, struct http_request *request, struct error *err) {
 	const struct http_route *route = request->match.route;
+	request->rank = INT_MAX;
 	if ((!server->has_token && server->options.rank_of == NULL) || route->open) {
 		return true;
 	}
-	int rank = rank_of(server, http_header(request, "Authorization"));
-	if (rank < 0) {
+	request->rank = rank_of(server, http_header(request, "Authorization"));
+	if (request->rank < 0) {
 		return error_set(err, ERROR_DENIED,
 				"send the manager's token as \"Authorization: Bearer TOKEN\"");
 	}
-	return rank >= route->rank ||
+	return request->rank >= route->rank ||
 	       error_set(err, ERROR_FORBIDDEN, "this token does not allow %.16s %.200s",
 			       request->method, request->path);
 }

@@ -38,8 +38,20 @@ static void describe(void *context, struct http_request *request) {
 	http_reply(request, &response);
 }
 
+/* For clients that leave out what they would only be refused. */
+static void whoami(void *context, struct http_request *request) {
+	CLEANUP(mem_freep)
+	char *text = str_format("{\"role\":\"%s\"}\n", tokens_role_name(http_rank(request)));
+	const struct http_response response = { .status = 200,
+		.type = "application/json",
+		.body = { (const uint8_t *)text, strlen(text) } };
+	(void)context;
+	http_reply(request, &response);
+}
+
 static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/health", .handler = health, .open = true },
+	{ .method = "GET", .pattern = "/whoami", .handler = whoami },
 	{ .method = "GET", .pattern = "/metrics", .handler = api_figures },
 	{ .method = "GET", .pattern = "/events", .handler = api_events },
 	{ .method = "GET", .pattern = "/openapi.yaml", .handler = describe, .open = true },

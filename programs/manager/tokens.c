@@ -35,6 +35,10 @@ static const char *const roles[] = {
 	[ROLE_VIEWER] = "viewer", [ROLE_OPERATOR] = "operator", [ROLE_ADMIN] = "admin"
 };
 
+const char *tokens_role_name(int rank) {
+	return roles[rank > ROLE_ADMIN ? ROLE_ADMIN : rank];
+}
+
 static bool read_role(const char *word, size_t size, enum role *role) {
 	for (int i = ROLE_VIEWER; i <= ROLE_ADMIN; i++) {
 		if (strlen(roles[i]) == size && memcmp(roles[i], word, size) == 0) {

@@ -23,5 +23,7 @@ struct tokens *tokens_open(const char *path, struct error *err) MUST_CHECK;
 void tokens_close(struct tokens *tokens); /* accepts NULL */
 /* Reads the file again; when that fails everything stays as it was. */
 bool tokens_reload(struct tokens *tokens, struct error *err) MUST_CHECK;
+/* Of a rank: above that of an admin it is one, too. */
+const char *tokens_role_name(int rank);
 /* The highest role that the token has. Every digest is compared, each in constant time. */
 enum role tokens_role(struct tokens *tokens, const char *token);
