@@ -198,30 +198,36 @@ static void begin_compiling(struct entry *entry, size_t wasm_size) {
 	pthread_mutex_unlock(&cache->lock);
 }
 
-static struct module *compile(struct entry *entry, struct bytes wasm, struct error *err) {
+static struct module *compile(
+		struct entry *entry, const struct module_text *text, struct error *err) {
 	struct engine *engine = entry->cache->engine;
 	const struct module_key *key = &entry->key;
+	struct bytes wasm = text->bytes;
 	if (key->gas) {
 		return engine_prepare_gas(engine, key->kind, key->metered, wasm, entry->stop, err);
 	}
 	if (!key->program) {
-		return engine_prepare(engine, key->kind, key->metered, wasm, entry->stop, err);
+		return engine_prepare_text(engine, key->kind, key->metered, text, entry->stop, err);
 	}
 	return program_module(
 			program_create(engine, key->kind, key->metered, wasm, entry->stop, err));
 }
 
 /* Fetches and compiles; NULL with an error. */
-static struct module *load(struct entry *entry, struct error *err) {
+static struct module *load(struct entry *entry, struct module_source *source, struct error *err) {
 	CLEANUP(buf_finish) struct buf wasm = { 0 };
-	bool fetched = entry->source.fetch(entry->source.context, entry->key.digest, &wasm, err);
-	source_release(&entry->source);
-	if (!fetched) {
+	if (!source->fetch(source->context, entry->key.digest, &wasm, err)) {
+		source_release(source);
 		return NULL;
 	}
-	begin_compiling(entry, wasm.size);
-	struct bytes bytes = { wasm.data, wasm.size };
-	return compile(entry, bytes, err);
+	struct module_text text = { .bytes = { wasm.data, wasm.size } };
+	if (source->lend != NULL && wasm.size == 0) {
+		text = source->lend(source->context);
+	} else {
+		source_release(source);
+	}
+	begin_compiling(entry, text.bytes.size);
+	return compile(entry, &text, err);
 }
 
 /* Tells everyone how it went. */
@@ -256,10 +262,13 @@ static void loader_ends(struct module_cache *cache) {
 static void *loader(void *argument) {
 	struct entry *entry = argument;
 	struct module_cache *cache = entry->cache;
+	struct module_source source = entry->source;
 	struct error error = { 0 };
-	struct module *module = load(entry, &error);
-	(void)malloc_trim(0); /* a compilation may leave gigabytes of free heap behind */
+	struct module *module = load(entry, &source, &error);
 	settle(entry, module, &error);
+	/* Nobody waits for the rest. */
+	source_release(&source);
+	(void)malloc_trim(0); /* a compilation may leave gigabytes of free heap behind */
 	loader_ends(cache);
 	return NULL;
 }

@@ -25,6 +25,9 @@ struct module_source {
 	bool (*fetch)(void *context, const char *digest, struct buf *wasm, struct error *err);
 	void (*release)(void *context); /* once, when the cache is done with it; may be NULL */
 	void *context;
+	/* Asked after fetch(), which then fills nothing: bytes that are there until release(), so
+	 * that they need not be there twice. NULL: fetch() fills. */
+	struct module_text (*lend)(void *context);
 };
 
 struct module_cache;

@@ -93,7 +93,9 @@ static struct taker taker_of(struct module_cache *cache, struct origin *origin, 
 
 static void *take(void *argument) {
 	struct taker *taker = argument;
-	struct module_source source = { fetch, release, taker->origin };
+	struct module_source source = {
+		.fetch = fetch, .release = release, .context = taker->origin
+	};
 	taker->module = module_cache_acquire(
 			taker->cache, &taker->key, &source, taker->stop, &taker->err);
 	return NULL;
@@ -119,6 +121,51 @@ static size_t touch(struct module_cache *cache, struct origin *origin, char c) {
 static bool holds(struct module_cache *cache, char c) {
 	struct module_key key = key_of(c);
 	return module_cache_holds(cache, &key);
+}
+
+/* What is lent stays until it is compiled, and is given back once. */
+struct lender {
+	wasm_byte_vec_t bytes;
+	unsigned lent, released;
+};
+
+static bool fetch_nothing(void *context, const char *digest, struct buf *wasm, struct error *err) {
+	(void)context, (void)digest, (void)wasm, (void)err;
+	return true;
+}
+
+static struct module_text lend(void *context) {
+	struct lender *lender = context;
+	assert_int_equal(lender->released, 0);
+	lender->lent++;
+	return (struct module_text){ .bytes = { (const uint8_t *)lender->bytes.data,
+						     lender->bytes.size } };
+}
+
+static void take_back(void *context) {
+	struct lender *lender = context;
+	lender->released++;
+	memset(lender->bytes.data, 0, lender->bytes.size);
+}
+
+static void bytes_that_are_lent(void **state) {
+	(void)state;
+	struct lender lender = { .bytes = wasm_of(small) };
+	const struct module_source source = {
+		.fetch = fetch_nothing, .release = take_back, .context = &lender, .lend = lend
+	};
+	struct module_cache *cache = module_cache_create(engine, 1 << 20, 60000);
+	struct run_stop *stop = run_stop_create(engine);
+	struct module_key key = key_of('a');
+	struct error err;
+	struct module *module = module_cache_acquire(cache, &key, &source, stop, &err);
+	assert_non_null(module);
+	module_cache_release(cache, module);
+	module_cache_destroy(cache); /* waits for its thread */
+	assert_int_equal(lender.lent, 1);
+	assert_int_equal(lender.released, 1);
+	run_stop_destroy(stop);
+	wasm_byte_vec_delete(&lender.bytes);
 }
 
 static void a_module_is_compiled_once(void **state) {
@@ -352,6 +399,7 @@ static void destroying_waits_for_what_compiles(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_module_is_compiled_once),
+		cmocka_unit_test(bytes_that_are_lent),
 		cmocka_unit_test(many_starts_at_once_compile_once),
 		cmocka_unit_test(a_failure_is_told_to_all_and_forgotten),
 		cmocka_unit_test(the_least_recently_used_goes),

@@ -238,7 +238,8 @@ static void command_line(const struct engine *engine, const struct module_kind *
 }
 
 bool compiler_run(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
-		struct bytes wasm, struct run_stop *stop, struct code *code, struct error *err) {
+		const struct module_text *text, struct run_stop *stop, struct code *code,
+		struct error *err) {
 	CLEANUP(file_closep) int fd = memfd_create("code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0) {
 		return error_errno(err, errno, "making a memory file");
@@ -246,14 +247,16 @@ bool compiler_run(struct engine *engine, const struct tier *tier, const struct m
 	CLEANUP(strings_finish) struct strings words = { 0 };
 	command_line(engine, kind, &words);
 	CLEANUP(mem_freep) char **argv = strings_argv(&words);
-	const struct process_request request = {
-		.argv = argv, .input = wasm, .stop = stop, .extra_fd = fd
-	};
+	const struct process_request request = { .argv = argv,
+		.input = text->bytes,
+		.input_fd = text->file,
+		.stop = stop,
+		.extra_fd = fd };
 	struct process_outcome outcome = { .out = BUF_INIT(SAID_MAX), .err = BUF_INIT(SAID_MAX) };
 	const char *digest = "";
 	bool ok = process_run(&request, &outcome, err) &&
 		  took_place(engine, &outcome, &digest, err) && check_code(fd, digest, err) &&
-		  load_code(tier, fd, component_is(wasm), code, err);
+		  load_code(tier, fd, component_is(text->bytes), code, err);
 	buf_finish(&outcome.out);
 	buf_finish(&outcome.err);
 	return ok;

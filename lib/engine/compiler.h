@@ -16,7 +16,7 @@
  * setting's meaning), ERROR_INTERNAL (the child died otherwise).
  */
 bool compiler_run(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
-		struct bytes wasm, struct run_stop *stop, struct code *code,
+		const struct module_text *text, struct run_stop *stop, struct code *code,
 		struct error *err) MUST_CHECK;
 /* The child's side: KIND USE MEMORY CPU_SECONDS, the module on descriptor 0, the code to 3. */
 int compiler_child(int argc, char **argv);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/memory_file.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/cache.h"
@@ -116,15 +117,28 @@ static void expect_two(struct module *module) {
 	trial_finish(&trial);
 }
 
-/* In every kind, and a second time nothing is left open. */
+static void put_into_file(const struct buf *wasm, struct memory_file *file) {
+	struct error err;
+	assert_true(memory_file_reserve(file, wasm->size + 4096, &err));
+	assert_true(memory_file_append(file, (struct bytes){ wasm->data, wasm->size }, &err));
+	assert_true(memory_file_seal(file, &err));
+}
+
+/* In every kind, and a second time, from a memory file, nothing is left open. */
 static void compiled_runs(struct buf wasm) {
 	engine = make(0, 0);
+	struct memory_file file = { 0 };
 	size_t before = 0;
+	put_into_file(&wasm, &file);
 	for (int i = 0; i < 2 * KINDS; i++) {
 		struct error err;
 		struct run_stop *stop = run_stop_create(engine);
-		struct module *module = engine_prepare(engine, kinds[i % KINDS], i >= KINDS,
-				(struct bytes){ wasm.data, wasm.size }, stop, &err);
+		const struct module_text text =
+				i < KINDS ? (struct module_text){ { wasm.data, wasm.size }, 0 }
+					  : (struct module_text){ { file.data, file.size },
+						    file.fd };
+		struct module *module = engine_prepare_text(
+				engine, kinds[i % KINDS], i >= KINDS, &text, stop, &err);
 		if (module == NULL) {
 			fail_msg("%s", err.message);
 		}
@@ -136,6 +150,7 @@ static void compiled_runs(struct buf wasm) {
 		before = descriptors();
 	}
 	assert_false(has_child());
+	memory_file_finish(&file, true);
 	buf_finish(&wasm);
 	engine_destroy(engine);
 }
@@ -263,7 +278,7 @@ static void *share(void *context) {
 	struct sharing *sharing = context;
 	struct module_key key = { .kind = ENGINE_SINGLEPASS };
 	memset(key.digest, 'a', sizeof(key.digest) - 1);
-	const struct module_source source = { give, NULL, sharing->wasm };
+	const struct module_source source = { .fetch = give, .context = sharing->wasm };
 	sharing->module = module_cache_acquire(
 			sharing->cache, &key, &source, sharing->stop, &sharing->err);
 	return NULL;

@@ -120,19 +120,25 @@ struct module *engine_compile(struct engine *engine, enum engine_kind kind, bool
 
 struct module *engine_prepare(struct engine *engine, enum engine_kind kind, bool metered,
 		struct bytes wasm, struct run_stop *stop, struct error *err) {
-	if (!wasm_header_check(wasm, err)) {
+	const struct module_text text = { .bytes = wasm };
+	return engine_prepare_text(engine, kind, metered, &text, stop, err);
+}
+
+struct module *engine_prepare_text(struct engine *engine, enum engine_kind kind, bool metered,
+		const struct module_text *text, struct run_stop *stop, struct error *err) {
+	if (!wasm_header_check(text->bytes, err)) {
 		return NULL;
 	}
 	if (kind != ENGINE_EXTERNAL) {
 		const struct module_kind what = { kind, metered ? TIER_FUEL : TIER_RUN };
-		return wasmtime_compile(engine, &what, wasm, stop, err);
+		return wasmtime_compile(engine, &what, text, stop, err);
 	}
 	if (metered) {
 		error_set(err, ERROR_INVALID,
 				"kind external cannot meter fuel: use another engine");
 		return NULL;
 	}
-	return external_compile(engine, wasm, err);
+	return external_compile(engine, text->bytes, err);
 }
 
 void module_destroy(struct module *module) {

@@ -83,6 +83,15 @@ struct run_stop;
 bool engine_uses_child(const struct engine *engine, enum engine_kind kind, size_t wasm_size);
 struct module *engine_prepare(struct engine *engine, enum engine_kind kind, bool metered,
 		struct bytes wasm, struct run_stop *stop, struct error *err) MUST_CHECK;
+/* A module in a memory file: a child gets that, and no copy. Nobody else can write to it, as in one
+ * that is sealed (base/memory_file.h). `file` 0: the bytes are nowhere else. */
+struct module_text {
+	struct bytes bytes;
+	int file;
+};
+struct module *engine_prepare_text(struct engine *engine, enum engine_kind kind, bool metered,
+		const struct module_text *text, struct run_stop *stop,
+		struct error *err) MUST_CHECK;
 /* A core module that counts gas (spec/gas.md), for runs with limits.gas; kind is not external.
  * Features that not every kind has are refused: ERROR_MODULE names them. */
 struct module *engine_prepare_gas(struct engine *engine, enum engine_kind kind, bool metered,

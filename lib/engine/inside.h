@@ -75,7 +75,7 @@ bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_ki
 		struct bytes wasm, struct code *code, struct error *err) MUST_CHECK;
 /* As tier_compile(), in a child if there is a stop and wasmtime_compile() would. */
 bool tier_code(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
-		struct bytes wasm, struct run_stop *stop, struct code *code,
+		const struct module_text *text, struct run_stop *stop, struct code *code,
 		struct error *err) MUST_CHECK;
 bool tier_get(struct engine *engine, const struct module_kind *kind, struct tier *tier,
 		struct error *err) MUST_CHECK;
@@ -84,7 +84,8 @@ bool wasmtime_run(struct module *module, const struct run_request *request, stru
 		struct run_result *result, struct error *err); /* wasmtime_run.c */
 /* With a stop, large modules are compiled in a child if the engine may have any. */
 struct module *wasmtime_compile(struct engine *engine, const struct module_kind *kind,
-		struct bytes wasm, struct run_stop *stop, struct error *err) MUST_CHECK;
+		const struct module_text *text, struct run_stop *stop,
+		struct error *err) MUST_CHECK;
 /* Sets a module error from the last and most telling part of wasmtime's chain. */
 bool module_set_error(wasmtime_error_t *error, struct error *err, const char *what);
 

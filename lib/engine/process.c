@@ -60,7 +60,9 @@ static bool output_open(int *ours, int *childs) {
 }
 
 static bool open_all(struct process *process, struct error *err) {
-	process->child_in = input_open(process->request->input);
+	const struct process_request *request = process->request;
+	process->child_in = request->input_fd > 0 ? fcntl(request->input_fd, F_DUPFD_CLOEXEC, 0)
+						  : input_open(request->input);
 	process->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	bool ok = process->child_in >= 0 && process->wake >= 0 &&
 		  output_open(&process->out, &process->child_out) &&

@@ -16,6 +16,7 @@ struct process_request {
 	char **argv;               /* NULL at the end; argv[0] is looked for in PATH */
 	const struct strings *env; /* "NAME=value", beside PATH and HOME; may be NULL */
 	struct bytes input;
+	int input_fd;      /* > 0: a file with the input, instead; it stays the caller's */
 	uint64_t wall_ms;  /* 0: none */
 	uint64_t grace_ms; /* between SIGTERM and SIGKILL; 0: PROCESS_GRACE_MS */
 	struct run_stop *stop;

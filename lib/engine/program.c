@@ -129,10 +129,11 @@ const struct deep *program_deep(struct program *program, struct error *err) {
 
 static struct program *compile(struct engine *engine, const struct module_kind *kind,
 		struct bytes wasm, struct run_stop *stop, struct error *err) {
+	const struct module_text text = { .bytes = wasm };
 	struct tier tier;
 	struct code code;
 	if (!tier_get(engine, kind, &tier, err) ||
-			!tier_code(engine, &tier, kind, wasm, stop, &code, err)) {
+			!tier_code(engine, &tier, kind, &text, stop, &code, err)) {
 		return NULL;
 	}
 	struct program *program = MEM_NEW(struct program);

@@ -217,25 +217,26 @@ bool tier_compile(struct engine *engine, const struct tier *tier, enum engine_ki
 }
 
 bool tier_code(struct engine *engine, const struct tier *tier, const struct module_kind *kind,
-		struct bytes wasm, struct run_stop *stop, struct code *code, struct error *err) {
-	if (stop == NULL || !engine_uses_child(engine, kind->kind, wasm.size)) {
-		return tier_compile(engine, tier, kind->kind, wasm, code, err);
+		const struct module_text *text, struct run_stop *stop, struct code *code,
+		struct error *err) {
+	if (stop == NULL || !engine_uses_child(engine, kind->kind, text->bytes.size)) {
+		return tier_compile(engine, tier, kind->kind, text->bytes, code, err);
 	}
-	return compiler_run(engine, tier, kind, wasm, stop, code, err);
+	return compiler_run(engine, tier, kind, text, stop, code, err);
 }
 
 struct module *wasmtime_compile(struct engine *engine, const struct module_kind *kind,
-		struct bytes wasm, struct run_stop *stop, struct error *err) {
+		const struct module_text *text, struct run_stop *stop, struct error *err) {
 	struct tier tier;
 	struct code code;
 	if (!tier_get(engine, kind, &tier, err) ||
-			!tier_code(engine, &tier, kind, wasm, stop, &code, err)) {
+			!tier_code(engine, &tier, kind, text, stop, &code, err)) {
 		return NULL;
 	}
 	struct wasm_module *module = code.module != NULL
 						     ? module_make(engine, &tier, code.module)
 						     : component_make(engine, &tier, code.component,
-								       wasm.size, err);
+								       text->bytes.size, err);
 	if (module == NULL) {
 		return NULL;
 	}

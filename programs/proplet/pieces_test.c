@@ -27,22 +27,56 @@ static int add(struct pieces *pieces, uint32_t index, uint32_t count, const char
 	return ok ? fresh : -1;
 }
 
-static void any_order_and_repeats(void **state) {
-	(void)state;
+/* Stores what can be stored. */
+static void store(struct pieces *pieces) {
+	struct error err;
+	while (pieces_ready(pieces)) {
+		assert_true(pieces_begin(pieces, &err) && pieces_store(pieces, &err));
+		pieces_end(pieces);
+	}
+}
+
+static void expect_image(struct pieces *pieces, const char *content) {
+	struct memory_file file;
+	char digest[DIGEST_HEX_SIZE], right[DIGEST_HEX_SIZE];
+	struct error err;
+	assert_true(pieces_complete(pieces));
+	assert_true(pieces_take(pieces, &file, digest, &err));
+	assert_int_equal(file.size, strlen(content));
+	assert_memory_equal(file.data, content, file.size);
+	digest_hex((const uint8_t *)content, strlen(content), right);
+	assert_string_equal(digest, right);
+	memory_file_finish(&file, false);
+}
+
+/* Whether what can be stored is at once, or all at the end. */
+static void any_order_and_repeats_stored(bool at_once) {
+	static const struct {
+		uint32_t index;
+		const char *text;
+		bool fresh;
+	} rows[] = { { 2, "ther", true }, { 0, "hel", true }, { 2, "ther", false },
+		{ 0, "hel", false }, { 1, "lo ", true }, { 0, "hel", false }, { 3, "e", true } };
 	struct pieces pieces = PIECES_INIT(100);
-	struct buf out = BUF_INIT(100);
 	struct error err;
 	assert_false(pieces_complete(&pieces));
-	assert_int_equal(add(&pieces, 2, 3, "!", &err), true);
-	assert_int_equal(add(&pieces, 0, 3, "hel", &err), true);
-	assert_int_equal(add(&pieces, 2, 3, "!", &err), false);
-	assert_false(pieces_complete(&pieces));
-	assert_int_equal(add(&pieces, 1, 3, "lo", &err), true);
-	assert_true(pieces_complete(&pieces));
-	assert_true(pieces_join(&pieces, &out, &err));
-	assert_string_equal(buf_text(&out), "hello!");
-	buf_finish(&out);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_false(pieces_complete(&pieces));
+		assert_int_equal(add(&pieces, rows[i].index, 4, rows[i].text, &err), rows[i].fresh);
+		if (at_once) {
+			store(&pieces);
+		}
+	}
+	store(&pieces);
+	assert_int_equal(add(&pieces, 1, 4, "lo ", &err), false);
+	expect_image(&pieces, "hello there");
 	pieces_finish(&pieces);
+}
+
+static void any_order_and_repeats(void **state) {
+	(void)state;
+	any_order_and_repeats_stored(true);
+	any_order_and_repeats_stored(false);
 }
 
 static void two_versions_do_not_mix(void **state) {
@@ -52,6 +86,11 @@ static void two_versions_do_not_mix(void **state) {
 	assert_int_equal(add(&pieces, 0, 3, "old", &err), true);
 	assert_int_equal(add(&pieces, 1, 4, "new", &err), -1);
 	assert_int_equal(err.code, ERROR_INTEGRITY);
+	assert_int_equal(add(&pieces, 0, 3, "new", &err), -1);
+	assert_int_equal(err.code, ERROR_INTEGRITY);
+	assert_int_equal(add(&pieces, 0, 3, "older", &err), -1);
+	store(&pieces);
+	assert_int_equal(add(&pieces, 0, 3, "old", &err), false);
 	assert_int_equal(add(&pieces, 0, 3, "new", &err), -1);
 	assert_int_equal(err.code, ERROR_INTEGRITY);
 	assert_int_equal(add(&pieces, 0, 3, "older", &err), -1);
@@ -66,7 +105,8 @@ static void the_limit_counts_all(void **state) {
 	assert_int_equal(add(&pieces, 1, 2, "def", &err), -1);
 	assert_int_equal(err.code, ERROR_TOO_LARGE);
 	assert_int_equal(add(&pieces, 1, 2, "de", &err), true);
-	assert_true(pieces_complete(&pieces));
+	store(&pieces);
+	expect_image(&pieces, "abcde");
 	pieces_finish(&pieces);
 }
 

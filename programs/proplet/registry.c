@@ -20,14 +20,15 @@
  * while nothing comes, a few times until it is given up. */
 enum { ASKED_AGAIN = 6 };
 
-enum pull_state { PULL_WAITS, PULL_RUNS, PULL_JOINS, PULL_DONE, PULL_FAILED };
+enum pull_state { PULL_WAITS, PULL_RUNS, PULL_DONE, PULL_FAILED };
 
 /* One image on its way, for everybody who waits for it; under the registry's lock. */
 struct pull {
 	char *name;
 	uint64_t number; /* which request of this boot, from 1 */
 	enum pull_state state;
-	struct pieces pieces;         /* PULL_JOINS: of the one who joins them, without the lock */
+	struct pieces pieces;
+	bool storing;                 /* somebody is in pieces_store(), without the lock */
 	char digest[DIGEST_HEX_SIZE]; /* of the whole, as each sealed chunk says; "": not yet */
 	bool unopened; /* somebody says that the request cannot be opened; it may be anybody */
 	uint64_t progress_ms, asked_ms;
@@ -51,7 +52,8 @@ struct registry {
 };
 
 struct image {
-	struct buf bytes;
+	struct memory_file file;
+	bool wipes; /* it came sealed */
 	char digest[DIGEST_HEX_SIZE];
 	atomic_uint users;
 };
@@ -60,7 +62,11 @@ struct image {
  */
 
 struct bytes image_bytes(const struct image *image) {
-	return (struct bytes){ image->bytes.data, image->bytes.size };
+	return (struct bytes){ image->file.data, image->file.size };
+}
+
+int image_file(const struct image *image) {
+	return image->file.fd;
 }
 
 const char *image_digest(const struct image *image) {
@@ -74,21 +80,20 @@ static struct image *image_hold(struct image *image) {
 
 void image_release(struct image *image) {
 	if (image != NULL && atomic_fetch_sub(&image->users, 1) == 1) {
-		buf_finish(&image->bytes);
+		memory_file_finish(&image->file, image->wipes);
 		free(image);
 	}
 }
 
 /* `digest`: what it has to have; "": any. */
-static struct image *image_join(struct pieces *pieces, const char *digest, struct error *err) {
+static struct image *image_create(struct pieces *pieces, const char *digest, struct error *err) {
 	struct image *image = MEM_NEW(struct image);
-	image->bytes = BUF_INIT(pieces->limit);
 	atomic_init(&image->users, 1);
-	if (!pieces_join(pieces, &image->bytes, err)) {
+	image->wipes = pieces->wipes;
+	if (!pieces_take(pieces, &image->file, image->digest, err)) {
 		image_release(image);
 		return NULL;
 	}
-	digest_hex(image->bytes.data, image->bytes.size, image->digest);
 	if (digest[0] != 0 && strcmp(image->digest, digest) != 0) {
 		error_set(err, ERROR_INTEGRITY, "it has the digest %s, and should have %s",
 				image->digest, digest);
@@ -202,7 +207,9 @@ static void fail(struct registry *registry, struct pull *pull, const struct erro
 	pull->error = *why;
 	(void)error_wrap(&pull->error, "image \"%.200s\"", pull->name);
 	leave_map(registry, pull, PULL_FAILED);
-	pieces_finish(&pull->pieces);
+	if (!pull->storing) {
+		pieces_finish(&pull->pieces);
+	}
 }
 
 static void fail_late(struct registry *registry, struct pull *pull) {
@@ -248,19 +255,38 @@ static uint64_t drive(struct registry *registry, struct pull *pull) {
 	return again < late ? again : late;
 }
 
-/* Whoever sees first that all is there joins it, without the lock. */
-static void join(struct registry *registry, struct pull *pull) {
-	struct error err;
-	leave_map(registry, pull, PULL_JOINS);
-	(void)pthread_mutex_unlock(&registry->lock);
-	pull->image = image_join(&pull->pieces, pull->digest, &err);
+static void complete(struct registry *registry, struct pull *pull) {
+	pull->image = image_create(&pull->pieces, pull->digest, &pull->error);
 	pieces_finish(&pull->pieces);
-	(void)pthread_mutex_lock(&registry->lock);
-	pull->state = pull->image != NULL ? PULL_DONE : PULL_FAILED;
-	if (pull->image == NULL) {
-		pull->error = err;
+	leave_map(registry, pull, pull->image != NULL ? PULL_DONE : PULL_FAILED);
+}
+
+/* The next chunk is put behind those before it, by one of those who wait for it. What takes time
+ * happens without the lock, so that more of them can come meanwhile, or the end of the pull. */
+static void store(struct registry *registry, struct pull *pull) {
+	struct error err;
+	bool ok = pieces_begin(&pull->pieces, &err);
+	if (ok) {
+		pull->storing = true;
+		(void)pthread_mutex_unlock(&registry->lock);
+		ok = pieces_store(&pull->pieces, &err);
+		(void)pthread_mutex_lock(&registry->lock);
+		pull->storing = false;
 	}
-	(void)pthread_cond_broadcast(&registry->changed);
+	if (pull->state != PULL_RUNS) {
+		pieces_finish(&pull->pieces);
+	} else if (!ok) {
+		fail(registry, pull, &err);
+	} else {
+		pieces_end(&pull->pieces);
+		if (pieces_complete(&pull->pieces)) {
+			complete(registry, pull);
+		}
+	}
+}
+
+static bool can_store(const struct pull *pull) {
+	return pull->state == PULL_RUNS && !pull->storing && pieces_ready(&pull->pieces);
 }
 
 static void wait_change(struct registry *registry, uint64_t until_ms) {
@@ -280,8 +306,8 @@ static bool await(struct registry *registry, struct pull *pull, const struct run
 					registry->closed ? "the worker is ending"
 							 : "stopped while its image was pulled");
 		}
-		if (pull->state == PULL_RUNS && pieces_complete(&pull->pieces)) {
-			join(registry, pull);
+		if (can_store(pull)) {
+			store(registry, pull);
 		} else {
 			wait_change(registry, drive(registry, pull));
 		}
@@ -298,6 +324,7 @@ static struct pull *enter(struct registry *registry, const char *name) {
 		pull = MEM_NEW(struct pull);
 		pull->name = str_copy(name);
 		pull->pieces = PIECES_INIT(registry->limits.image_max);
+		pull->pieces.wipes = registry->self.ring != NULL;
 		(void)map_put(registry->pulls, name, pull);
 	}
 	pull->users++;
@@ -306,6 +333,7 @@ static struct pull *enter(struct registry *registry, const char *name) {
 
 static void leave(struct registry *registry, struct pull *pull) {
 	if (--pull->users != 0) {
+		(void)pthread_cond_broadcast(&registry->changed); /* it may have been its turn */
 		return;
 	}
 	if (pull->state == PULL_WAITS || pull->state == PULL_RUNS) {
@@ -372,7 +400,7 @@ static void take(struct registry *registry, struct pull *pull, struct image_chun
 		fail(registry, pull, &err);
 	} else if (fresh) {
 		pull->progress_ms = clock_ms();
-		if (pieces_complete(&pull->pieces)) {
+		if (can_store(pull)) {
 			(void)pthread_cond_broadcast(&registry->changed);
 		}
 	}

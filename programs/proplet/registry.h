@@ -23,6 +23,7 @@
 /* One image in memory, shared by everybody who waited for it. */
 struct image;
 struct bytes image_bytes(const struct image *image);
+int image_file(const struct image *image);           /* a memory file with them, sealed */
 const char *image_digest(const struct image *image); /* SHA-256 in hex */
 void image_release(struct image *image);             /* accepts NULL */
 

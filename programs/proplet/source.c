@@ -77,29 +77,37 @@ static bool pull(
 	return source->image != NULL || error_wrap(err, "field \"image_url\"");
 }
 
-static bool check_digest(const char *what, const uint8_t *bytes, size_t size, const char *digest,
-		struct error *err) {
-	char is[DIGEST_HEX_SIZE];
-	digest_hex(bytes, size, is);
+static bool want_digest(const char *what, const char *is, const char *digest, struct error *err) {
 	return strcmp(is, digest) == 0 ||
 	       error_set(err, ERROR_INTEGRITY,
 			       "field \"%s\": what came has the digest %s, the task wants %s", what,
 			       is, digest);
 }
 
-static bool take_image(const struct image *image, struct buf *wasm, struct error *err) {
-	struct bytes bytes = image_bytes(image);
-	return buf_append(wasm, bytes.data, bytes.size, err);
+static bool check_digest(const char *what, const uint8_t *bytes, size_t size, const char *digest,
+		struct error *err) {
+	char is[DIGEST_HEX_SIZE];
+	digest_hex(bytes, size, is);
+	return want_digest(what, is, digest, err);
 }
 
 /* What is known by its digest and not in the cache. */
 static bool fetch_known(
 		struct source *source, const char *digest, struct buf *wasm, struct error *err) {
-	bool ok = download_is_url(source->url)
-				  ? bring(source->worker, source->url, NULL, wasm, err)
-				  : pull(source, source->url, NULL, err) &&
-						    take_image(source->image, wasm, err);
-	return ok && check_digest("image_url", wasm->data, wasm->size, digest, err);
+	if (download_is_url(source->url)) {
+		return bring(source->worker, source->url, NULL, wasm, err) &&
+		       check_digest("image_url", wasm->data, wasm->size, digest, err);
+	}
+	return pull(source, source->url, NULL, err) &&
+	       want_digest("image_url", image_digest(source->image), digest, err);
+}
+
+/* Images alone are lent. */
+static struct module_text lend(void *context) {
+	const struct source *source = context;
+	return source->image == NULL ? (struct module_text){ 0 }
+				     : (struct module_text){ image_bytes(source->image),
+					       image_file(source->image) };
 }
 
 static bool fetch(void *context, const char *digest, struct buf *wasm, struct error *err) {
@@ -109,7 +117,7 @@ static bool fetch(void *context, const char *digest, struct buf *wasm, struct er
 		return buf_append(wasm, source->bytes.data, source->bytes.size, err);
 	}
 	if (source->image != NULL) {
-		return take_image(source->image, wasm, err);
+		return true;
 	}
 	if (source->url != NULL) {
 		return fetch_known(source, digest, wasm, err);
@@ -193,6 +201,8 @@ bool source_open(struct attempt *attempt, char digest[DIGEST_HEX_SIZE], struct m
 		release(source);
 		return false;
 	}
-	*from = (struct module_source){ fetch, release, source };
+	*from = (struct module_source){
+		.fetch = fetch, .release = release, .context = source, .lend = lend
+	};
 	return true;
 }
