@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: `stack` is empty and one test's own, `up` is a running one that a file shares."""
+import signal
+
 import pytest
 
 import stack as stack_module
 from stack import Stack
 
 LOG_TAIL = 8000
+
+# A shell that starts the tests in the background ignores SIGINT for them and all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
