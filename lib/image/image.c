@@ -130,7 +130,10 @@ bool image_resolve(struct image_puller *puller, struct image_found *found, struc
 					err)) {
 		return name_it(puller, err);
 	}
-	found->size = layer != NULL ? layer->size : 0;
+	if (layer != NULL) {
+		found->size = layer->size;
+		memcpy(found->module, layer->digest + strlen("sha256:"), DIGEST_HEX_SIZE);
+	}
 	return true;
 }
 
@@ -140,7 +143,7 @@ bool image_resolve(struct image_puller *puller, struct image_found *found, struc
 struct taking {
 	bool (*take)(void *context, struct bytes piece, struct error *err);
 	void *context;
-	struct digest *digest;
+	struct digest *digest; /* NULL: who reads the layer takes it, since it is the module's */
 	uint64_t size;
 	uint8_t magic[MAGIC];
 };
@@ -159,7 +162,9 @@ static bool take_piece(void *context, struct bytes piece, struct error *err) {
 	if (it->size >= MAGIC && !check_magic(it, err)) {
 		return false;
 	}
-	digest_update(it->digest, piece.data, piece.size);
+	if (it->digest != NULL) {
+		digest_update(it->digest, piece.data, piece.size);
+	}
 	return it->take(it->context, piece, err);
 }
 
@@ -280,31 +285,37 @@ static bool read_tars(
 	       search_layers(puller, path, to, found, err);
 }
 
-static bool read_module(
-		struct image_puller *puller, struct taking *to, char **path, struct error *err) {
-	const struct descriptor *layer;
-	if (!manifest_layer(&puller->manifest, puller->reference->member, &layer, err)) {
-		return false;
-	}
-	return (layer != NULL ? read_layer(puller, layer, to, err)
-			      : read_tars(puller, to, path, err)) &&
-	       check_magic(to, err);
+/* A layer that is the module: its digest is checked there, once. */
+static bool read_whole(struct image_puller *puller, const struct descriptor *layer,
+		struct taking *to, struct image_module *module, struct error *err) {
+	memcpy(module->digest, layer->digest + strlen("sha256:"), DIGEST_HEX_SIZE);
+	return read_layer(puller, layer, to, err);
+}
+
+static bool read_inside(struct image_puller *puller, struct taking *to, struct image_module *module,
+		struct error *err) {
+	uint8_t bytes[DIGEST_SIZE];
+	to->digest = digest_create();
+	bool ok = read_tars(puller, to, &module->path, err);
+	digest_finish(to->digest, bytes);
+	hex_encode(bytes, sizeof(bytes), module->digest);
+	digest_destroy(to->digest);
+	return ok;
 }
 
 bool image_read(struct image_puller *puller,
 		bool (*take)(void *context, struct bytes piece, struct error *err), void *context,
 		struct image_module *module, struct error *err) {
-	struct taking to = { .take = take, .context = context, .digest = digest_create() };
+	struct taking to = { .take = take, .context = context };
+	const struct descriptor *layer;
 	*module = (struct image_module){ 0 };
-	bool ok = read_module(puller, &to, &module->path, err) || name_it(puller, err);
-	if (ok) {
-		uint8_t bytes[DIGEST_SIZE];
-		digest_finish(to.digest, bytes);
-		hex_encode(bytes, sizeof(bytes), module->digest);
-		module->size = to.size;
-	} else {
+	bool ok = manifest_layer(&puller->manifest, puller->reference->member, &layer, err) &&
+		  (layer != NULL ? read_whole(puller, layer, &to, module, err)
+				 : read_inside(puller, &to, module, err)) &&
+		  check_magic(&to, err);
+	module->size = to.size;
+	if (!ok) {
 		str_set(&module->path, NULL);
 	}
-	digest_destroy(to.digest);
-	return ok;
+	return ok || name_it(puller, err);
 }

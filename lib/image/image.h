@@ -35,6 +35,7 @@ struct image_options {
 struct image_found {
 	char digest[IMAGE_DIGEST_SIZE]; /* of the manifest: the same one has the same module */
 	uint64_t size; /* of the module; 0: it is in an archive, and only known at its end */
+	char module[DIGEST_HEX_SIZE]; /* its digest, as it is promised: with a size */
 };
 
 struct image_module {

@@ -18,7 +18,8 @@ enum {
 	CONNECT_MS = 10000,
 	REST_MAX = 64 * 1024,
 	HEADERS_MAX = 256 * 1024,
-	PLACE_MAX = 400
+	PLACE_MAX = 400,
+	RECEIVE = 64 * 1024, /* libcurl's own 16 KiB make four times as many calls */
 };
 
 struct wire {
@@ -194,6 +195,7 @@ static void set_up(struct wire *wire, const struct wire_request *request) {
 	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
 	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "airscrew/" AIRSCREW_VERSION);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	(void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)RECEIVE);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, wire);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);

@@ -274,10 +274,6 @@ bool spool_write(struct spool *spool, struct bytes piece, struct error *err) {
 	       error_wrap(err, "%s", spool->cache->folder);
 }
 
-struct content spool_content(const struct spool *spool) {
-	return (struct content){ .fd = spool->fd, .size = spool->writer.size };
-}
-
 /* A file that is not whole after a power loss is found by its digest: so nothing is synced. */
 static bool rename_spool(struct spool *spool, const char *key, const char *digest) {
 	struct cache *cache = spool->cache;

@@ -32,8 +32,6 @@ bool cache_find(struct cache *cache, const char key[DIGEST_HEX_SIZE],
 struct spool;
 struct spool *cache_spool(struct cache *cache, struct error *err) MUST_CHECK;
 bool spool_write(struct spool *spool, struct bytes piece, struct error *err) MUST_CHECK;
-/* So far, without a workload key; the file stays the spool's. */
-struct content spool_content(const struct spool *spool);
 /* It is whole: kept under the key, if there is room for it; then it is `content`. Frees. */
 bool spool_keep(struct spool *spool, const char key[DIGEST_HEX_SIZE],
 		const char digest[DIGEST_HEX_SIZE], struct content *content,

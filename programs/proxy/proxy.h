@@ -7,11 +7,10 @@
  * open, there is one job for it, and everybody hears the answer; a sealed request (spec/topics.md)
  * is a job of its own, whose answer is for that worker. A few threads (pull.c) take jobs in their
  * order, bring the module into a file, once for all who want it meanwhile, and send it (send.c) in
- * chunks, as fast as the broker acknowledges. Without a workload key all but the last chunk leave
- * while the module comes, if its size is known, and the last one when it has turned out to be
- * right; with one, in which each chunk has the digest of the whole, they leave after that. What
- * goes from one to the other is a `struct content`: an open file. How an answer looks is in
- * answer.c.
+ * chunks, as fast as the broker acknowledges. If the image's manifest says size and digest of the
+ * module, which it does not of one in an archive, all but the last chunk leave while the module
+ * comes, and the last one when it has turned out to be right. What goes from one to the other is
+ * a `struct content`: an open file. How an answer looks is in answer.c.
  *
  * What does not come is answered, too. All that is shared is under `lock`.
  */
@@ -111,10 +110,12 @@ void pull_close(struct proxy *proxy);
 
 /* send.c: an image of `size` bytes on its way out. */
 struct sender;
-struct sender *sender_create(struct proxy *proxy, struct job *job, uint64_t size); /* never NULL */
+/* Never NULL. `digest`: of the whole, as it is promised, or known. */
+struct sender *sender_create(
+		struct proxy *proxy, struct job *job, uint64_t size, const char *digest);
 void sender_destroy(struct sender *sender); /* accepts NULL */
-/* What is there already, but for the last chunk: that one says that all is right. */
-bool sender_feed(struct sender *sender, const struct content *so_far, struct error *err) MUST_CHECK;
+/* The next bytes, as they come. All but the last chunk leave: that one says that all is right. */
+bool sender_feed(struct sender *sender, struct bytes piece, struct error *err) MUST_CHECK;
 /* The rest of what is whole now, and again what those have missed who have asked meanwhile. If it
  * is true the job is out of the map. */
 bool sender_end(struct sender *sender, const struct content *content, struct error *err) MUST_CHECK;

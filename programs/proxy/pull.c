@@ -25,11 +25,8 @@ struct fetching {
 
 static bool take(void *context, struct bytes piece, struct error *err) {
 	struct fetching *it = context;
-	if (!spool_write(it->spool, piece, err)) {
-		return false;
-	}
-	const struct content so_far = spool_content(it->spool);
-	return it->sender == NULL || sender_feed(it->sender, &so_far, err);
+	return spool_write(it->spool, piece, err) &&
+	       (it->sender == NULL || sender_feed(it->sender, piece, err));
 }
 
 static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct content *content,
@@ -66,8 +63,8 @@ static bool resolve(struct proxy *proxy, struct job *job, const char *member,
 		return true;
 	}
 	atomic_fetch_add(&proxy->counters.pulls, 1);
-	if (proxy->ring == NULL && found.size != 0 && found.size <= proxy->settings->size_max) {
-		job->sender = sender_create(proxy, job, found.size);
+	if (found.size != 0 && found.size <= proxy->settings->size_max) {
+		job->sender = sender_create(proxy, job, found.size, found.module);
 	}
 	return fetch(proxy, job, key, content, err);
 }
@@ -256,7 +253,7 @@ static bool find(struct proxy *proxy, struct job *job, struct error *err) {
 static bool send_all(struct proxy *proxy, struct job *job, struct error *err) {
 	const struct content *content = &job->found->content;
 	if (job->sender == NULL) {
-		job->sender = sender_create(proxy, job, content->size);
+		job->sender = sender_create(proxy, job, content->size, content->digest);
 	}
 	return sender_end(job->sender, content, err);
 }

@@ -37,6 +37,7 @@ bool image_resolve(struct image_puller *puller, struct image_found *found, struc
 	(void)puller, (void)err;
 	registry.resolved++;
 	*found = (struct image_found){ .digest = "sha256:aa", .size = registry.says };
+	digest_hex(registry.module, SIZE, found->module);
 	return true;
 }
 
@@ -178,6 +179,40 @@ static void it_leaves_while_it_comes(void **state) {
 	assert_int_equal(cache_bytes(desk->proxy.cache), 0);
 }
 
+/* So does a sealed one, since the manifest says its digest. */
+static void it_leaves_while_it_comes_sealed(void **state) {
+	struct desk *desk = *state;
+	registry.says = SIZE;
+	registry.held = true;
+	run(desk);
+	add_job(desk, "r.example/app:1", "v", 7);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		const struct said said = bus_said(desk->proxy.bus, i); /* waits for it */
+		struct image_part part;
+		struct error err;
+		struct buf plain = BUF_INIT(2 * CHUNK);
+		const struct seal_context context = { .direction = SEAL_IMAGE,
+			.worker = "v",
+			.boot = BOOT,
+			.number = 7,
+			.subject = "r.example/app:1",
+			.index = i,
+			.count = COUNT };
+		uint8_t digest[DIGEST_SIZE];
+		assert_string_equal(said.topic, "m/d/c/c/registry/image/v");
+		assert_true(image_part_decode(&part, said.payload, &err));
+		assert_true(seal_open_buf(desk->proxy.ring, &context, part.data, &plain, &err));
+		digest_of(registry.module, SIZE, digest);
+		assert_memory_equal(plain.data, digest, DIGEST_SIZE);
+		assert_memory_equal(plain.data + DIGEST_SIZE, registry.module + (size_t)i * CHUNK,
+				plain.size - DIGEST_SIZE);
+		buf_finish(&plain);
+		registry.held = registry.held && i != 0;
+	}
+	end(desk);
+	assert_int_equal(bus_count(desk->proxy.bus), COUNT);
+}
+
 /* Three workers want it under a key: it is pulled once, and each is answered. */
 static void one_pull_for_all(void **state) {
 	struct desk *desk = *state;
@@ -251,6 +286,8 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_here, tear_down)
 		TEST(an_image_and_again),
 		TEST(it_leaves_while_it_comes),
+		cmocka_unit_test_setup_teardown(
+				it_leaves_while_it_comes_sealed, set_up_sealed, tear_down),
 		cmocka_unit_test_setup_teardown(one_pull_for_all, set_up_sealed, tear_down),
 		TEST(one_failure_for_all),
 		TEST(names_that_are_none),

@@ -15,11 +15,12 @@ struct sender {
 	struct proxy *proxy;
 	struct job *job;
 	char *topic;
-	const struct content *content;
-	uint64_t size; /* of all of it */
+	char digest[DIGEST_HEX_SIZE]; /* of the whole */
+	uint64_t size;                /* of all of it */
 	uint64_t chunk_size, begin_ms;
 	uint32_t count, next; /* next: the chunk that is to be sent next */
 	struct buf message;   /* one chunk, as it is sent */
+	size_t filled;        /* of the next one, while it comes */
 	struct error *err;
 };
 
@@ -88,20 +89,28 @@ static bool publish(struct sender *it) {
 /* --- chunks ------------------------------------------------------------------------------------
  */
 
-static bool send_chunk(struct sender *it, uint32_t index) {
-	uint64_t from = index * it->chunk_size, rest = it->size - from;
-	size_t size = (size_t)(rest < it->chunk_size ? rest : it->chunk_size);
+static size_t size_of(const struct sender *it, uint32_t index) {
+	uint64_t rest = it->size - index * it->chunk_size;
+	return (size_t)(rest < it->chunk_size ? rest : it->chunk_size);
+}
+
+/* What stands in its room. */
+static bool send_room(struct sender *it, uint32_t index, const uint8_t *room) {
 	struct counters *counters = &it->proxy->counters;
-	uint8_t *room = answer_room(it->job, &it->message, size, it->err);
-	const struct piece piece = { index, it->count, { room, size }, it->content->digest };
-	if (room == NULL || !content_read(it->content, from, room, size, it->err) ||
-			!answer_encode(it->proxy, it->job, &piece, &it->message, it->err) ||
-			!publish(it)) {
+	const struct piece piece = { index, it->count, { room, size_of(it, index) }, it->digest };
+	if (!answer_encode(it->proxy, it->job, &piece, &it->message, it->err) || !publish(it)) {
 		return false;
 	}
 	atomic_fetch_add(&counters->chunks, 1);
-	atomic_fetch_add(&counters->bytes, size);
+	atomic_fetch_add(&counters->bytes, piece.data.size);
 	return true;
+}
+
+static bool send_chunk(struct sender *it, uint32_t index, const struct content *content) {
+	size_t size = size_of(it, index);
+	uint8_t *room = answer_room(it->job, &it->message, size, it->err);
+	return room != NULL && content_read(content, index * it->chunk_size, room, size, it->err) &&
+	       send_room(it, index, room);
 }
 
 static void count_down(struct sender *it) {
@@ -123,26 +132,41 @@ static bool is_done(struct sender *it) {
 	return done;
 }
 
-bool sender_feed(struct sender *it, const struct content *so_far, struct error *err) {
-	it->content = so_far;
+/* The last chunk says that all is right: it is for the end. */
+static bool may_leave(const struct sender *it) {
+	return it->next + 1 < it->count;
+}
+
+bool sender_feed(struct sender *it, struct bytes piece, struct error *err) {
 	it->err = err;
-	while (it->next + 1 < it->count && so_far->size >= (it->next + 1) * it->chunk_size) {
-		uint32_t index = it->next;
-		count_down(it);
-		if (!send_chunk(it, index)) {
+	while (piece.size != 0 && may_leave(it)) {
+		size_t size = size_of(it, it->next), space = size - it->filled;
+		size_t part = piece.size < space ? piece.size : space;
+		uint8_t *room = answer_room(it->job, &it->message, size, err);
+		if (room == NULL) {
 			return false;
+		}
+		memcpy(room + it->filled, piece.data, part);
+		it->filled += part;
+		piece = (struct bytes){ piece.data + part, piece.size - part };
+		if (it->filled == size) {
+			uint32_t index = it->next;
+			it->filled = 0;
+			count_down(it);
+			if (!send_room(it, index, room)) {
+				return false;
+			}
 		}
 	}
 	return true;
 }
 
 bool sender_end(struct sender *it, const struct content *content, struct error *err) {
-	it->content = content;
 	it->err = err;
 	while (!is_done(it)) {
 		uint32_t index = it->next;
 		count_down(it);
-		if (!send_chunk(it, index)) {
+		if (!send_chunk(it, index, content)) {
 			return false;
 		}
 	}
@@ -158,11 +182,13 @@ static uint64_t chunk_size(const struct proxy *proxy, uint64_t size) {
 	return proxy->settings->chunk_size > least ? proxy->settings->chunk_size : least;
 }
 
-struct sender *sender_create(struct proxy *proxy, struct job *job, uint64_t size) {
+struct sender *sender_create(
+		struct proxy *proxy, struct job *job, uint64_t size, const char *digest) {
 	struct sender *it = MEM_NEW(struct sender);
 	it->proxy = proxy;
 	it->job = job;
 	it->size = size;
+	(void)memccpy(it->digest, digest, 0, sizeof(it->digest) - 1);
 	it->chunk_size = chunk_size(proxy, size);
 	it->count = (uint32_t)((size + it->chunk_size - 1) / it->chunk_size);
 	it->topic = answer_topic(proxy, job);

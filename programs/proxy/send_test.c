@@ -43,7 +43,7 @@ static void all_chunks_in_order(void **state) {
 	struct error err;
 	struct job *job = make_job(desk, "r/app", NULL, 0);
 	struct content content = content_of(SIZE);
-	struct sender *sender = sender_create(&desk->proxy, job, SIZE);
+	struct sender *sender = sender_create(&desk->proxy, job, SIZE, content.digest);
 	atomic_store(&no_room, 7);
 	assert_true(sender_end(sender, &content, &err));
 	assert_int_equal(bus_count(desk->proxy.bus), COUNT);
@@ -63,10 +63,12 @@ static void while_it_comes(void **state) {
 	struct error err;
 	struct job *job = make_job(desk, "r/app", NULL, 0);
 	struct content content = content_of(SIZE);
-	struct sender *sender = sender_create(&desk->proxy, job, SIZE);
+	struct sender *sender = sender_create(&desk->proxy, job, SIZE, content.digest);
+	size_t there = 0;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		content.size = rows[i].there;
-		assert_true(sender_feed(sender, &content, &err));
+		const struct bytes piece = { image + there, rows[i].there - there };
+		assert_true(sender_feed(sender, piece, &err));
+		there = rows[i].there;
 		assert_int_equal(bus_count(desk->proxy.bus), rows[i].left);
 	}
 	assert_true(sender_end(sender, &content, &err));
@@ -81,11 +83,9 @@ static void who_asks_meanwhile(void **state) {
 	struct error err;
 	struct job *job = make_job(desk, "r/app", NULL, 0);
 	struct content content = content_of(SIZE);
-	struct sender *sender = sender_create(&desk->proxy, job, SIZE);
-	content.size = 3 * CHUNK;
-	assert_true(sender_feed(sender, &content, &err));
+	struct sender *sender = sender_create(&desk->proxy, job, SIZE, content.digest);
+	assert_true(sender_feed(sender, (struct bytes){ image, 3 * CHUNK }, &err));
 	job->left = job->count;
-	content.size = SIZE;
 	assert_true(sender_end(sender, &content, &err));
 	assert_int_equal(bus_count(desk->proxy.bus), 3 + COUNT);
 	expect_all(desk, 3, 3);
@@ -97,7 +97,7 @@ static void nobody_takes_it(void **state) {
 	struct error err;
 	struct job *job = make_job(desk, "r/app", NULL, 0);
 	struct content content = content_of(SIZE);
-	struct sender *sender = sender_create(&desk->proxy, job, SIZE);
+	struct sender *sender = sender_create(&desk->proxy, job, SIZE, content.digest);
 	atomic_store(&no_room, UINT32_MAX);
 	assert_false(sender_end(sender, &content, &err));
 	assert_int_equal(err.code, ERROR_TIMEOUT);
@@ -133,10 +133,8 @@ static void a_connection_that_comes_back(void **state) {
 	pthread_t thread;
 	struct job *job = make_job(desk, "r/app", NULL, 0);
 	struct content content = content_of(SIZE);
-	struct sender *sender = sender_create(&desk->proxy, job, SIZE);
-	content.size = 2 * CHUNK;
-	assert_true(sender_feed(sender, &content, &err));
-	content.size = SIZE;
+	struct sender *sender = sender_create(&desk->proxy, job, SIZE, content.digest);
+	assert_true(sender_feed(sender, (struct bytes){ image, 2 * CHUNK }, &err));
 	desk->proxy.bus->down = true;
 	assert_int_equal(pthread_create(&thread, NULL, come_back, desk), 0);
 	bool ok = sender_end(sender, &content, &err);
@@ -151,8 +149,8 @@ static void large_images(void **state) {
 	struct desk *desk = *state;
 	struct job *job = make_job(desk, "r/app", NULL, 0);
 	struct content none = content_of(0);
-	struct sender *sender =
-			sender_create(&desk->proxy, job, (uint64_t)IMAGE_CHUNKS_MAX * CHUNK + 1);
+	struct sender *sender = sender_create(
+			&desk->proxy, job, (uint64_t)IMAGE_CHUNKS_MAX * CHUNK + 1, none.digest);
 	assert_in_range(job->count, IMAGE_CHUNKS_MAX / 2, IMAGE_CHUNKS_MAX);
 	assert_int_equal(job->state, JOB_SENDS);
 	finish(desk, sender, job, &none);
