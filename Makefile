@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: all setup run test check bench fuzz format lint proto install clean distclean help
+.PHONY: all setup run test check bench fuzz format lint proto install package clean distclean help
 
 all: ## build every program into build/bin/
 	@tools/setup build
@@ -57,6 +57,10 @@ proto: ## compile spec/*.proto (the build does it by itself)
 
 install: all ## install the programs (PREFIX=/usr/local, DESTDIR=)
 	@tools/build install "$(PREFIX)" "$(DESTDIR)"
+
+package: ## make Debian packages of it in build/packages/
+	@tools/setup build package
+	@tools/package
 
 clean: ## remove what was built
 	@rm -rf build examples/*/build

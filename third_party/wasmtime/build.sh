@@ -75,7 +75,9 @@ compile() {
 	total=$(cd "$here" && cargo tree --locked --prefix none --no-dedupe -e normal,build 2>/dev/null |
 		sed 's/ (.*//' | sort -u | wc -l)
 	say "wasmtime: building $version once; this takes 4 to 15 minutes, later builds use the result"
-	(cd "$here" && CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never \
+	# No path of this machine in what comes out: the same engine wherever it is made.
+	(cd "$here" && RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates --remap-path-prefix=$here=/engine --remap-path-prefix=$target=/engine/target" \
+		CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never \
 		cargo build --release --locked --target-dir "$target" 2>&1) | tee "$log" | progress "$total" || status=$?
 	if [ "$status" -ne 0 ]; then
 		tail -n 25 "$log" >&2
