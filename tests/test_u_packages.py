@@ -112,7 +112,7 @@ def test_what_they_depend_on(made):
     engine = {"libc6", "libgcc-s1", "libssl3", "libjansson4"}
     wanted = {"airscrew-manager": {"libmicrohttpd12", "libsqlite3-0", "libmosquitto1", "libgnutls30", "libssl3", "libjansson4", "libc6"},
               "airscrew-proplet": engine | {"libmosquitto1", "libcurl4"},
-              "airscrew-proxy": {"libarchive13", "libmicrohttpd12", "libgnutls30", "libcurl4", "libmosquitto1", "libssl3", "libjansson4", "libc6"},
+              "airscrew-proxy": {"libarchive13", "libzstd1", "libmicrohttpd12", "libgnutls30", "libcurl4", "libmosquitto1", "libssl3", "libjansson4", "libc6"},
               "airscrew-executor": engine | {"libmicrohttpd12", "libgnutls30", "libnghttp2-14", "libprotobuf-c1"},
               "airscrew-cli": {"libcurl4", "libmosquitto1", "libssl3", "libjansson4", "libc6"}}
     version = made.field("airscrew", "Version")
