@@ -20,7 +20,7 @@ NEEDS = {"GET": "viewer", "POST": "operator", "PUT": "operator", "DELETE": "oper
 OPEN = ("/health", "/openapi.yaml", "/", "/dashboard", "/dashboard/", "/dashboard/{file}")
 SPEC = yaml.safe_load((TOP / "spec" / "openapi.yaml").read_text())
 OPERATIONS = [(method.upper(), path) for path, item in SPEC["paths"].items() for method in item
-              if method != "parameters" and path not in (*OPEN, "/events")]
+              if method != "parameters" and path not in (*OPEN, "/events") and item[method].get("security") != []]
 
 
 def write(path, tokens):

@@ -33,3 +33,15 @@ char *problem_text(const struct error *err, const char *field) {
 	json_decref(object);
 	return str_format("%s\n", text != NULL ? text : "{}");
 }
+
+char *problem_page(const char *slug) {
+	enum error_code code = error_from_slug(slug);
+	if (!str_equal(error_slug(code), slug)) { /* what is unknown counts as internal */
+		return NULL;
+	}
+	return str_format(
+			"%s: %s\n\n"
+			"HTTP status %d; exit code %d of propeller-cli. The `detail` of an answer "
+			"of this type\nsays what happened, to what, and what to do.\n",
+			slug, error_title(code), error_http_status(code), error_exit_code(code));
+}

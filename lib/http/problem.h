@@ -6,3 +6,6 @@
 
 /* One line of JSON with a newline; freed by the caller; never NULL. `field` may be NULL. */
 char *problem_text(const struct error *err, const char *field) MUST_CHECK;
+/* For people who follow a problem's type, `/problems/SLUG`: what it means, as text; freed by the
+ * caller. NULL if there is no such type. */
+char *problem_page(const char *slug) MUST_CHECK;

@@ -36,6 +36,8 @@ static void every_code_has_its_status_and_type(void **state) {
 		assert_string_equal(old, (http) == 400 ? "something went wrong with the request\n" \
 							 "what \"" slug "\" did"                   \
 						       : "what \"" slug "\" did");                 \
+		CLEANUP(mem_freep) char *page = problem_page(slug);                                \
+		assert_non_null(strstr(page, slug ": " title));                                    \
 		assert_null(json_object_get(problem, "field"));                                    \
 		json_decref(problem);                                                              \
 	}

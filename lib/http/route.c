@@ -95,6 +95,12 @@ enum route_outcome route_find(const struct http_route *routes, size_t count, con
 		}
 		path_exists = true;
 		allow(match, routes[i].method);
+		if (strcmp(routes[i].method, "GET") == 0) {
+			allow(match, "HEAD");
+		}
+	}
+	if (path_exists) {
+		allow(match, "OPTIONS");
 	}
 	return path_exists ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
 }

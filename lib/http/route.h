@@ -18,7 +18,8 @@ struct route_match {
 	const struct http_route *route;
 	struct route_param params[ROUTE_PARAMS_MAX];
 	size_t param_count;
-	char allow[64]; /* methods that the path has, when only the method does not fit */
+	char allow[64]; /* methods that the path has, with those of the server itself (HEAD where
+			 * there is GET, OPTIONS), when only the method does not fit */
 };
 
 enum route_outcome { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };

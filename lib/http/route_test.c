@@ -59,7 +59,7 @@ static void the_methods_of_a_path_are_listed(void **state) {
 	(void)state;
 	struct route_match match;
 	assert_int_equal(route_find(routes, COUNT, "DELETE", "/tasks", &match), ROUTE_NO_METHOD);
-	assert_string_equal(match.allow, "GET, POST");
+	assert_string_equal(match.allow, "GET, HEAD, POST, OPTIONS");
 }
 
 int main(void) {

@@ -31,6 +31,7 @@
 #include "http/peer.h"
 #include "http/problem.h"
 #include "http/route.h"
+#include "http/standing.h"
 #include "http/stream.h"
 
 enum {
@@ -61,6 +62,7 @@ struct http_request {
 	struct MHD_Connection *connection;
 	char *method, *path;
 	struct route_match match;
+	bool standing; /* the route is one that every server has */
 	enum phase phase;
 	struct buf body;
 	uint64_t received;
@@ -266,17 +268,42 @@ static bool is_framed_clearly(struct http_request *request, struct error *err) {
 			"Content-Length, or Transfer-Encoding: chunked");
 }
 
+static void tell_methods(void *context, struct http_request *request) {
+	(void)context;
+	http_reply(request, &(const struct http_response){ .status = 204,
+					    .headers = { { "Allow", request->match.allow } } });
+}
+
+static const struct http_route options_route = { .handler = tell_methods, .open = true };
+
+/* The server's own routes, else those that every server has. */
+static enum route_outcome find_route(struct http_request *request) {
+	const struct http_server_options *options = &request->server->options;
+	enum route_outcome outcome = route_find(options->routes, options->route_count,
+			request->method, request->path, &request->match);
+	if (outcome == ROUTE_NO_PATH) {
+		size_t count;
+		const struct http_route *routes = standing_routes(&count);
+		outcome = route_find(
+				routes, count, request->method, request->path, &request->match);
+		request->standing = outcome == ROUTE_FOUND;
+	}
+	if (outcome == ROUTE_NO_METHOD && strcmp(request->method, "OPTIONS") == 0) {
+		request->match.route = &options_route;
+		return ROUTE_FOUND;
+	}
+	return outcome;
+}
+
 /* At the headers: everything that can be refused without the body. */
 static bool admit(struct http_server *server, struct http_request *request, struct error *err) {
-	const struct http_server_options *options = &server->options;
 	if (!is_framed_clearly(request, err)) {
 		return false;
 	}
 	if (server->mutual && !peer_trusted(request->connection, err)) {
 		return false;
 	}
-	enum route_outcome outcome = route_find(options->routes, options->route_count,
-			request->method, request->path, &request->match);
+	enum route_outcome outcome = find_route(request);
 	if (outcome == ROUTE_NO_PATH) {
 		return error_set(err, ERROR_NOT_FOUND, "there is nothing at %.200s", request->path);
 	}
@@ -384,7 +411,8 @@ static enum MHD_Result handle(struct http_request *request) {
 	}
 	request->phase = PHASE_HANDLED;
 	MHD_suspend_connection(request->connection);
-	request->match.route->handler(request->server->options.context, request);
+	struct http_server_options *options = &request->server->options;
+	request->match.route->handler(request->standing ? options : options->context, request);
 	return MHD_YES;
 }
 

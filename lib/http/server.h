@@ -8,7 +8,8 @@
  * pointer and calls http_reply() later from any thread, exactly once; until then the request is
  * valid, whatever the client does. Bodies are bounded per route (413) and read whole into memory,
  * unless the route has a `sink`, which takes them piece by piece. Everything that is refused is an
- * RFC 9457 problem+json that also has Propeller's `error` member.
+ * RFC 9457 problem+json that also has Propeller's `error` member. HEAD is answered as GET without
+ * the body, OPTIONS with the methods of the path.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,6 +64,10 @@ struct http_server_options {
 	const struct http_route *routes;
 	size_t route_count;
 	void *context; /* for handlers and sinks */
+	/* For what every server answers (http/standing.h): the program's name, and whether it can
+	 * do its work now; any thread. NULL: as soon as it answers. */
+	const char *program;
+	bool (*ready)(void *context, struct error *err);
 };
 
 struct http_server *http_server_create(

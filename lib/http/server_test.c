@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/tls_fixture.h"
+#include "base/version.h"
 #include "http/client.h"
 
 enum { BODY_MAX = 1000, PATIENCE_MS = 20000 };
@@ -57,6 +58,11 @@ static void refuse(void *context, struct http_request *request) {
 	struct error err;
 	error_set(&err, ERROR_BUSY, "too much \"of\" it\n");
 	http_reply_error(request, &err, "field");
+}
+
+static void same(void *context, struct http_request *request) {
+	(void)context;
+	reply_text(request, 304, "what it is");
 }
 
 /* Answers in another thread, once the gate is open. */
@@ -143,6 +149,7 @@ static const struct http_route routes[] = {
 	{ .method = "POST", .pattern = "/echo/{id}", .handler = echo, .body_max = BODY_MAX },
 	{ .method = "GET", .pattern = "/refuse", .handler = refuse },
 	{ .method = "GET", .pattern = "/late", .handler = keep },
+	{ .method = "GET", .pattern = "/same", .handler = same },
 	{ .method = "PUT",
 			.pattern = "/count",
 			.handler = counted,
@@ -154,6 +161,13 @@ static struct http_server *server;
 static struct tls_parts tls; /* {0}: plain */
 static char url[64];
 
+static atomic_bool ready = true;
+
+static bool is_ready(void *context, struct error *err) {
+	(void)context;
+	return ready || error_set(err, ERROR_UNAVAILABLE, "not before noon");
+}
+
 static void begin(const char *token, unsigned connections) {
 	struct error err;
 	const struct http_server_options options = { .host = "127.0.0.1",
@@ -162,6 +176,8 @@ static void begin(const char *token, unsigned connections) {
 		.threads = 2,
 		.connections_max = connections,
 		.idle_seconds = 1, /* who goes in the middle is noticed by then */
+		.program = "a-program",
+		.ready = is_ready,
 		.routes = routes,
 		.route_count = sizeof(routes) / sizeof(routes[0]) };
 	server = http_server_create(&options, &err);
@@ -333,7 +349,58 @@ static void what_is_not_there(void **state) {
 	char answer[4096];
 	raw_text("DELETE /echo/7 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", answer,
 			sizeof(answer));
-	assert_non_null(strstr(answer, "Allow: GET, POST"));
+	assert_non_null(strstr(answer, "Allow: GET, HEAD, POST, OPTIONS"));
+}
+
+/* What asks for methods gets them, and whoever asks for a body that he has gets its length. */
+static void answers_without_a_body(void **state) {
+	(void)state;
+	static const struct {
+		const char *method, *path, *status, *header;
+	} rows[] = {
+		{ "OPTIONS", "/echo/7", "HTTP/1.1 204 ",
+				"\r\nAllow: GET, HEAD, POST, OPTIONS\r\n" },
+		{ "OPTIONS", "/count", "HTTP/1.1 204 ", "\r\nAllow: PUT, OPTIONS\r\n" },
+		{ "OPTIONS", "/healthz", "HTTP/1.1 204 ", "\r\nAllow: GET, HEAD, OPTIONS\r\n" },
+		{ "GET", "/same", "HTTP/1.1 304 ", "\r\nContent-Length: 10\r\n" },
+		{ "HEAD", "/echo/7", "HTTP/1.1 200 ", "\r\nContent-Length: 39\r\n" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char answer[4096];
+		CLEANUP(mem_freep)
+		char *text = str_format("%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+				rows[i].method, rows[i].path);
+		raw_text(text, answer, sizeof(answer));
+		if (strncmp(answer, rows[i].status, strlen(rows[i].status)) != 0 ||
+				strstr(answer, rows[i].header) == NULL ||
+				!str_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n")) {
+			fail_msg("%s %s: %s", rows[i].method, rows[i].path, answer);
+		}
+	}
+	struct got got = ask("OPTIONS", "/nothing", NULL, 0);
+	assert_problem(&got, 404, "not-found");
+}
+
+static void what_every_server_answers(void **state) {
+	(void)state;
+	http_server_destroy(server);
+	begin("s3cret", 0); /* which none of these needs */
+	assert_string_equal(ask("GET", "/healthz", NULL, 0).text, "ok\n");
+	assert_string_equal(ask("GET", "/readyz", NULL, 0).text, "ready\n");
+	assert_string_equal(ask("GET", "/version", NULL, 0).text,
+			"{\"program\":\"a-program\",\"version\":\"" AIRSCREW_VERSION "\"}\n");
+	ready = false;
+	struct got got = ask("GET", "/readyz", NULL, 0);
+	ready = true;
+	assert_problem(&got, 503, "not before noon");
+	assert_int_equal(ask("GET", "/healthz", NULL, 0).status, 200);
+	got = ask("GET", "/problems/not-found", NULL, 0);
+	assert_int_equal(got.status, 200);
+	assert_non_null(strstr(got.text, "not-found: no such thing\n"));
+	got = ask("GET", "/problems/none-such", NULL, 0);
+	assert_problem(&got, 404, "none-such");
+	got = ask("PUT", "/version", NULL, 0);
+	assert_problem(&got, 405, "GET, HEAD, OPTIONS");
 }
 
 static void problems_are_problems(void **state) {
@@ -546,6 +613,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_SERVER(parts_of_a_request),
 		WITH_SERVER(what_is_not_there),
+		WITH_SERVER(answers_without_a_body),
+		WITH_SERVER(what_every_server_answers),
 		WITH_SERVER(problems_are_problems),
 		WITH_SERVER(bodies_have_a_limit),
 		WITH_SERVER(a_sink_takes_pieces),

@@ -227,6 +227,11 @@ static const struct http_route routes[] = {
 	{ .method = "GET", .pattern = "/metrics", .handler = metrics, .open = true },
 };
 
+static bool is_ready(void *context, struct error *err) {
+	const struct executor *executor = context;
+	return attestation_possible(executor->attestation, err);
+}
+
 struct http_server *rest_open(struct executor *executor, struct error *err) {
 	const struct executor_settings *settings = executor->settings;
 	const struct http_server_options options = { .host = settings->http_host,
@@ -235,7 +240,9 @@ struct http_server *rest_open(struct executor *executor, struct error *err) {
 		.tls = &settings->http_tls,
 		.routes = routes,
 		.route_count = sizeof(routes) / sizeof(routes[0]),
-		.context = executor };
+		.context = executor,
+		.program = "propeller-executor",
+		.ready = is_ready };
 	struct http_server *server = http_server_create(&options, err);
 	if (server == NULL) {
 		(void)error_wrap(err, "settings EXECUTOR_HTTP_HOST and EXECUTOR_HTTP_PORT");

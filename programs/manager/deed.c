@@ -100,9 +100,8 @@ static void tag(const struct deed *deed, struct http_response *response, const c
 	etag_of(text, value);
 	add_header(response, "ETag", value);
 	if (reads && known != NULL && etag_listed(known, value, true)) {
-		response->status = 304;
+		response->status = 304; /* the server leaves the body away, and says its length */
 		response->type = NULL;
-		response->body = (struct bytes){ 0 };
 	}
 }
 

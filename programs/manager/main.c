@@ -121,6 +121,14 @@ static bool has_tokens(const struct manager_settings *settings) {
 	return settings->tokens_file != NULL && settings->tokens_file[0] != 0;
 }
 
+/* Without the broker it takes tasks and keeps them, but nothing runs. */
+static bool is_ready(void *context, struct error *err) {
+	const struct manager *m = context;
+	return bus_connected(m->bus) ||
+	       error_set(err, ERROR_UNAVAILABLE, "there is no connection to the broker %s",
+			       m->settings->mqtt_address);
+}
+
 static bool open_tokens(struct manager *m, struct error *err) {
 	if (has_tokens(m->settings)) {
 		m->tokens = tokens_open(m->settings->tokens_file, err);
@@ -136,6 +144,8 @@ static bool open_http(struct manager *m, struct error *err) {
 		.token = m->settings->http_token,
 		.tls = &m->settings->http_tls,
 		.context = m,
+		.program = "propeller-manager",
+		.ready = is_ready,
 	};
 	if (!open_tokens(m, err)) {
 		return false;

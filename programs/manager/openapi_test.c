@@ -2,6 +2,7 @@
 /* The table of routes and spec/openapi.yaml have the same operations. */
 #include "manager/openapi.h"
 
+#include "http/standing.h"
 #include "manager/api.h"
 #include "manager/fixture.h"
 
@@ -65,6 +66,10 @@ static void read_routes(struct operations *operations) {
 		add(operations, routes[i].method, routes[i].pattern);
 	}
 	free((void *)(uintptr_t)routes);
+	routes = standing_routes(&count);
+	for (size_t i = 0; i < count; i++) {
+		add(operations, routes[i].method, routes[i].pattern);
+	}
 }
 
 static void expect_all(

@@ -23,6 +23,13 @@ static void health(void *context, struct http_request *request) {
 			   : "{\"status\":\"no connection to the broker\",\"service\":\"proxy\"}");
 }
 
+static bool is_ready(void *context, struct error *err) {
+	const struct proxy *proxy = context;
+	return bus_connected(proxy->bus) ||
+	       error_set(err, ERROR_UNAVAILABLE, "there is no connection to the broker %s",
+			       proxy->settings->mqtt_address);
+}
+
 static unsigned long long under_way(struct proxy *proxy) {
 	(void)pthread_mutex_lock(&proxy->lock);
 	size_t count = map_count(proxy->jobs);
@@ -77,7 +84,9 @@ struct http_server *health_open(struct proxy *proxy, struct error *err) {
 		.connections_max = 100,
 		.routes = routes,
 		.route_count = sizeof(routes) / sizeof(routes[0]),
-		.context = proxy };
+		.context = proxy,
+		.program = "propeller-proxy",
+		.ready = is_ready };
 	struct http_server *server = http_server_create(&options, err);
 	if (server == NULL) {
 		(void)error_wrap(err, "settings PROXY_HTTP_HOST and PROXY_HTTP_PORT");
