@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from api import RUNNING
+from api import RUNNING, Rest
 from bus import Bus
 from modules import guest
 from stack import BIN, clean_environment, free_port, measure
@@ -212,6 +212,26 @@ def test_json_everywhere(stack):
         json.loads(answer.body)
         if status != 200:
             assert answer.error
+
+
+def test_what_every_server_answers(stack):
+    """Readiness follows the broker, liveness does not, and a problem's type leads to a page."""
+    stack.start_broker()
+    stack.start_manager(MANAGER_HTTP_TOKEN="secret")
+    open_to_all = Rest(stack.http_port, None)
+    wait_until(lambda: open_to_all.get("/readyz").status == 200, 10, "readiness")
+    version = open_to_all.get("/version").json
+    assert version == {"program": "propeller-manager", "version": open_to_all.get("/health").json["version"]}
+    problem = open_to_all.get("/nothing").json
+    page = open_to_all.expect(200, "GET", problem["type"]).body.decode()
+    assert page.startswith(f"not-found: {problem['title']}\n") and "404" in page
+    options = open_to_all.call("OPTIONS", "/tasks")
+    assert (options.status, options.body) == (204, b"")
+    assert sorted(options.headers["allow"].split(", ")) == ["GET", "HEAD", "OPTIONS", "POST"]
+    stack.broker.kill()
+    wait_until(lambda: open_to_all.get("/readyz").status == 503, 10, "the end of readiness")
+    assert "broker" in open_to_all.get("/readyz").json["detail"]
+    assert open_to_all.get("/healthz").body == b"ok\n"
 
 
 def test_environment_of_tests_is_clean():

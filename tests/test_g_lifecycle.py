@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start, stop, queue, attempts: what each state allows."""
+import time
 import uuid
 
 import pytest
@@ -24,6 +25,17 @@ def test_start_of_a_running_task(rest):
     assert rest.task(task_id)["attempt"] == 1
     rest.stop(task_id)
     rest.wait(task_id)
+
+
+def test_a_wait_may_be_preferred(rest):
+    """`Prefer: wait=…` (RFC 7240) is `?wait=…`; what cannot be read is passed over, as a preference is."""
+    task = running(rest)
+    began = time.monotonic()
+    assert rest.expect(200, "GET", f"/tasks/{task}", headers={"Prefer": "respond-async, wait=1"}).json["state"] == RUNNING
+    assert 0.9 < time.monotonic() - began
+    rest.expect(200, "GET", f"/tasks/{task}", headers={"Prefer": "wait=soon"})
+    rest.stop(task)
+    assert rest.expect(200, "GET", f"/tasks/{task}", headers={"Prefer": "wait=60"}).json["state"] == INTERRUPTED
 
 
 def test_stop_ends_as_interrupted(rest):

@@ -124,6 +124,21 @@ def test_delete(stack):
     assert stack.rest.get("/proplets/worker-1").status == 404
 
 
+def test_a_worker_is_deleted_only_as_it_was_seen(stack):
+    """If-Match is not passed over in silence: between the two its state has changed."""
+    stack.start()
+    path = f"/proplets/{stack.rest.get('/proplets').json['proplets'][0]['id']}"
+    before = stack.rest.get(path).headers["etag"]
+    assert stack.proplet().stop(5) == 0
+    wait_until(lambda: not stack.rest.get(path).json["alive"], 10, "the worker's end")
+    answer = stack.rest.call("DELETE", path, headers={"If-Match": before})
+    assert answer.status == 412 and answer.json["type"] == "/problems/stale"
+    now = stack.rest.get(path).headers["etag"]
+    assert stack.rest.get(path, headers={"If-None-Match": now}).status == 304
+    assert stack.rest.call("DELETE", path, headers={"If-Match": now}).status == 204
+    assert stack.rest.get(path).status == 404
+
+
 def test_who_was_deleted_alive_comes_back(stack):
     """Its heartbeat says that it is one of ours, not what it can do: so it is asked."""
     stack.start()

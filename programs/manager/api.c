@@ -159,26 +159,27 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
 	deed->tagged = true;
 }
 
-bool api_is_current(struct manager *m, struct deed *deed, const struct task *task) {
+bool api_matches(struct deed *deed, const char *what, const char *id, json_t *view) {
 	const char *wanted = http_header(deed->request, "If-Match");
 	char tag[ETAG_SIZE];
-	if (wanted == NULL) {
-		return true;
-	}
-	json_t *view = view_task(m, task, &deed->err);
-	if (view == NULL) {
-		return false;
-	}
 	CLEANUP(mem_freep) char *text = deed_text(view);
 	json_decref(view);
 	etag_of(text, tag);
-	if (!etag_listed(wanted, tag, false)) {
+	if (wanted != NULL && !etag_listed(wanted, tag, false)) {
 		deed_fail(deed, ERROR_STALE,
-				"task %s is not what If-Match says: it is %s now; read it again",
-				task->id, tag);
+				"%s %s is not what If-Match says: it is %s now; read it again",
+				what, id, tag);
 		return false;
 	}
 	return true;
+}
+
+bool api_is_current(struct manager *m, struct deed *deed, const struct task *task) {
+	if (http_header(deed->request, "If-Match") == NULL) {
+		return true;
+	}
+	json_t *view = view_task(m, task, &deed->err);
+	return view != NULL && api_matches(deed, "task", task->id, view);
 }
 
 json_t *api_parse(struct bytes text, json_error_t *where) {

@@ -18,6 +18,10 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
  * is 412. */
 bool api_is_current(struct manager *m, struct deed *deed, const struct task *task);
 
+/* The same of anything: `view`, which it takes over, is what a GET of it answers now; `what` and
+ * `id` are for the message. */
+bool api_matches(struct deed *deed, const char *what, const char *id, json_t *view);
+
 /* JSON of a client. A whole number that does not fit 64 bits makes all numbers of its text real
  * ones, as they are for most who read JSON. */
 json_t *api_parse(struct bytes text, json_error_t *where);

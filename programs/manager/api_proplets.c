@@ -104,12 +104,16 @@ static void apply_view(struct manager *m, struct deed *deed) {
 	struct worker *worker = api_find_worker(m, deed, deed->data);
 	if (worker != NULL) {
 		deed_answer(deed, 200, view(m, worker->proplet));
+		deed->tagged = true;
 	}
 }
 
 static void apply_delete(struct manager *m, struct deed *deed) {
 	struct worker *worker = api_find_worker(m, deed, deed->data);
-	if (worker != NULL && workers_delete(m, worker, &deed->err)) {
+	if (worker != NULL &&
+			api_matches(deed, "proplet", worker->proplet->id,
+					view(m, worker->proplet)) &&
+			workers_delete(m, worker, &deed->err)) {
 		deed_answer(deed, 204, NULL);
 	}
 }

@@ -52,9 +52,8 @@ static bool read_wait(struct http_request *request, uint64_t *wait_ms, struct er
 	const char *text = http_query(request, "wait");
 	*wait_ms = 0;
 	if (text == NULL) {
-		return true;
-	}
-	if (!str_to_duration_ms(text, wait_ms, err)) {
+		*wait_ms = wait_preferred(http_header(request, "Prefer"));
+	} else if (!str_to_duration_ms(text, wait_ms, err)) {
 		return error_wrap(err, "invalid query parameters: wait");
 	}
 	*wait_ms = *wait_ms < WAIT_MAX_MS ? *wait_ms : WAIT_MAX_MS;

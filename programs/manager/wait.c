@@ -3,11 +3,33 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "manager/api.h"
 #include "manager/deed.h"
 #include "manager/tasks.h"
+
+enum { PREFERRED_DIGITS = 12 };
+
+uint64_t wait_preferred(const char *header) {
+	for (const char *at = header; at != NULL && *at != 0; at += strcspn(at, ",")) {
+		at += strspn(at, ", \t");
+		if (strncasecmp(at, "wait", 4) != 0) {
+			continue;
+		}
+		const char *value = at + 4 + strspn(at + 4, " \t");
+		if (*value++ != '=') {
+			continue;
+		}
+		value += strspn(value, " \t\"");
+		size_t digits = strspn(value, "0123456789");
+		if (digits != 0 && digits <= PREFERRED_DIGITS) {
+			return strtoull(value, NULL, 10) * 1000;
+		}
+	}
+	return 0;
+}
 
 void wait_add(struct manager *m, struct http_request *request, const char *task_id,
 		uint64_t deadline_ms) {

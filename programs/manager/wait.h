@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Requests that wait for a task to become final: GET /tasks/{id}?wait=SECONDS. Loop only. */
+/* Requests that wait for a task to become final: GET /tasks/{id}?wait=SECONDS. Loop only,
+ * but for wait_preferred(). */
 #include "manager/manager.h"
 
+/* The milliseconds of the preference `wait` in a Prefer header (RFC 7240, 4.3), NULL or not; 0 if
+ * it has none that can be read: a preference is never an error. Pure. */
+uint64_t wait_preferred(const char *header);
 /* Keeps the request; it is answered with the task when that is final, or as it is at the deadline.
  */
 void wait_add(struct manager *m, struct http_request *request, const char *task_id,

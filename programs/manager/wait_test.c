@@ -150,8 +150,32 @@ static void all_look_again_after_a_failed_batch(void **state) {
 	expect_answer(&kept, 200, TASK_SCHEDULED);
 }
 
+static void a_preference_is_read_or_left(void **state) {
+	(void)state;
+	static const struct {
+		const char *header;
+		uint64_t ms;
+	} rows[] = {
+		{ NULL, 0 },
+		{ "", 0 },
+		{ "wait=30", 30000 },
+		{ "respond-async, Wait = \"5\"; x=1", 5000 },
+		{ "waiting=7, wait=8", 8000 },
+		{ "wait", 0 },
+		{ "wait=", 0 },
+		{ "wait=-1", 0 },
+		{ "wait=soon, wait=2", 2000 },
+		{ "wait=99999999999999999999", 0 },
+		{ ",,, wait=1", 1000 },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(wait_preferred(rows[i].header), rows[i].ms);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_preference_is_read_or_left),
 		WITH_REQUESTS(the_end_is_the_answer),
 		WITH_REQUESTS(who_need_not_wait),
 		WITH_REQUESTS(each_has_its_deadline),
