@@ -15,17 +15,13 @@ enum { PREFERRED_DIGITS = 12 };
 uint64_t wait_preferred(const char *header) {
 	for (const char *at = header; at != NULL && *at != 0; at += strcspn(at, ",")) {
 		at += strspn(at, ", \t");
-		if (strncasecmp(at, "wait", 4) != 0) {
-			continue;
-		}
-		const char *value = at + 4 + strspn(at + 4, " \t");
-		if (*value++ != '=') {
-			continue;
-		}
-		value += strspn(value, " \t\"");
-		size_t digits = strspn(value, "0123456789");
-		if (digits != 0 && digits <= PREFERRED_DIGITS) {
-			return strtoull(value, NULL, 10) * 1000;
+		size_t name = strcspn(at, "=, \t");
+		bool waits = name == 4 && strncasecmp(at, "wait", name) == 0;
+		at += name + strspn(at + name, " \t");
+		at += strspn(at, "= \t\"");
+		size_t digits = strspn(at, "0123456789");
+		if (waits && digits != 0 && digits <= PREFERRED_DIGITS) {
+			return strtoull(at, NULL, 10) * 1000;
 		}
 	}
 	return 0;
