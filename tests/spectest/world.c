@@ -370,10 +370,12 @@ static void invoke(struct world *world, const wasmtime_extern_t *item, const str
 	if (error != NULL) {
 		broken(outcome, error, "calling");
 	} else if (trap != NULL) {
+		/* It has no values: what is in `results` is left from other calls, or never written. */
 		trapped(world, trap, outcome);
+	} else {
+		outcome->values = world->results;
+		outcome->count = count;
 	}
-	outcome->values = world->results;
-	outcome->count = count;
 }
 
 /* --- the same through program_call() -----------------------------------------------------------
