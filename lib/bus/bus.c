@@ -118,6 +118,7 @@ static void free_bus(struct bus *bus) {
 	}
 	free(bus->subscriptions);
 	bus_free_inbox(bus);
+	bus_free_spare(bus);
 	(void)close(bus->wake);
 	(void)pthread_cond_destroy(&bus->acknowledged);
 	(void)pthread_mutex_destroy(&bus->lock);

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "bus/session.h"
 
-enum { SUBACK_REFUSED = 0x80 };
+enum { SUBACK_REFUSED = 0x80, LARGE = 64 * 1024, SPARE_MAX = 1024 * 1024 };
 
 void bus_make_subscription(struct bus *bus, struct bus_subscription *subscription) {
 	subscription->answered = false;
@@ -61,10 +61,23 @@ static void on_publish(struct mosquitto *client, void *context, int mid) {
 	}
 }
 
-static struct bus_message *copy_message(const struct mosquitto_message *from) {
+/* Memory for a payload, with room for `size` bytes at least. */
+static uint8_t *new_payload(struct bus *bus, size_t size, size_t *room) {
+	if (size < LARGE || size > bus->spare_room) {
+		*room = size;
+		return malloc(size);
+	}
+	uint8_t *payload = bus->spare;
+	*room = bus->spare_room;
+	bus->spare = NULL;
+	bus->spare_room = 0;
+	return payload;
+}
+
+static struct bus_message *copy_message(struct bus *bus, const struct mosquitto_message *from) {
 	struct bus_message *message = calloc(1, sizeof(*message));
-	size_t size = (size_t)from->payloadlen;
-	uint8_t *payload = malloc(size + 1);
+	size_t size = (size_t)from->payloadlen, room;
+	uint8_t *payload = new_payload(bus, size + 1, &room);
 	if (message == NULL || payload == NULL) {
 		free(message);
 		free(payload);
@@ -75,7 +88,7 @@ static struct bus_message *copy_message(const struct mosquitto_message *from) {
 	}
 	payload[size] = 0;
 	*message = (struct bus_message){
-		.topic = str_copy(from->topic), .payload = payload, .size = size
+		.topic = str_copy(from->topic), .payload = payload, .size = size, .room = room
 	};
 	return message;
 }
@@ -89,7 +102,7 @@ static void on_message(
 				from->topic, from->payloadlen, bus->message_max);
 		return;
 	}
-	struct bus_message *message = copy_message(from);
+	struct bus_message *message = copy_message(bus, from);
 	if (message == NULL) {
 		log_error("dropping a message: out of memory topic=\"%s\" bytes=%d", from->topic,
 				from->payloadlen);
@@ -119,9 +132,21 @@ void bus_set_callbacks(struct bus *bus) {
 	mosquitto_log_callback_set(bus->client, on_log);
 }
 
-static void free_message(struct bus_message *message) {
+void bus_free_spare(struct bus *bus) {
+	free(bus->spare);
+	bus->spare = NULL;
+	bus->spare_room = 0;
+}
+
+static void free_message(struct bus *bus, struct bus_message *message) {
 	free(message->topic);
-	free(message->payload);
+	if (message->room >= LARGE && message->room <= SPARE_MAX) {
+		free(bus->spare);
+		bus->spare = message->payload;
+		bus->spare_room = message->room;
+	} else {
+		free(message->payload);
+	}
 	free(message);
 }
 
@@ -129,7 +154,7 @@ void bus_free_inbox(struct bus *bus) {
 	while (bus->inbox != NULL) {
 		struct bus_message *message = bus->inbox;
 		bus->inbox = message->next;
-		free_message(message);
+		free_message(bus, message);
 	}
 	bus->inbox_end = &bus->inbox;
 }

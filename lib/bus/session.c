@@ -139,7 +139,10 @@ static bool step(struct bus *bus, uint64_t deadline) {
 		{ .fd = bus->wake, .events = POLLIN } };
 	(void)pthread_mutex_unlock(&bus->lock);
 
-	(void)poll(fds, 2, wanted.more ? 0 : wait_ms(deadline));
+	bool quiet = poll(fds, 2, wanted.more ? 0 : wait_ms(deadline)) == 0 && !wanted.more;
+	if (quiet) {
+		bus_free_spare(bus); /* there is no bulk on its way */
+	}
 	if (fds[1].revents != 0) {
 		swallow_wake(bus);
 	}

@@ -29,7 +29,7 @@ struct bus_message {
 	struct bus_message *next;
 	char *topic;
 	uint8_t *payload;
-	size_t size;
+	size_t size, room; /* room: of the payload's memory */
 };
 
 struct bus {
@@ -56,6 +56,9 @@ struct bus {
 
 	/* The thread's own. */
 	struct bus_message *inbox, **inbox_end;
+	uint8_t *spare; /* memory of a large payload, for the next; new pages cost more than copying
+			 */
+	size_t spare_room;
 	uint64_t session_start;
 	unsigned failures;     /* in a row */
 	bool reached;          /* TCP, by this attempt */
@@ -70,3 +73,4 @@ void bus_make_subscription(struct bus *bus, struct bus_subscription *subscriptio
 /* What libmosquitto calls back; all of it runs with the lock held. */
 void bus_set_callbacks(struct bus *bus);
 void bus_free_inbox(struct bus *bus);
+void bus_free_spare(struct bus *bus);

@@ -224,8 +224,16 @@ static bool read_image_chunk(const json_t *object, const struct cut *cut, struct
 
 bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
 		struct error *err) {
+	struct buf room = BUF_INIT(data_max);
+	return image_chunk_decode_into(chunk, payload, &room, err);
+}
+
+bool image_chunk_decode_into(struct image_chunk *chunk, struct bytes payload, struct buf *room,
+		struct error *err) {
 	struct cut cut = { 0 };
-	*chunk = (struct image_chunk){ .data = BUF_INIT(data_max) };
+	*chunk = (struct image_chunk){ .data = *room };
+	*room = (struct buf){ 0 };
+	buf_clear(&chunk->data);
 	json_auto_t *object = parse_without_data(payload, &cut);
 	if (object == NULL) {
 		object = member_parse(payload, err);

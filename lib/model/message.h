@@ -172,6 +172,9 @@ struct image_chunk {
 /* `data_max`: how many bytes of data are taken at most; ERROR_TOO_LARGE if there are more. */
 bool image_chunk_decode(struct image_chunk *chunk, struct bytes payload, size_t data_max,
 		struct error *err) MUST_CHECK;
+/* The same; the data goes into `room`, whose limit is that, and which is the chunk's then. */
+bool image_chunk_decode_into(struct image_chunk *chunk, struct bytes payload, struct buf *room,
+		struct error *err) MUST_CHECK;
 void image_chunk_finish(struct image_chunk *chunk);
 /* One chunk of an image, in place of what is in `out`, which keeps its memory for the next. The
  * data may stand at the very end of that memory, if it was reserved for all of the message. */

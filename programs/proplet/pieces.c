@@ -77,8 +77,11 @@ bool pieces_store(struct pieces *pieces, struct error *err) {
 	return memory_file_append(&pieces->file, bytes, err);
 }
 
-void pieces_end(struct pieces *pieces) {
-	buf_finish(&pieces->items[pieces->stored++].data);
+struct buf pieces_end(struct pieces *pieces) {
+	struct piece *item = &pieces->items[pieces->stored++];
+	struct buf data = item->data;
+	item->data = (struct buf){ 0 };
+	return data;
 }
 
 bool pieces_complete(const struct pieces *pieces) {

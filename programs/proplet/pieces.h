@@ -40,7 +40,7 @@ bool pieces_add(struct pieces *pieces, struct image_chunk *chunk, bool *fresh,
 bool pieces_ready(const struct pieces *pieces);
 bool pieces_begin(struct pieces *pieces, struct error *err) MUST_CHECK;
 bool pieces_store(struct pieces *pieces, struct error *err) MUST_CHECK;
-void pieces_end(struct pieces *pieces);
+struct buf pieces_end(struct pieces *pieces); /* the chunk's memory, to be used again, or freed */
 bool pieces_complete(const struct pieces *pieces); /* all are stored */
 /* Only when complete: the whole image, sealed, which is the caller's then, and its SHA-256. */
 bool pieces_take(struct pieces *pieces, struct memory_file *file, char digest[DIGEST_HEX_SIZE],

@@ -32,7 +32,8 @@ static void store(struct pieces *pieces) {
 	struct error err;
 	while (pieces_ready(pieces)) {
 		assert_true(pieces_begin(pieces, &err) && pieces_store(pieces, &err));
-		pieces_end(pieces);
+		struct buf memory = pieces_end(pieces);
+		buf_finish(&memory);
 	}
 }
 

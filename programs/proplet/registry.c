@@ -19,6 +19,7 @@
 /* A proxy drops a request that repeats one on its way, and may have lost ours: so it is repeated
  * while nothing comes, a few times until it is given up. */
 enum { ASKED_AGAIN = 6 };
+enum { SPARE_MAX = 1024 * 1024 };
 
 enum pull_state { PULL_WAITS, PULL_RUNS, PULL_DONE, PULL_FAILED };
 
@@ -48,6 +49,7 @@ struct registry {
 	pthread_cond_t changed;
 	struct map *pulls; /* name -> struct pull that waits or runs */
 	uint64_t running;
+	struct buf spare; /* memory of a chunk that was stored, for the next one that comes */
 	bool closed;
 };
 
@@ -130,6 +132,7 @@ void registry_destroy(struct registry *registry) {
 		return;
 	}
 	map_destroy(registry->pulls);
+	buf_finish(&registry->spare);
 	free(registry->topic);
 	(void)pthread_cond_destroy(&registry->changed);
 	(void)pthread_mutex_destroy(&registry->lock);
@@ -148,6 +151,27 @@ void registry_close(struct registry *registry) {
 	registry->closed = true;
 	(void)pthread_cond_broadcast(&registry->changed);
 	(void)pthread_mutex_unlock(&registry->lock);
+}
+
+/* --- memory of chunks, under the lock ------------------------------------------------------------
+ */
+
+/* New pages for each chunk would cost more time than what is put into them. */
+static struct buf take_spare(struct registry *registry, size_t limit) {
+	struct buf room = registry->spare;
+	registry->spare = (struct buf){ 0 };
+	room.limit = limit;
+	buf_clear(&room);
+	return room;
+}
+
+static void give_spare(struct registry *registry, struct buf room) {
+	if (registry->running == 0 || room.capacity > SPARE_MAX) {
+		buf_finish(&room);
+		return;
+	}
+	buf_finish(&registry->spare);
+	registry->spare = room;
 }
 
 /* --- one pull, under the lock ------------------------------------------------------------------
@@ -197,6 +221,7 @@ static void begin(struct registry *registry, struct pull *pull) {
 static void leave_map(struct registry *registry, struct pull *pull, enum pull_state state) {
 	if (pull->state == PULL_RUNS && --registry->running == 0) {
 		bus_unsubscribe(registry->bus, registry->topic);
+		buf_finish(&registry->spare);
 	}
 	(void)map_remove(registry->pulls, pull->name);
 	pull->state = state;
@@ -278,7 +303,7 @@ static void store(struct registry *registry, struct pull *pull) {
 	} else if (!ok) {
 		fail(registry, pull, &err);
 	} else {
-		pieces_end(&pull->pieces);
+		give_spare(registry, pieces_end(&pull->pieces));
 		if (pieces_complete(&pull->pieces)) {
 			complete(registry, pull);
 		}
@@ -409,7 +434,10 @@ static void take(struct registry *registry, struct pull *pull, struct image_chun
 static void take_open(struct registry *registry, struct bytes payload) {
 	struct image_chunk chunk;
 	struct error err;
-	if (!image_chunk_decode(&chunk, payload, registry->limits.image_max, &err)) {
+	(void)pthread_mutex_lock(&registry->lock);
+	struct buf room = take_spare(registry, registry->limits.image_max);
+	(void)pthread_mutex_unlock(&registry->lock);
+	if (!image_chunk_decode_into(&chunk, payload, &room, &err)) {
 		log_warn("not a chunk of an image, dropped bytes=%zu error=\"%s\"", payload.size,
 				err.message);
 		return;
@@ -451,12 +479,9 @@ static bool open_part(const struct registry *registry, const struct pull *pull,
 	return seal_open_buf(registry->self.ring, &context, part->data, plain, err);
 }
 
-/* What was opened: the digest of the whole, and a chunk of it. */
+/* What was opened, which is taken over: the digest of the whole, and a chunk of it. */
 static void take_piece(struct registry *registry, struct pull *pull, const struct image_part *part,
-		const struct buf *plain) {
-	struct image_chunk chunk = {
-		.index = part->index, .count = part->count, .data = BUF_INIT(plain->size)
-	};
+		struct buf *plain) {
 	char digest[DIGEST_HEX_SIZE];
 	struct error err;
 	hex_encode(plain->data, DIGEST_SIZE, digest);
@@ -468,17 +493,17 @@ static void take_piece(struct registry *registry, struct pull *pull, const struc
 		return;
 	}
 	memcpy(pull->digest, digest, sizeof(digest));
-	if (!buf_append(&chunk.data, plain->data + DIGEST_SIZE, plain->size - DIGEST_SIZE, &err)) {
-		fail(registry, pull, &err);
-		return;
-	}
+	plain->size -= DIGEST_SIZE;
+	memmove(plain->data, plain->data + DIGEST_SIZE, plain->size);
+	struct image_chunk chunk = { .index = part->index, .count = part->count, .data = *plain };
+	*plain = (struct buf){ 0 };
 	take(registry, pull, &chunk);
 	buf_finish(&chunk.data);
 }
 
 static void take_part(struct registry *registry, struct pull *pull, const struct image_part *part) {
 	struct error err;
-	struct buf plain = BUF_INIT(part->data.size);
+	struct buf plain = take_spare(registry, part->data.size);
 	if (part->count == 0 && part->data.size == 0) {
 		log_warn("%s: the proxy, or somebody else, says that it cannot open the request "
 			 "image=\"%s\"",
