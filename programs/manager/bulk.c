@@ -2,6 +2,7 @@
 #include "manager/bulk.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@ struct bulk {
 	struct modules *modules;
 	struct seal_ring *ring; /* NULL: chunks are not sealed */
 	struct map *numbers;    /* worker -> uint64_t, of its last request; of the bus thread */
+	pthread_mutex_t lock;   /* guards early */
+	struct map *early;      /* a set: workers that have the key, and do not sign requests */
 	/* Of the bus thread: a chunk's header, then a block with room for an envelope. It is read,
 	 * opened and sealed where it is. */
 	uint8_t payload[CHUNK_HEADER_BYTES + BLOCK_ROOM];
@@ -126,15 +129,41 @@ static bool is_new(struct bulk *bulk, const struct chunk_request *request, struc
 	return true;
 }
 
+void bulk_expect(struct bulk *bulk, const char *worker, bool is_signed) {
+	(void)pthread_mutex_lock(&bulk->lock);
+	if (is_signed) {
+		(void)map_remove(bulk->early, worker);
+	} else {
+		(void)map_put(bulk->early, worker, bulk);
+	}
+	(void)pthread_mutex_unlock(&bulk->lock);
+}
+
+/* What early versions send: no number, no signature. */
+static bool is_early(struct bulk *bulk, const struct chunk_request *request) {
+	(void)pthread_mutex_lock(&bulk->lock);
+	bool early = map_get(bulk->early, request->proplet_id) != NULL;
+	(void)pthread_mutex_unlock(&bulk->lock);
+	return early && request->number == 0;
+}
+
 static bool is_signed(struct bulk *bulk, const struct chunk_request *request, struct bytes payload,
 		struct error *err) {
 	struct buf json = BUF_INIT(payload.size);
-	bool ok = bulk->ring == NULL ||
-		  (sealed_verify(bulk->ring, SEAL_NOTICE, request->proplet_id,
-				   bulk->topics->module_request, payload, &json, err) &&
-				  is_new(bulk, request, err));
+	bool ok = sealed_verify(bulk->ring, SEAL_NOTICE, request->proplet_id,
+				  bulk->topics->module_request, payload, &json, err) &&
+		  is_new(bulk, request, err);
 	buf_finish(&json);
+	if (ok) {
+		bulk_expect(bulk, request->proplet_id, true);
+	}
 	return ok;
+}
+
+static bool may_ask(struct bulk *bulk, const struct chunk_request *request, struct bytes payload,
+		struct error *err) {
+	return bulk->ring == NULL || is_early(bulk, request) ||
+	       is_signed(bulk, request, payload, err);
 }
 
 static void on_message(void *context, const char *topic, struct bytes payload) {
@@ -147,7 +176,7 @@ static void on_message(void *context, const char *topic, struct bytes payload) {
 		return;
 	}
 	if (topics_id_valid(request.proplet_id)) {
-		if (is_signed(bulk, &request, payload, &err)) {
+		if (may_ask(bulk, &request, payload, &err)) {
 			serve(bulk, &request);
 		} else {
 			log_debug("a request for chunks, dropped proplet=%s error=\"%s\"",
@@ -167,13 +196,15 @@ static void on_disconnected(void *context, const char *reason) {
 	log_debug("the second connection to the broker is gone reason=\"%s\"", reason);
 }
 
-static void free_numbers(struct bulk *bulk) {
+static void free_workers(struct bulk *bulk) {
 	const char *worker;
 	void *number;
 	for (size_t at = 0; map_next(bulk->numbers, &at, &worker, &number);) {
 		free(number);
 	}
 	map_destroy(bulk->numbers);
+	map_destroy(bulk->early);
+	(void)pthread_mutex_destroy(&bulk->lock);
 }
 
 struct bulk *bulk_create(const struct bus_options *options, const struct topics *topics,
@@ -184,9 +215,11 @@ struct bulk *bulk_create(const struct bus_options *options, const struct topics 
 	bulk->modules = modules;
 	bulk->ring = ring;
 	bulk->numbers = map_create();
+	bulk->early = map_create();
+	(void)pthread_mutex_init(&bulk->lock, NULL);
 	bulk->bus = bus_create(options, &handlers, err);
 	if (bulk->bus == NULL) {
-		free_numbers(bulk);
+		free_workers(bulk);
 		free(bulk);
 		return NULL;
 	}
@@ -197,7 +230,7 @@ struct bulk *bulk_create(const struct bus_options *options, const struct topics 
 void bulk_destroy(struct bulk *bulk) {
 	if (bulk != NULL) {
 		bus_destroy(bulk->bus, 0);
-		free_numbers(bulk);
+		free_workers(bulk);
 		free(bulk);
 	}
 }

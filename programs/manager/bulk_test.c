@@ -286,6 +286,33 @@ static void requests_of_others(void **state) {
 	assert_int_equal(bus_count(home->bus), 1);
 }
 
+/* A version of the worker that has the key and signs nothing yet: only who is known for it. */
+static void requests_of_early_versions(void **state) {
+	struct home *home = *state;
+	struct chunk_request request = { .proplet_id = (char[]){ "w" }, .boot = BOOT, .count = 1 };
+	memcpy(request.digest, home->digest, sizeof(request.digest));
+	CLEANUP(mem_freep) char *plain = chunk_request_encode(&request);
+	request.number = 7;
+	CLEANUP(mem_freep) char *numbered = chunk_request_encode(&request);
+	bus_forget(home->bus);
+	bulk_expect(home->bulk, "v", false);
+	deliver(home, plain);
+	assert_int_equal(bus_count(home->bus), 0);
+	bulk_expect(home->bulk, "w", false);
+	deliver(home, numbered); /* who counts also signs */
+	assert_int_equal(bus_count(home->bus), 0);
+	deliver(home, plain);
+	assert_int_equal(bus_count(home->bus), 1);
+	ask(home, home->digest, 0, 1); /* signed: it is another version now */
+	assert_int_equal(bus_count(home->bus), 1);
+	deliver(home, plain);
+	assert_int_equal(bus_count(home->bus), 1);
+	bulk_expect(home->bulk, "w", false);
+	bulk_expect(home->bulk, "w", true);
+	deliver(home, plain);
+	assert_int_equal(bus_count(home->bus), 1);
+}
+
 #define WITH_HOME(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 /* The same with a key. */
 #define SEALED(test)                                                                               \
@@ -303,6 +330,7 @@ int main(void) {
 		SEALED(a_module_that_cannot_be_opened_now),
 		SEALED(a_file_of_another_key),
 		SEALED(requests_of_others),
+		SEALED(requests_of_early_versions),
 	};
 	return cmocka_run_group_tests_name("manager/bulk", tests, NULL, NULL);
 }

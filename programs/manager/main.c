@@ -105,11 +105,12 @@ static bool open_bus(struct manager *m, struct error *err) {
 	return true;
 }
 
-static struct bulk *open_bulk(struct manager *m, struct error *err) {
+static bool open_bulk(struct manager *m, struct error *err) {
 	CLEANUP(mem_freep) char *client_id = str_format("%s-bulk", m->settings->client_id);
 	struct bus_options options = bus_options(m->settings, client_id);
 	options.message_max = BULK_MESSAGE_MAX;
-	return bulk_create(&options, &m->topics, m->modules, m->ring, err);
+	m->bulk = bulk_create(&options, &m->topics, m->modules, m->ring, err);
+	return m->bulk != NULL;
 }
 
 static int rank_of(void *context, const char *token) {
@@ -201,27 +202,24 @@ static void block_signals(const struct manager_settings *settings) {
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-static bool open_all(struct manager *m, struct bulk **bulk, struct error *err) {
+static bool open_all(struct manager *m, struct error *err) {
 	if (!topics_init(&m->topics, m->settings->domain_id, m->settings->channel_id, err)) {
 		return error_wrap(err,
 				"settings MANAGER_DOMAIN_ID \"%.64s\" and MANAGER_CHANNEL_ID "
 				"\"%.64s\"",
 				m->settings->domain_id, m->settings->channel_id);
 	}
-	if (!open_state(m, err) || !sweep_modules(m, err) || !open_bus(m, err)) {
-		return false;
-	}
-	*bulk = open_bulk(m, err);
-	return *bulk != NULL && open_http(m, err);
+	return open_state(m, err) && sweep_modules(m, err) && open_bus(m, err) &&
+	       open_bulk(m, err) && open_http(m, err);
 }
 
-static void close_all(struct manager *m, struct bulk *bulk) {
+static void close_all(struct manager *m) {
 	events_close(m->events);
 	if (!http_server_drained(m->server, clock_ms() + LAST_BYTES_MS)) {
 		log_info("some clients did not take their answers");
 	}
 	http_server_destroy(m->server);
-	bulk_destroy(bulk);
+	bulk_destroy(m->bulk);
 	bus_destroy(m->bus, 1000);
 	reseal_end(m);
 	events_destroy(m->events);
@@ -238,7 +236,6 @@ static void close_all(struct manager *m, struct bulk *bulk) {
 int main(int argc, char **argv) {
 	struct manager_settings settings = { 0 };
 	struct manager m = { .settings = &settings, .next_wait_ms = UINT64_MAX };
-	struct bulk *bulk = NULL;
 	struct error err;
 	pthread_t signals;
 	switch (manager_settings_load(&settings, argc, argv, &err)) {
@@ -254,7 +251,7 @@ int main(int argc, char **argv) {
 	random_uuid(m.boot);
 	m.outbox_end = &m.outbox;
 	m.queue = queue_create(settings.queue_max);
-	if (!keys_open(&m, &settings, &err) || !open_all(&m, &bulk, &err)) {
+	if (!keys_open(&m, &settings, &err) || !open_all(&m, &err)) {
 		log_error("cannot start error=\"%s\" origin=%s", err.message, err.origin);
 		return error_exit_code(err.code);
 	}
@@ -267,7 +264,7 @@ int main(int argc, char **argv) {
 	watchdog_init(&m.watchdog);
 	notify_ready("serving");
 	manager_run(&m);
-	close_all(&m, bulk);
+	close_all(&m);
 	log_info("ended");
 	exit(0); /* not a return: what main() holds stays reachable for whoever looks for leaks */
 }

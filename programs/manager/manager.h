@@ -61,6 +61,7 @@ struct worker {
 	struct worker *next_touched;
 	bool touched;
 	bool shown; /* as alive, in the last event about it */
+	bool early; /* its version has the key, and signs neither requests nor metrics */
 };
 
 /* A request that waits for a task to become final. */
@@ -84,6 +85,7 @@ struct manager {
 	struct topics topics;    /* constant */
 	struct queue *queue;     /* safe from any thread */
 	struct bus *bus;         /* safe from any thread */
+	struct bulk *bulk;       /* NULL in tests: nobody asks for modules */
 	struct seal_ring *ring;  /* safe from any thread; NULL: nothing is sealed */
 	struct http_server *server;
 	struct tokens *tokens; /* safe from any thread; NULL: MANAGER_HTTP_TOKEN alone counts */

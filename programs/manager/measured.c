@@ -29,12 +29,12 @@ static const struct task *task_of(struct manager *m, const struct metrics *metri
 	return its ? live->task : NULL;
 }
 
-/* Who has shown that it has the key signs what it measures. */
+/* Who has shown that it has the key signs what it measures, but for early versions. */
 static bool is_believed(struct manager *m, const struct metrics *metrics) {
 	const struct worker *worker = m->ring != NULL && metrics->proplet_id != NULL
 						      ? workers_find(m, metrics->proplet_id)
 						      : NULL;
-	return worker == NULL || !worker->proplet->verified || metrics->verified;
+	return worker == NULL || !worker->proplet->verified || worker->early || metrics->verified;
 }
 
 static bool keep(struct manager *m, const struct metrics *metrics, const struct sample *sample) {

@@ -65,6 +65,9 @@ static void only_what_is_signed(void **state) {
 	sample_init(&metrics.sample, METRICS_PROPLET);
 	workers_measured(m, &metrics);
 	assert_int_equal(history_count(m->measured[METRICS_PROPLET], "p1"), 1);
+	workers_find(m, "p1")->early = true; /* it cannot sign yet */
+	measured(m, METRICS_PROPLET, "{\"proplet_id\":\"p1\"}");
+	assert_int_equal(history_count(m->measured[METRICS_PROPLET], "p1"), 2);
 	seal_ring_destroy(m->ring);
 	m->ring = NULL;
 }

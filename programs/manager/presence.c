@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/bulk.h"
 #include "manager/events.h"
 #include "manager/tasks.h"
 #include "manager/workers.h"
@@ -100,6 +101,16 @@ static void hear_old(struct manager *m, struct worker *worker, const struct pres
 	}
 }
 
+/* A version of ours from before requests and metrics were signed says so by its silence, in an
+ * announcement that is signed: nobody else can say it of a worker. */
+static void hear_habits(struct manager *m, struct worker *worker, const struct presence *presence) {
+	if (m->bulk == NULL || !presence->announced || !presence->verified) {
+		return;
+	}
+	worker->early = presence->ours && !presence->signs;
+	bulk_expect(m->bulk, presence->proplet_id, !worker->early);
+}
+
 void workers_hear(struct manager *m, const struct presence *presence) {
 	struct worker *worker = find_or_register(m, presence);
 	if (worker == NULL) {
@@ -122,6 +133,7 @@ void workers_hear(struct manager *m, const struct presence *presence) {
 		worker->dirty = true;
 		events_proplet(m, proplet, "changed");
 	}
+	hear_habits(m, worker, presence);
 	workers_show(m, worker);
 	workers_touch(m, worker);
 	if (presence->offline) {
