@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of earlier commits (tests/earlier.txt, tools/earlier) beside today's, in one stack."""
+import functools
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stack import BIN, TOP, Stack, clean_environment
+
+EARLIER = TOP / "tests" / "earlier.txt"
+NAMES = [line.split()[0] for line in EARLIER.read_text().splitlines() if line and not line.startswith("#")]
+NO_HISTORY = 3
+
+
+@functools.cache
+def build(name):
+    """(its folder, why it is not here)"""
+    done = subprocess.run([TOP / "tools" / "earlier", name], capture_output=True, text=True, check=False,
+                          env=os.environ, stdin=subprocess.DEVNULL)
+    if done.returncode == NO_HISTORY:
+        return None, done.stderr.strip()
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip()), None
+
+
+def earlier(name):
+    """The folder with its programs; skips the test, with the reason, where the history is not here."""
+    folder, why = build(name)
+    if folder is None:
+        pytest.skip(why)
+    return folder
+
+
+def cli(folder, port, *words, code=0):
+    """The propeller-cli of `folder`, to the manager at `port`; what it printed."""
+    done = subprocess.run([folder / "propeller-cli", *(["-m", f"http://127.0.0.1:{port}"] if port else []),
+                           *map(str, words)], capture_output=True, text=True, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL, env=clean_environment())
+    assert code is None or done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
+    return done
+
+
+class Mixed(Stack):
+    """A stack in which each program may be of another commit: `of[its name here]` is its folder."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.of = {}
+
+    def spawn(self, name, command, environment=None):
+        program = Path(command[0])
+        if program.parent == BIN:
+            command = [self.of.get(name, BIN) / program.name, *command[1:]]
+        return super().spawn(name, command, environment)
+
+    def exchange(self, name, folder, meanwhile=lambda: None):
+        """What an upgrade does: the program ends, and the other one starts over the same state."""
+        process = self.processes[name]
+        assert process.stop() == 0, process.text()[-4000:]
+        meanwhile()
+        self.of[name] = folder
+        process.command[0] = str(folder / Path(process.command[0]).name)
+        process.start()
