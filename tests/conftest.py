@@ -5,6 +5,7 @@ import signal
 import pytest
 
 import stack as stack_module
+from packages import Made
 from stack import Stack
 
 LOG_TAIL = 8000
@@ -43,6 +44,14 @@ def up(shared):
 @pytest.fixture
 def rest(up):
     return up.rest
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """The Debian packages, made when first asked for."""
+    packages = Made(tmp_path_factory.mktemp("packages"))
+    yield packages
+    packages.close()
 
 
 def pytest_collection_finish(session):

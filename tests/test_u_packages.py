@@ -1,79 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian packages: made twice to the same bytes, without a word of lintian, and installed, used,
 upgraded and purged in a fresh Debian."""
-import hashlib
 import os
 import re
 import shutil
 import stat
-import subprocess
 
 import pytest
 
 from freshroot import FreshRoot, base_archive
+from packages import NAMES, OURS, PROGRAMS, SERVICES, contents, digests, foreign, run
 from stack import TOP
 from wait import PATIENCE
 
 pytestmark = [pytest.mark.skipif(PATIENCE > 1, reason="packages have no sanitizers: once is enough"), pytest.mark.timeout(900)]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a fresh Debian is made and entered by root")
-
-SERVICES = {"airscrew-manager": "propeller-manager", "airscrew-proplet": "proplet", "airscrew-proxy": "propeller-proxy",
-            "airscrew-executor": "propeller-executor"}
-PROGRAMS = SERVICES | {"airscrew-cli": "propeller-cli"}
-NAMES = sorted([*PROGRAMS, "airscrew", "airscrew-common", "airscrew-doc"])
-OURS = re.compile(r"airscrew|propeller|proplet|sev_snp_server")
-
-
-def run(*words, timeout=300, **options):
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=timeout, check=False, **options)
-    assert done.returncode == 0, f"{' '.join(map(str, words))} ended with {done.returncode}:\n{done.stdout[-6000:]}"
-    return done.stdout
-
-
-def digests(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.suffix != ".buildinfo"
-            and path.suffix != ".changes"}
-
-
-class Made:
-    """Two builds at once, in folders of different lengths; most tests only need the first."""
-
-    def __init__(self, folder):
-        self.folders = [folder / "one", folder / "a-longer-name" / "two"]
-        self.builds = [subprocess.Popen([TOP / "tools" / "package", place], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True) for place in self.folders]
-        self.said = [None, None]
-
-    def folder(self, number=0):
-        if self.said[number] is None:
-            self.said[number] = self.builds[number].communicate(timeout=600)[0]
-        assert self.builds[number].returncode == 0, self.said[number]
-        return self.folders[number] / "packages"
-
-    def deb(self, name):
-        found = list(self.folder().glob(f"{name}_*.deb"))
-        assert len(found) == 1, found
-        return found[0]
-
-    def debs(self):
-        return [self.deb(name) for name in NAMES]
-
-    def field(self, name, field):
-        return run("dpkg-deb", "-f", self.deb(name), field).strip()
-
-    def close(self):
-        for build in self.builds:
-            if build.poll() is None:
-                build.terminate()
-                build.wait()
-
-
-@pytest.fixture(name="made", scope="module")
-def made_packages(tmp_path_factory):
-    made = Made(tmp_path_factory.mktemp("packages"))
-    yield made
-    made.close()
 
 
 def test_the_packages(made):
@@ -84,15 +25,6 @@ def test_the_packages(made):
 def test_lintian_has_nothing_to_say(made):
     said = run("lintian", "--fail-on=error,warning", "--tag-display-limit=0", "--allow-root", *made.folder().glob("*.changes"))
     assert not re.findall(r"^[EW]: .*", said, re.M), said
-
-
-def contents(deb):
-    """(mode, path, where a link points) of each file that is no folder."""
-    for line in run("dpkg-deb", "-c", deb).splitlines():
-        mode, _, _, _, _, path = line.split(None, 5)
-        if not mode.startswith("d"):
-            path, _, target = path.partition(" -> ")
-            yield mode, path.removeprefix("."), target
 
 
 def test_each_program_has_its_package(made):
@@ -151,12 +83,6 @@ def installed_root(made, tmp_path_factory):
     assert "Setting up airscrew (" in said
     yield root
     shutil.rmtree(root.path)
-
-
-def foreign(made):
-    """What our packages ask for and is not ours."""
-    rows = {row for name in NAMES for row in re.split(r", *", made.field(name, "Depends")) if row}
-    return {row for row in rows if not row.startswith("airscrew")}
 
 
 @needs_root
