@@ -11,7 +11,8 @@ export class Problem extends Error {
 		super(body?.detail || body?.title || `the manager answered ${status}`);
 		this.status = status;
 		this.type = body?.type ?? "";
-		this.field = body?.field ?? /^field "([^"]+)"/.exec(this.message)?.[1] ?? null;
+		// The innermost of `field "limits": field "memory_bytes": 3 is not …`.
+		this.field = /^(?:.*?: )?(?:field "[^"]*": )*field "([^"]*)"/.exec(this.message)?.[1] ?? body?.field ?? null;
 	}
 }
 

@@ -1,64 +1,146 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts the parts together: what is in the address after the # says which view is shown.
 import {Api} from "./api.js";
+import {CreateView} from "./create.js";
+import {help} from "./dialogs.js";
+import {announce, attribute, say} from "./dom.js";
 import {EventStream} from "./events.js";
+import {listenToKeys} from "./keys.js";
 import {Session} from "./session.js";
+import {TaskView} from "./task.js";
 import {TasksView} from "./tasks.js";
 import {TaskStore} from "./taskstore.js";
-import {attribute, say, announce} from "./dom.js";
 import {nextTheme, theme} from "./theme.js";
+import {WorkerView} from "./worker.js";
+import {WorkersView} from "./workers.js";
+import {WorkerStore} from "./workerstore.js";
 
 const session = new Session();
 const api = new Api(session);
 const stream = new EventStream(session);
 const tasks = new TaskStore(api, stream);
-const app = {session, api, stream, tasks, go: (hash) => { location.hash = hash; }};
-const lists = {tasks: new TasksView(app)};
+const workers = new WorkerStore(api, stream);
+const app = {session, api, stream, tasks, workers, go: (hash) => { location.hash = hash; }};
+
+// By the first part of the address: the list, and the view of one of it.
+const VIEWS = {
+	tasks: [new TasksView(app), new TaskView(app)],
+	workers: [new WorkersView(app), new WorkerView(app)],
+	create: [new CreateView(app), null],
+};
 const main = document.querySelector("main");
+const byId = (id) => document.getElementById(id);
 let view = null;
 
-function parse() {
-	const [path, query] = location.hash.slice(1).split("?");
-	return {parts: path.split("/").filter((part) => part !== ""), query: new URLSearchParams(query ?? "")};
+function decode(part) {
+	try {
+		return decodeURIComponent(part);
+	} catch {
+		return part;
+	}
 }
 
 function route() {
-	const {query} = parse();
-	const next = lists.tasks;
+	const [path, query] = location.hash.slice(1).split("?");
+	const [, kind, id] = path.split("/");
+	const name = Object.hasOwn(VIEWS, kind ?? "") ? kind : "tasks";
+	const [list, one] = VIEWS[name];
+	const next = id && one !== null ? one : list;
+	const first = view === null;
+	view?.leave();
 	if (view !== next) {
-		view?.leave();
-		main.replaceChildren(next.element);
-		if (view !== null) {
-			next.element.querySelector("h1").focus();
-		}
+		view = next;
+		main.replaceChildren(view.element);
+		main.scrollTop = 0;
 	}
-	view = next;
-	next.enter(query);
-	document.title = `${next.title} · Airscrew`;
+	document.title = `${view.title} · Airscrew`;
+	for (const link of document.querySelectorAll("nav a")) {
+		attribute(link, "aria-current", link.dataset.view === name ? (next === list ? "page" : "true") : null);
+	}
+	if (!first) {
+		(view.grid?.element ?? view.element.querySelector("h1")).focus({preventScroll: true});
+	}
+	view.enter(new URLSearchParams(query ?? ""), decode(id ?? ""));
 }
 
-const LINKS = {
-	connecting: "Connecting…", live: "Live", waiting: "Reconnecting…", paused: "Paused",
-};
+const LINKS = {connecting: "Connecting…", live: "Live", waiting: "Reconnecting…", paused: "Paused"};
 
 function showLink() {
-	const link = document.getElementById("link");
+	const link = byId("link");
 	attribute(link, "data-state", stream.state);
 	say(link.querySelector("span"), LINKS[stream.state]);
 }
 
 function showTheme() {
-	say(document.getElementById("theme"), {system: "Auto", light: "Light", dark: "Dark"}[theme()]);
+	say(byId("theme"), {system: "◐ Auto", light: "○ Light", dark: "● Dark"}[theme()]);
 }
 
-document.getElementById("theme").addEventListener("click", () => {
+function showSession() {
+	byId("leave").hidden = session.token === "";
+	byId("role").hidden = session.token === "";
+	say(byId("role"), session.role);
+}
+
+// Again after every new token, and whenever the manager is there again: roles change.
+async function askRole() {
+	try {
+		session.setRole((await api.get("whoami")).role);
+	} catch {
+		// an older manager, or none: then it says no to what it does not allow
+	}
+	showSession();
+}
+
+function inList(deed) {
+	return () => view.grid ? (view.grid.element.focus({preventScroll: true}), deed(view.grid)) : false;
+}
+
+listenToKeys({
+	"/": () => {
+		if (view !== VIEWS.tasks[0]) {
+			app.go("#/tasks");
+		}
+		setTimeout(() => VIEWS.tasks[0].search.focus());
+	},
+	"c": () => app.go("#/create"),
+	"g t": () => app.go("#/tasks"),
+	"g w": () => app.go("#/workers"),
+	"?": () => help(),
+	"j": inList((grid) => grid.move(1)),
+	"k": inList((grid) => grid.move(-1)),
+	"Escape": (event) => {
+		if (event.target.matches("input, textarea, select")) {
+			event.target.blur();
+		} else if (view.list) {
+			app.go(view.list);
+		} else {
+			return false;
+		}
+		return true;
+	},
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+	event.preventDefault();
+	(view.grid?.element ?? view.element.querySelector("h1")).focus();
+});
+byId("theme").addEventListener("click", () => {
 	nextTheme();
 	showTheme();
-	announce(`Colours: ${theme()}`);
+	announce(`Colours: ${{system: "as the system has them", light: "light", dark: "dark"}[theme()]}`);
 });
-stream.addEventListener("state", showLink);
+byId("help").addEventListener("click", help);
+byId("leave").addEventListener("click", () => session.forget());
+byId("link").addEventListener("click", () => stream.retry());
+stream.addEventListener("state", () => {
+	showLink();
+	if (stream.state === "live") {
+		askRole();
+	}
+});
+session.addEventListener("role", showSession);
 addEventListener("hashchange", route);
 showTheme();
 showLink();
+showSession();
 route();
 stream.start();

@@ -194,7 +194,7 @@ export class TasksView {
 			state.append(h("span", {class: "badge"}));
 			name.append(h("a", {tabindex: "-1"}, h("bdi", {})));
 		}
-		attribute(state.firstChild, "class", `badge ${seen.class}`);
+		attribute(state.firstChild, "class", `badge now ${seen.class}`);
 		say(state.firstChild, seen.word);
 		attribute(name.firstChild, "href", `#/tasks/${task.id}`);
 		say(name.firstChild.firstChild, visible(task.name));

@@ -2,14 +2,17 @@
 """The dashboard in a real browser: Debian's Chromium, over the real programs."""
 import gzip
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from api import INTERRUPTED
 from browser import SECONDS, Tab, chromium
 from modules import example
-from wait import PATIENCE
+from wait import PATIENCE, wait_until
 
 ADD = example("add")
 FOLDER = Path(__file__).resolve().parent.parent / "dashboard"
@@ -111,3 +114,416 @@ def test_tasks_appear_and_move_without_a_reload(tab, up):
     up.rest.expect(204, "DELETE", f"/tasks/{before['id']}")
     expect(row(page, "another-name")).to_have_count(0)
     assert page.evaluate("window.same") is True
+
+
+def test_one_task_from_its_creation_to_its_end(tab, up, tmp_path):
+    """In the browser alone: the form, the upload, the output, the history, where it ran, and its end."""
+    (tmp_path / "hello.wasm").write_bytes(example("hello-world"))
+    page = tab.open("#/create")
+    tab.live()
+    page.get_by_label("Module").set_input_files(tmp_path / "hello.wasm")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("hello")
+    page.get_by_label("Name", exact=True).fill("from the form")
+    page.get_by_label("Command line").fill("one\ntwo words\n")
+    page.get_by_label("Environment").fill("COLOUR=blue\nEMPTY=")
+    page.get_by_text("Limits").click()
+    page.get_by_label("Memory, MiB").fill("64")
+    page.get_by_label("Time, seconds").fill("1.5")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("from the form")
+    expect(page.locator(".under .badge")).to_have_text("Completed")
+    expect(page.get_by_label("stdout")).to_contain_text("argument 2: two words")
+    expect(page.locator(".history li")).to_have_text([re.compile(word) for word in ("created", "placed on worker-1", "Running", "it ended")])
+    expect(page.get_by_role("region", name="Workers for this task")).to_contain_text("worker-1")
+    task = up.rest.task(page.url.rpartition("/")[2])
+    assert task["cli_args"] == ["one", "two words"] and task["env"] == {"COLOUR": "blue", "EMPTY": ""}
+    assert task["limits"]["memory_bytes"] == 64 << 20 and task["limits"]["wall_seconds"] == 1.5
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator(".history li")).to_have_count(7)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
+    expect(row(page, "from the form")).to_have_count(0)
+    assert up.rest.get(f"/tasks/{task['id']}").status == 404
+
+
+def test_stop(tab, up):
+    task = up.rest.create("sleeps", example("sleeper"), monitoring_profile={"interval": 1})
+    page = tab.open(f"#/tasks/{task['id']}")
+    expect(page.get_by_role("button", name="Stop")).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".under .badge")).to_have_text("Running")
+    expect(page.get_by_role("button", name="Delete")).to_have_attribute("title", "Stop it first.")
+    expect(page.locator(".chart").first).to_contain_text("CPU")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".under .badge")).to_have_text("Running")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(page.locator(".under .badge")).to_have_text("Interrupted")
+    assert up.rest.wait(task["id"])["state"] == INTERRUPTED
+
+
+def test_a_failure_says_why(tab, up):
+    done = up.rest.run("fails", ADD, invoke="add", inputs=["5abc", 2])
+    page = tab.open(f"#/tasks/{done['id']}")
+    expect(page.locator(".failure")).to_have_text(done["error"])
+    expect(page.locator(".under .badge")).to_have_text("Failed")
+
+
+def test_a_task_that_somebody_deletes(tab, up):
+    task = up.rest.create("short-lived")
+    page = tab.open(f"#/tasks/{task['id']}")
+    tab.live()
+    expect(page.get_by_role("heading", level=1)).to_have_text("short-lived")
+    up.rest.expect(204, "DELETE", f"/tasks/{task['id']}")
+    expect(page.get_by_text("“short-lived” was deleted.")).to_be_visible()
+    tab.open("#/tasks/00000000-0000-4000-8000-000000000000")
+    expect(page.get_by_text("There is no such task.")).to_be_visible()
+    tab.forgive("404")
+
+
+def test_workers(tab, up):
+    page = tab.open("#/workers")
+    tab.live()
+    expect(row(page, "worker-1")).to_contain_text("alive")
+    row(page, "worker-1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("worker-1")
+    expect(page.locator("dd", has_text="multipass, singlepass, interp")).to_be_visible()
+    expect(page.locator(".heard li").first).to_be_visible()
+    up.start_proplet("worker-2")
+    tab.open("#/workers")
+    expect(row(page, "worker-2")).to_contain_text("alive")
+    up.proplet("worker-2").kill()
+    expect(row(page, "worker-2")).to_contain_text("lost")
+    row(page, "worker-2").click()
+    page.get_by_role("button", name="Forget").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Workers")
+    expect(row(page, "worker-2")).to_have_count(0)
+
+
+def test_filter_and_search(tab, up):
+    task = up.rest.run("needle-one", ADD, invoke="add", inputs=[1, 2])
+    up.rest.create("needle-two", ADD)
+    page = tab.open("#/tasks?q=needle")
+    tab.live()
+    rows = page.locator(".grid .rows [role=row]:visible")
+    expect(rows).to_have_count(2)
+    page.locator(".choice.completed").click()
+    expect(rows).to_have_count(1)
+    assert page.url.endswith("#/tasks?state=completed&q=needle")
+    page.get_by_role("searchbox").fill(task["id"][:13])
+    expect(rows).to_have_count(1)
+    page.get_by_role("searchbox").fill("nothing is called like this")
+    expect(page.get_by_text("No task is like that.")).to_be_visible()
+    page.get_by_role("searchbox").fill("needle")
+    page.locator(".choice.all").click()
+    page.get_by_role("button", name="Name").click()
+    expect(rows.first).to_contain_text("needle-one")
+    page.get_by_role("button", name="Name").click()
+    expect(rows.first).to_contain_text("needle-two")
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "descending")
+
+
+# What is wrong, beside the field.
+
+@pytest.mark.parametrize("label,text,problem", [
+    ("Name", "", "A task needs a name."),
+    ("Environment", "A=1\nB", "“B” is not NAME=VALUE."),
+    ("Priority", "high", "A number is expected here."),
+    ("Priority", "101", "101 is not within 0 to 100"),
+    ("Memory, MiB", "0.01", "is not within 65536 to"),
+    ("Fuel", "1.5", "A whole number is expected here."),
+    ("Namespace", "x" * 200, "limit of 128"),
+    ("Name", "x" * 300, "limit of 255"),
+])
+def test_a_wrong_field(tab, up, label, text, problem):
+    """Some the page knows, of the others the manager says where they are."""
+    before = up.rest.get("/tasks").json["total"]
+    page = tab.open("#/create")
+    page.get_by_label("Name", exact=True).fill("fields")
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.get_by_label(label, exact=True).fill(text)
+    page.get_by_role("button", name="Create", exact=True).click()
+    field = page.get_by_label(label, exact=True)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    expect(page.locator(f"#{field.get_attribute('id')}-problem")).to_contain_text(problem)
+    expect(field).to_have_accessible_description(re.compile(re.escape(problem)))
+    assert up.rest.get("/tasks").json["total"] == before
+    tab.forgive("400")
+
+
+def test_a_file_that_is_no_module(tab, up, tmp_path):
+    page = tab.open("#/create")
+    (tmp_path / "x.wasm").write_bytes(b"PK\3\4 and so on")
+    page.get_by_label("Module").set_input_files(tmp_path / "x.wasm")
+    expect(page.locator("#field-file-problem")).to_contain_text("“x.wasm” is not a WebAssembly module")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.get_by_label("Module")).to_be_focused()
+    before = up.rest.get("/tasks").json["total"]
+    (tmp_path / "y.wasm").write_bytes(b"\0asm\1\0\0\0\xff\xff")  # only the manager sees that
+    page.get_by_label("Module").set_input_files(tmp_path / "y.wasm")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.locator("#field-file-problem")).to_contain_text("section")
+    wait_until(lambda: up.rest.get("/tasks").json["total"] == before, SECONDS, "the task without a module is gone")
+    tab.forgive("422")
+
+
+def test_an_upload_can_be_ended(tab, up, tmp_path):
+    """Its progress is seen, and a task without its module does not stay."""
+    before = up.rest.get("/tasks").json["total"]
+    size = 24 << 20
+    (tmp_path / "large.wasm").write_bytes(b"\0asm\1\0\0\0\0\xff\xff\xff\xff\0" + bytes(size))
+    page = tab.open("#/create")
+    tab.context.new_cdp_session(page).send("Network.emulateNetworkConditions", {
+        "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2 << 20})
+    page.get_by_label("Module").set_input_files(tmp_path / "large.wasm")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.locator(".progress")).to_contain_text(re.compile(r"[1-9].* of 24.0 MiB, .*/s"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".progress")).to_be_hidden()
+    wait_until(lambda: up.rest.get("/tasks").json["total"] == before, SECONDS, "the task is gone")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("large")
+
+
+# Texts of strangers.
+
+BAD = '<img src=x onerror=alert(1)><script>alert(2)</script>"\'><svg/onload=alert(3)>{{7*7}}javascript:alert(4)'
+
+
+def test_markup_in_every_text_is_only_text(tab, up):
+    """No element comes of it, and nothing runs; the policy would not let it either."""
+    task = up.rest.create(
+        BAD, example("hello-world"), invoke=BAD, inputs=[BAD], cli_args=[BAD], env={BAD.replace("=", ":"): BAD}, stdin=BAD,
+        namespace=BAD[:100], metadata={BAD: {BAD: BAD}}, required_tags=[BAD], proplet_id=BAD[:100],
+        dirs=[{"host": "/" + BAD.replace("/", "|"), "guest": BAD}])
+    shown = up.rest.create(BAD, example("hello-world"), cli_args=[BAD])
+    up.rest.start(shown["id"])
+    up.rest.wait(shown["id"])
+    page = tab.open()
+    tab.live()
+    expect(row(page, BAD)).to_have_count(2)
+    for task_id in (task["id"], shown["id"]):
+        tab.open(f"#/tasks/{task_id}")
+        expect(page.get_by_role("heading", level=1)).to_have_text(BAD)
+        expect(page.locator(".history li").first).to_contain_text("created")
+        expect(page.locator(".card", has=page.get_by_role("heading", name="Placement"))).to_be_visible()
+    expect(page.get_by_label("stdout")).to_contain_text(BAD)
+    assert page.locator("main img, main script, main iframe, main svg[onload]").count() == 0
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text(BAD)
+    assert page.locator("dialog img, dialog script").count() == 0
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    tab.open(f"#/tasks/{BAD}")
+    expect(page.get_by_text("There is no such task.")).to_be_visible()
+    tab.open(f"#/workers/{BAD}")
+    expect(page.get_by_text("There is no such worker.")).to_be_visible()
+    tab.forgive("404", "400")
+
+
+def test_the_policy_is_on(tab):
+    """What is put into the page by force does not run."""
+    page = tab.open()
+    tab.live()
+    ran = page.evaluate("""() => new Promise((resolve) => {
+        const refused = [];
+        document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+        window.ran = 0;
+        const script = document.createElement("script");
+        script.textContent = "window.ran++";
+        document.body.append(script);
+        const holder = document.createElement("div");
+        holder.innerHTML = '<img src=x onerror="window.ran++"><img src="https://example.com/x.png"><p style="color:red">x</p>';
+        document.body.append(holder);
+        const look = () => refused.length >= 4 ? resolve([window.ran, refused]) : setTimeout(look, 20);
+        look();
+    })""")
+    assert ran[0] == 0 and {"script-src-elem", "script-src-attr", "img-src", "style-src-attr"} <= set(ran[1]), ran
+    tab.forgive("Content Security Policy", "404")
+
+
+def test_letters_that_are_not_seen_are_seen(tab, up):
+    """What would turn the text around it, or hide in it."""
+    up.rest.create("in\u202egnp.exe \u200bx")
+    page = tab.open()
+    tab.live()
+    expect(row(page, "in⟨U+202E⟩gnp.exe ⟨U+200B⟩x")).to_have_count(1)
+
+
+def test_a_long_name_stays_in_its_place(tab, up):
+    task = up.rest.create("W" * 255)
+    page = tab.open()
+    tab.live()
+    expect(row(page, "W" * 255)).to_have_count(1)
+    tab.open(f"#/tasks/{task['id']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("W" * 255)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 1280
+
+
+def test_long_output(tab, up, tmp_path):
+    """Its end is shown, all of it can be kept, byte by byte; control characters are pictures."""
+    text = "".join(f"line {number} \033[31mred\033[0m \u00e9\n" for number in range(12000))
+    task = up.rest.run("long", example("cat"), stdin=text)
+    page = tab.open(f"#/tasks/{task['id']}")
+    box = page.get_by_label("stdout")
+    expect(box).to_contain_text("line 11999 ␛[31mred␛[0m é")
+    assert len(box.inner_text()) <= 64 * 1024 and "line 0 " not in box.inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save stdout").click()
+    assert download.value.suggested_filename == "long-stdout.txt"
+    assert Path(download.value.path()).read_bytes() == text.encode()
+
+
+# Tokens and roles.
+
+@pytest.fixture
+def guarded(stack):
+    """A manager with a token for each role, and a worker."""
+    path = stack.folder / "tokens"
+    path.write_text("viewer look-only\noperator does-things\nadmin does-all\n")
+    path.chmod(0o600)
+    stack.start_broker()
+    stack.start_manager(MANAGER_TOKENS_FILE=path)
+    stack.token = "does-all"
+    stack.start_proplet()
+    return stack
+
+
+def sign_in(page, token):
+    page.get_by_role("textbox", name="Token").fill(token)
+    page.get_by_role("button", name="Go on").click()
+
+
+def test_a_token_is_asked_for_and_kept_in_the_tab(browser, guarded):
+    tab = Tab(browser, guarded)
+    guarded.rest.create("secret-task")
+    page = tab.open()
+    expect(page.get_by_role("dialog")).to_contain_text("asks for a token")
+    assert "secret-task" not in page.content()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    sign_in(page, "wrong")
+    expect(page.get_by_role("dialog")).to_contain_text("does not take this token")
+    sign_in(page, "does-things")
+    tab.live()
+    expect(row(page, "secret-task")).to_have_count(1)
+    expect(page.locator("#role")).to_have_text("operator")
+    page.reload()
+    tab.live()
+    expect(row(page, "secret-task")).to_have_count(1)
+    assert page.evaluate("JSON.stringify(localStorage)").find("does-things") < 0
+    assert page.evaluate("document.cookie") == "" and "does-things" not in page.url
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("dialog")).to_contain_text("asks for a token")
+    assert page.evaluate("sessionStorage.length") == 0
+    tab.forgive("401")
+    tab.close()
+
+
+def test_a_viewer_only_looks(browser, guarded):
+    task = guarded.rest.create("look", ADD, invoke="add", inputs=[1, 2])
+    tab = Tab(browser, guarded)
+    page = tab.open(f"#/tasks/{task['id']}")
+    sign_in(page, "look-only")
+    expect(page.locator(".note")).to_have_text("Your token is a viewer's; this needs the role operator.")
+    for name in ("Start", "Stop", "Delete"):
+        button = page.get_by_role("button", name=name, exact=True)
+        expect(button).to_have_attribute("aria-disabled", "true")
+        button.click(force=True)
+        expect(page.locator("#notes")).to_contain_text("viewer's")
+    tab.open("#/create")
+    expect(page.get_by_role("button", name="Create and start")).to_have_attribute("aria-disabled", "true")
+    tab.open("#/workers/worker-1")
+    expect(page.get_by_role("button", name="Forget")).to_have_attribute("aria-disabled", "true")
+    assert guarded.rest.task(task["id"])["attempt"] == 0
+    tab.forgive("401")
+    tab.close()
+
+
+def test_a_token_that_is_taken_away(browser, guarded):
+    """The next answer asks for another; what was shown goes on with it."""
+    guarded.rest.create("still-here")
+    tab = Tab(browser, guarded)
+    page = tab.open()
+    sign_in(page, "look-only")
+    tab.live()
+    (guarded.folder / "tokens").write_text("operator another\nadmin does-all\n")
+    guarded.manager.signal(signal.SIGHUP)
+    wait_until(lambda: "tokens read again" in guarded.manager.text(), SECONDS, "the tokens are read")
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    expect(page.get_by_role("dialog")).to_contain_text("does not take this token")
+    sign_in(page, "another")
+    expect(row(page, "worker-1")).to_have_count(1)
+    expect(page.locator("#role")).to_have_text("operator")
+    tab.forgive("401")
+    tab.close()
+
+
+# When the manager goes and comes.
+
+def test_the_manager_is_killed_and_comes_back(browser, stack):
+    stack.start()
+    tab = Tab(browser, stack)
+    kept, lost = stack.rest.create("kept"), stack.rest.create("lost")
+    page = tab.open()
+    tab.live()
+    expect(row(page, "lost")).to_have_count(1)
+    page.evaluate("window.same = true")
+    stack.manager.kill()
+    expect(page.locator("#link")).to_have_text("Reconnecting…")
+    expect(row(page, "kept")).to_have_count(1)
+    stack.restart_manager()
+    stack.rest.expect(204, "DELETE", f"/tasks/{lost['id']}")  # perhaps nobody listens yet: only reading again tells
+    stack.rest.create("new")
+    tab.live()
+    for name, there in (("new", 1), ("lost", 0), ("kept", 1)):
+        expect(row(page, name)).to_have_count(there)
+    tab.open(f"#/tasks/{kept['id']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("kept")
+    stack.manager.kill()
+    expect(page.locator("#link")).to_have_text("Reconnecting…")
+    stack.restart_manager()
+    stack.rest.expect(200, "PUT", f"/tasks/{kept['id']}", {"name": "renamed"})
+    expect(page.get_by_role("heading", level=1)).to_have_text("renamed")
+    assert page.evaluate("window.same") is True
+    tab.forgive("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    tab.close()
+
+
+def test_a_page_that_comes_late_does_not_undo_events(tab, up):
+    """The list is held back on its way, while the tasks in it move and go."""
+    moves, goes = up.rest.create("moves", ADD, invoke="add", inputs=[1, 2]), up.rest.create("goes")
+    held = []
+    tab.page.route("**/tasks?limit=*", lambda route: held.append((route, route.fetch())))
+    page = tab.open("#/tasks?q=oes")
+    tab.live()
+    wait_until(lambda: page.wait_for_timeout(20) or held, SECONDS, "the first page is asked for")
+    up.rest.start(moves["id"])
+    up.rest.wait(moves["id"])
+    up.rest.expect(204, "DELETE", f"/tasks/{goes['id']}")
+    heard = up.rest.create("goes-last")["id"]
+    expect(row(page, "goes-last")).to_have_count(1)  # so the events before it are heard, too
+    for route, answer in held:
+        route.fulfill(response=answer)
+    tab.page.unroute("**/tasks?limit=*")
+    page.get_by_role("searchbox").fill("")
+    expect(page.locator(".foot")).to_contain_text(re.compile("^[0-9,]+ tasks$"))
+    expect(row(page, "goes")).to_have_count(1)
+    assert heard in page.locator(".grid .rows [role=row]:visible a").first.get_attribute("href")
+    expect(page.locator(".grid .rows [role=row]:visible", has=page.locator(f"a[href='#/tasks/{moves['id']}']"))).to_contain_text("Completed")
+
+
+def test_a_clock_that_is_wrong(browser, up):
+    """Ages are by the manager's clock."""
+    up.rest.create("fresh")
+    tab = Tab(browser, up)
+    tab.page.clock.install(time=time.time() - 86400)
+    page = tab.open()
+    tab.live()
+    expect(row(page, "fresh").locator(".cell.age")).to_have_text(re.compile(r"^\d+ s$"))
+    tab.close()

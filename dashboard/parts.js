@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts that several views show: facts, tables, charts of what was measured, a piece of a view that
+// is made anew only when what it shows is another thing.
+import {h} from "./dom.js";
+import {visible} from "./format.js";
+
+// A card with a title. show(data) calls make(data) if data is not what is there; null hides it.
+export class Part {
+	#make;
+	#shown;
+
+	constructor(title, make, kind = "") {
+		this.#make = make;
+		this.body = h("div", {class: "body"});
+		this.element = h("section", {class: `card ${kind}`}, h("h2", {}, title), this.body);
+		this.element.hidden = true;
+	}
+
+	show(data) {
+		const text = data === null || data === undefined ? null : JSON.stringify(data);
+		if (text !== this.#shown) {
+			this.#shown = text;
+			this.element.hidden = text === null;
+			this.body.replaceChildren(...(text === null ? [] : [this.#make(data)].flat()));
+		}
+	}
+}
+
+// [[name, value]], without those that have none. A value is text, or {mono: text}.
+export function facts(pairs) {
+	const there = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+	return h("dl", {class: "facts"}, there.map(([name, value]) =>
+		h("div", {}, h("dt", {}, name), h("dd", {}, value.mono ? h("span", {class: "mono"}, visible(value.mono)) : h("bdi", {}, visible(value))))));
+}
+
+// Whatever an object of somebody else has in it, as facts.
+export function factsOf(object) {
+	return facts(Object.entries(object).map(([name, value]) =>
+		[visible(name), typeof value === "object" && value !== null ? JSON.stringify(value) : String(value)]));
+}
+
+export function table(caption, heads, rows) {
+	return h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": caption}, h("table", {},
+		h("caption", {class: "hidden"}, caption),
+		h("thead", {}, h("tr", {}, heads.map((head) => h("th", {scope: "col"}, head)))),
+		h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell instanceof Node ? cell : visible(cell))))))));
+}
+
+const WIDTH = 300;
+const HEIGHT = 56;
+const SVG = "http://www.w3.org/2000/svg";
+
+function svg(tag, attributes) {
+	const element = document.createElementNS(SVG, tag);
+	for (const [name, value] of Object.entries(attributes)) {
+		element.setAttribute(name, value);
+	}
+	return element;
+}
+
+// Values over time as a line, with the last and the highest in words. `say(value)` is a value's text.
+export function chart(name, points, say) {
+	const values = points.map(([, value]) => value);
+	const most = Math.max(...values);
+	const last = values[values.length - 1];
+	const from = points[0][0];
+	const span = points[points.length - 1][0] - from || 1;
+	const line = points.map(([at, value]) => `${((at - from) / span * WIDTH).toFixed(1)},${(HEIGHT - 2 - (most === 0 ? 0 : value / most * (HEIGHT - 6))).toFixed(1)}`);
+	const picture = svg("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true"});
+	picture.append(svg("polygon", {points: `0,${HEIGHT} ${line.join(" ")} ${WIDTH},${HEIGHT}`}), svg("polyline", {points: line.join(" ")}));
+	return h("figure", {class: "chart"}, h("figcaption", {}, h("span", {}, name), h("b", {}, say(last)), h("span", {class: "soft"}, `highest ${say(most)}`)), picture);
+}
+
+// A button that somebody may not press says why when it is pressed.
+export function forbid(button, reason) {
+	button.reason = reason;
+	if (reason === null) {
+		button.removeAttribute("aria-disabled");
+		button.removeAttribute("title");
+	} else {
+		button.setAttribute("aria-disabled", "true");
+		button.title = reason;
+	}
+}
