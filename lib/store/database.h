@@ -34,6 +34,9 @@ struct store {
 	uint8_t key[SEAL_KEY_ID_BYTES]; /* id of the key of new rows */
 	bool stale;   /* there are rows of other keys, or in the clear while there is a key */
 	bool renewed; /* none any more, once this transaction is committed */
+	uint64_t era; /* see restored.h; 0: it was never restored */
+	bool unsettled;
+	bool settling; /* it is settled once this transaction is committed */
 };
 
 /* Makes err from what SQLite says; a full disk is NO_SPACE. Returns false. */
@@ -77,3 +80,5 @@ bool outcomes_read(struct store *store, sqlite3_stmt *statement, int column, boo
 /* tasks.c: writes what was asked for, and nothing else. */
 bool tasks_put_body(struct store *store, const struct task *task, int64_t seq,
 		struct error *err) MUST_CHECK;
+/* restored.c: at the opening of a store. */
+bool restored_open(struct store *store, struct error *err) MUST_CHECK;

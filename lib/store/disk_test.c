@@ -109,7 +109,7 @@ static void test_newer_schema(void **state) {
 	store_close(open_store(path));
 	run_sql(path, "PRAGMA user_version = 99");
 	assert_ok(file_read(path, &before, &err));
-	refuse_store(path, ERROR_INVALID, "has schema version 99, this program knows up to 5");
+	refuse_store(path, ERROR_INVALID, "has schema version 99, this program knows up to 6");
 	refuse_store(path, ERROR_INVALID, "use the newer program");
 	assert_ok(file_read(path, &after, &err));
 	assert_int_equal(after.size, before.size);
@@ -126,23 +126,23 @@ static void test_foreign_database(void **state) {
 
 static void test_steps(void **state) {
 	static const char *const steps[] = { "not used", "not used", "not used", "not used",
-		"not used: the version is 5 already",
+		"not used", "not used: the version is 6 already",
 		"CREATE TABLE more(x); INSERT INTO more VALUES(7);",
 		"CREATE TABLE halfway(x); CREATE TABLE more(x);" };
 	(void)state;
 	struct error err;
 	struct store *store = open_store("memory");
-	assert_ok(schema_apply(store, steps, 6, &err));
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 6);
+	assert_ok(schema_apply(store, steps, 7, &err));
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 7);
 	assert_int_equal(number_of(store->db, "SELECT x FROM more"), 7);
-	assert_ok(schema_apply(store, steps, 6, &err)); /* once only */
+	assert_ok(schema_apply(store, steps, 7, &err)); /* once only */
 	assert_int_equal(number_of(store->db, "SELECT count(*) FROM more"), 1);
-	assert_fails(schema_apply(store, steps, 7, &err), ERROR_INTERNAL, "more already exists");
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 6);
+	assert_fails(schema_apply(store, steps, 8, &err), ERROR_INTERNAL, "more already exists");
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 7);
 	assert_int_equal(number_of(store->db, "SELECT count(*) FROM sqlite_schema WHERE name = "
 					      "'halfway'"),
 			0);
-	assert_fails(schema_apply(store, steps, 2, &err), ERROR_INVALID, "has schema version 6");
+	assert_fails(schema_apply(store, steps, 2, &err), ERROR_INVALID, "has schema version 7");
 	store_close(store);
 }
 
@@ -156,9 +156,10 @@ static void test_from_version_1(void **state) {
 	run_sql(path, "ALTER TABLE moving DROP COLUMN restarts;"
 		      "ALTER TABLE moving DROP COLUMN due; ALTER TABLE outcomes DROP COLUMN key;"
 		      "ALTER TABLE outcomes DROP COLUMN gas;"
-		      "DROP TABLE sealed_with; DROP TABLE done; PRAGMA user_version = 1");
+		      "DROP TABLE sealed_with; DROP TABLE done; DROP TABLE restored; PRAGMA "
+		      "user_version = 1");
 	store = open_store(path);
-	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 5);
+	assert_int_equal(number_of(store->db, "PRAGMA user_version"), 6);
 	again = get_task(store, task->id);
 	assert_int_equal(again->state, TASK_SCHEDULED);
 	assert_int_equal(again->restarts, 0);
@@ -443,7 +444,7 @@ static const struct {
 
 static void check_step(const char *name, const char *step) {
 	static const char *const scanning[] = { "TASK_NUMBERS", "TAGGED", "PROPLETS", "TASK_LIVE",
-		"LAST_PLACE", "KEYS", "KEYS_DROP" };
+		"LAST_PLACE", "KEYS", "KEYS_DROP", "ERA", "SETTLE" };
 	bool may_scan = false;
 	for (size_t i = 0; i < sizeof(scanning) / sizeof(scanning[0]); i++) {
 		may_scan = may_scan || str_equal(name, scanning[i]);

@@ -31,6 +31,7 @@ struct modules {
 	pthread_mutex_t lock;
 	struct map *pins;      /* digest -> size_t */
 	struct map *unsettled; /* digest -> size_t: in its place, but its name is not durable yet */
+	char *held;            /* where removed files go while a backup runs; NULL: none does */
 };
 
 struct module_upload {
@@ -101,6 +102,7 @@ void modules_close(struct modules *modules) {
 	free_counts(modules->unsettled);
 	(void)pthread_mutex_destroy(&modules->lock);
 	free(modules->folder);
+	free(modules->held);
 	free(modules);
 }
 
@@ -130,13 +132,57 @@ void modules_unpin(struct modules *modules, const char *digest) {
 	count_down(modules, modules->pins, digest);
 }
 
+/* A backup that runs may still want it. If it cannot be moved that is noticed, and the backup
+ * fails; whoever deletes a task never does. */
+static void take_away(const struct modules *modules, const char *path, const char *digest) {
+	if (modules->held != NULL) {
+		CLEANUP(mem_freep) char *aside = str_format("%s/%s", modules->held, digest);
+		(void)rename(path, aside);
+	}
+	(void)unlink(path);
+}
+
 void modules_remove(struct modules *modules, const char *digest) {
 	CLEANUP(mem_freep) char *path = path_of(modules, digest);
 	(void)pthread_mutex_lock(&modules->lock);
 	if (digest_text_valid(digest) && map_get(modules->pins, digest) == NULL) {
-		(void)unlink(path);
+		take_away(modules, path, digest);
 	}
 	(void)pthread_mutex_unlock(&modules->lock);
+}
+
+/* --- while a backup runs ------------------------------------------------------------------- */
+
+void modules_hold(struct modules *modules, const char *folder) {
+	(void)pthread_mutex_lock(&modules->lock);
+	free(modules->held);
+	modules->held = str_copy(folder);
+	(void)pthread_mutex_unlock(&modules->lock);
+}
+
+void modules_let_go(struct modules *modules) {
+	(void)pthread_mutex_lock(&modules->lock);
+	free(modules->held);
+	modules->held = NULL;
+	(void)pthread_mutex_unlock(&modules->lock);
+}
+
+int modules_open_held(struct modules *modules, const char *digest, struct error *err) {
+	CLEANUP(mem_freep) char *path = path_of(modules, digest);
+	(void)pthread_mutex_lock(&modules->lock);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), why = errno;
+	if (fd < 0 && why == ENOENT && modules->held != NULL) {
+		CLEANUP(mem_freep) char *aside = str_format("%s/%s", modules->held, digest);
+		fd = open(aside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		why = errno;
+	}
+	(void)pthread_mutex_unlock(&modules->lock);
+	if (fd < 0 && why == ENOENT) {
+		(void)error_set(err, ERROR_NOT_FOUND, "there is no module %s", digest);
+	} else if (fd < 0) {
+		(void)error_errno(err, why, "opening the module file %s", path);
+	}
+	return fd;
 }
 
 /* --- uploads ----------------------------------------------------------------------------- */

@@ -61,6 +61,15 @@ bool modules_reseal(struct modules *modules, const char *digest, bool *written,
 		struct error *err) MUST_CHECK;
 /* Removes the file unless it is pinned; the caller knows that no task refers to it. */
 void modules_remove(struct modules *modules, const char *digest);
+/*
+ * For a backup: from now on what modules_remove() takes away goes into `folder` (on the same disk)
+ * instead, where modules_open_held() still finds it, until modules_let_go(). One at a time. The
+ * caller empties the folder.
+ */
+void modules_hold(struct modules *modules, const char *folder);
+void modules_let_go(struct modules *modules);
+/* The file as it lies on the disk, plain or sealed; -1, and ERROR_NOT_FOUND: there is none. */
+int modules_open_held(struct modules *modules, const char *digest, struct error *err) MUST_CHECK;
 /* Visits every digest in the folder (for the sweep at start). */
 bool modules_each(struct modules *modules, void (*visit)(void *context, const char *digest),
 		void *context, struct error *err) MUST_CHECK;

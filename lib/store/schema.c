@@ -8,9 +8,6 @@
 #include "base/str.h"
 #include "store/database.h"
 
-/* "ASCW": marks a file as ours (PRAGMA application_id). */
-#define APPLICATION 1095975767
-
 static const char *const steps[] = {
 	/* place: the order in which tasks came to life, NULL while they are not live. */
 	"CREATE TABLE tasks(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, digest BLOB,"
@@ -44,7 +41,13 @@ static const char *const steps[] = {
 	" request BLOB NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL,"
 	" at INTEGER NOT NULL);"
 	"CREATE INDEX done_at ON done(at);",
+	/* Restores of a backup: see restored.c. */
+	"CREATE TABLE restored(era INTEGER PRIMARY KEY, settled INTEGER NOT NULL);",
 };
+
+int schema_version(void) {
+	return (int)(sizeof(steps) / sizeof(steps[0]));
+}
 
 static bool read_number(struct store *store, const char *sql, int *number, struct error *err) {
 	sqlite3_stmt *statement = NULL;
@@ -66,7 +69,7 @@ static bool check_ours(struct store *store, struct error *err) {
 			!read_number(store, "SELECT count(*) FROM sqlite_schema", &tables, err)) {
 		return false;
 	}
-	return application == APPLICATION || (application == 0 && tables == 0) ||
+	return application == SCHEMA_APPLICATION || (application == 0 && tables == 0) ||
 	       error_set(err, ERROR_INVALID,
 			       "%s is a database of another program: use another file",
 			       store->where);
@@ -76,7 +79,7 @@ static bool run_step(struct store *store, const char *step, int version, struct 
 	CLEANUP(mem_freep)
 	char *text = str_format("BEGIN IMMEDIATE; %s PRAGMA application_id = %d;"
 				" PRAGMA user_version = %d; COMMIT",
-			step, APPLICATION, version);
+			step, SCHEMA_APPLICATION, version);
 	if (sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK) {
 		return true;
 	}
@@ -106,5 +109,5 @@ bool schema_apply(struct store *store, const char *const *list, int count, struc
 }
 
 bool schema_migrate(struct store *store, struct error *err) {
-	return schema_apply(store, steps, (int)(sizeof(steps) / sizeof(steps[0])), err);
+	return schema_apply(store, steps, schema_version(), err);
 }

@@ -125,8 +125,8 @@ static bool open_parts(struct store *store, bool memory, struct error *err) {
 	}
 	if (!open_database(store, memory ? ":memory:" : store->where, err) ||
 			!schema_migrate(store, err) || !prepare(store, err) ||
-			!private_open(store, err) || !count_tasks(store, err) ||
-			!read_last_place(store, err)) {
+			!private_open(store, err) || !restored_open(store, err) ||
+			!count_tasks(store, err) || !read_last_place(store, err)) {
 		return false;
 	}
 	store->checkpoint = memory ? NULL : checkpoint_start(store->db, store->where, err);
@@ -191,7 +191,8 @@ bool store_commit(struct store *store, struct error *err) {
 	}
 	store->writing = false;
 	store->stale = store->stale && !store->renewed;
-	store->renewed = false;
+	store->unsettled = store->unsettled && !store->settling;
+	store->renewed = store->settling = false;
 	tally_commit(store->tally);
 	return true;
 }
@@ -205,7 +206,7 @@ void store_rollback(struct store *store) {
 	if (sqlite3_get_autocommit(store->db) == 0) {
 		(void)run(store, STATEMENT_ROLLBACK, "rolling back", &ignored);
 	}
-	store->writing = store->renewed = false;
+	store->writing = store->renewed = store->settling = false;
 	tally_rollback(store->tally);
 	rows_forget_all(store->rows);
 }

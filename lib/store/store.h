@@ -107,6 +107,16 @@ typedef void (*store_proplet_taker)(void *context, struct proplet *proplet);
 bool store_proplets(struct store *store, store_proplet_taker take, void *context,
 		struct error *err) MUST_CHECK;
 
+/*
+ * Of a store that came out of a backup (store/restore.h): above every number that the lost manager
+ * may have given to an attempt of a task from before then (created no later than that microsecond
+ * of the wall clock), and to a command; 0: it never did. And whether the manager has still to
+ * settle what was live then; store_settle() notes, in the open transaction, that it has.
+ */
+uint64_t store_era(const struct store *store);
+bool store_unsettled(const struct store *store);
+bool store_settle(struct store *store, struct error *err) MUST_CHECK;
+
 /* A request that was done under a client's key (Idempotency-Key): digests of the key and of what
  * was asked, and what became of it. */
 enum { STORE_DONE_MAX = 100000 };
