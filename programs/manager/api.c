@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "manager/backup.h"
 #include "manager/dashboard.h"
 #include "manager/etag.h"
 #include "manager/events.h"
@@ -54,6 +55,7 @@ static const struct http_route table[] = {
 	{ .method = "GET", .pattern = "/whoami", .handler = whoami },
 	{ .method = "GET", .pattern = "/metrics", .handler = api_figures },
 	{ .method = "GET", .pattern = "/events", .handler = api_events },
+	{ .method = "GET", .pattern = "/backup", .handler = api_backup, .rank = ROLE_ADMIN },
 	{ .method = "GET", .pattern = "/openapi.yaml", .handler = describe, .open = true },
 	{ .method = "GET", .pattern = "/", .handler = dashboard_move, .open = true, .exact = true },
 	{ .method = "GET",

@@ -11,6 +11,7 @@
 #include "manager/manager.h"
 #include "manager/reseal.h"
 #include "manager/retain.h"
+#include "manager/settle.h"
 #include "manager/tasks.h"
 #include "manager/wait.h"
 #include "manager/workers.h"
@@ -155,6 +156,7 @@ static void close_all(struct queue_item *items) {
 
 static void run_batch(struct manager *m, struct queue_item *items) {
 	manager_begin(m);
+	settle_tick(m);
 	apply_all(m, items, false);
 	workers_tick(m);
 	tasks_place_waiting(m);

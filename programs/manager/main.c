@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "manager/api.h"
+#include "manager/backup.h"
 #include "manager/bulk.h"
 #include "manager/events.h"
 #include "manager/history.h"
@@ -153,6 +154,7 @@ static bool open_http(struct manager *m, struct error *err) {
 	}
 	options.rank_of = m->tokens != NULL ? rank_of : NULL;
 	m->events = events_create(m->boot);
+	m->backups = backups_create(m);
 	options.routes = api_routes(m->settings, &options.route_count);
 	m->server = http_server_create(&options, err);
 	return m->server != NULL;
@@ -215,6 +217,7 @@ static bool open_all(struct manager *m, struct error *err) {
 
 static void close_all(struct manager *m) {
 	events_close(m->events);
+	backups_close(m->backups);
 	if (!http_server_drained(m->server, clock_ms() + LAST_BYTES_MS)) {
 		log_info("some clients did not take their answers");
 	}
@@ -223,6 +226,7 @@ static void close_all(struct manager *m) {
 	bus_destroy(m->bus, 1000);
 	reseal_end(m);
 	events_destroy(m->events);
+	backups_destroy(m->backups);
 	tokens_close(m->tokens);
 	manager_forget(m);
 	store_close(m->store);

@@ -29,6 +29,7 @@
 #include "store/modules.h"
 #include "store/store.h"
 
+struct backups;
 struct deed;
 struct events;
 struct history;
@@ -88,9 +89,10 @@ struct manager {
 	struct bulk *bulk;       /* NULL in tests: nobody asks for modules */
 	struct seal_ring *ring;  /* safe from any thread; NULL: nothing is sealed */
 	struct http_server *server;
-	struct tokens *tokens; /* safe from any thread; NULL: MANAGER_HTTP_TOKEN alone counts */
-	struct events *events; /* NULL in tests: nobody listens (events.h) */
-	char boot[UUID_SIZE];  /* constant */
+	struct tokens *tokens;   /* safe from any thread; NULL: MANAGER_HTTP_TOKEN alone counts */
+	struct events *events;   /* NULL in tests: nobody listens (events.h) */
+	struct backups *backups; /* backup.h */
+	char boot[UUID_SIZE];    /* constant */
 
 	struct map *live;            /* task id -> struct live */
 	struct map *workers;         /* proplet id -> struct worker */

@@ -93,11 +93,18 @@ static void enqueue(struct manager *m, struct live *live, const char *cause) {
 	record(m, live->task, cause);
 }
 
+/* The numbers of a task from before a restore go on above all that the lost manager may have given.
+ */
+static uint64_t next_attempt(const struct manager *m, const struct task *task) {
+	uint64_t next = task->attempt + 1, era = store_era(m->store);
+	return task->created_at / 1000 <= (int64_t)era && next < era ? era : next;
+}
+
 /* A clean sheet for the next attempt. */
 static void renew(struct manager *m, struct task *task) {
 	struct error err;
 	bool had_outcome = task_state_final(task->state);
-	task->attempt++;
+	task->attempt = next_attempt(m, task);
 	task->state = TASK_PENDING;
 	task->queued = task->stopping = false;
 	task->start_time = task->finish_time = task->due_at = 0;
@@ -194,6 +201,9 @@ static void assign(struct manager *m, struct live *live, struct worker *worker) 
 	proplet->running++;
 	str_set(&task->at.proplet_id, proplet->id);
 	memcpy(task->at.boot, proplet->ours ? proplet->boot : "", proplet->ours ? UUID_SIZE : 1);
+	if (proplet->next_command < store_era(m->store)) {
+		proplet->next_command = store_era(m->store);
+	}
 	task->at.command = proplet->next_command++;
 	live->late_ms = late_of(task, m->now_ms);
 	worker->dirty = true;
