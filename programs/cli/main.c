@@ -44,6 +44,8 @@ static const char *hint_for(const struct error *err) {
 				"do not rely on it; `propeller-cli verify --help` lists what may "
 				"be "
 				"allowed" },
+		{ ERROR_INTEGRITY, "backup",
+				"nothing was written; take another backup, or another file" },
 		{ ERROR_INTEGRITY, "receipt",
 				"ask for the receipt again, and save it as it comes" },
 		{ ERROR_INTEGRITY, "",

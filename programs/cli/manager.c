@@ -15,6 +15,8 @@
 enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
 /* A connection is made anew every day; the manager says something every 15 s. */
 enum { LISTEN_MS = 24 * 3600 * 1000, SILENCE_SECONDS = 40 };
+/* What is long takes a while to begin. */
+enum { FETCH_MS = 7 * 24 * 3600 * 1000, FETCH_SILENCE_SECONDS = 600 };
 
 static bool read_token(struct manager *manager, const char *path, struct error *err) {
 	struct buf text = BUF_INIT(TOKEN_MAX);
@@ -223,6 +225,18 @@ bool manager_listen(struct manager *manager, const char *path,
 		.take = take,
 		.tick = tick,
 		.silence_seconds = SILENCE_SECONDS,
+		.context = context };
+	return send_call(manager, &call, NULL, err);
+}
+
+bool manager_fetch(struct manager *manager, const char *path,
+		bool (*take)(void *context, const void *bytes, size_t size), void *context,
+		struct error *err) {
+	const struct http_call call = { .method = "GET",
+		.path = path,
+		.timeout_ms = FETCH_MS,
+		.take = take,
+		.silence_seconds = FETCH_SILENCE_SECONDS,
 		.context = context };
 	return send_call(manager, &call, NULL, err);
 }

@@ -21,7 +21,8 @@ struct view {
 /* views.c */
 extern const struct view view_tasks, view_task, view_created, view_results, view_logs,
 		view_placement, view_task_metrics, view_proplets, view_proplet,
-		view_proplet_metrics, view_beats, view_health, view_contexts, view_context;
+		view_proplet_metrics, view_beats, view_health, view_contexts, view_context,
+		view_backup;
 
 enum look look_of(const struct arguments *arguments);
 /* False where the view has no such look. */

@@ -19,6 +19,8 @@ enum group {
 	K = 64,      /* keys */
 	V = 128,     /* verify */
 	E = 256,     /* execute */
+	B = 1 << 24, /* backup */
+	S = 1 << 25, /* restore */
 	M = 1 << 26, /* create */
 	F = 1 << 27, /* logs */
 	Q = 1 << 28, /* one thing that can be watched */

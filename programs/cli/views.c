@@ -139,6 +139,20 @@ static const struct column of_context[] = {
 	END,
 };
 
+static const struct column of_backup[] = {
+	{ "file", "file", FORM_TEXT, 0, false },
+	{ "size", "bytes", FORM_SIZE, 0, false },
+	{ "created", "created", FORM_TIME, 0, false },
+	{ "tasks", "tasks", FORM_NUMBER, 0, false },
+	{ "modules", "modules", FORM_NUMBER, 0, false },
+	{ "missing", "missing", FORM_NUMBER, 0, true },
+	{ "schema", "schema", FORM_NUMBER, 0, true },
+	{ "version", "version", FORM_TEXT, 0, true },
+	{ "sha256", "sha256", FORM_TEXT, 0, false },
+	{ "state dir", "state_dir", FORM_TEXT, 0, false },
+	END,
+};
+
 static const struct column of_beats[] = { { "HEARD", "", FORM_TIME, 0, false }, END };
 
 /* A line for each move; one after the other below the word. */
@@ -214,3 +228,4 @@ const struct view view_beats = { .rows = "history", .columns = of_beats };
 const struct view view_health = { .text = print_health };
 const struct view view_contexts = { .rows = "contexts", .id = "name", .columns = of_contexts };
 const struct view view_context = { .id = "name", .columns = of_context };
+const struct view view_backup = { .id = "file", .columns = of_backup };
