@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import uuid
 
@@ -179,7 +180,7 @@ def on_terminal(cli, *arguments, **environment):
 
 @pytest.mark.parametrize("words,said", [
     (["tasks", "crate", "x"], "did you mean create?"), (["task", "list"], "did you mean tasks?"),
-    (["tasks", "list", "--limt", "5"], "did you mean limit?"),
+    (["tasks", "list", "--limt", "5"], "did you mean --limit?"),
     (["tasks", "list", "-o", "jsonll"], "did you mean jsonl?"),
 ], ids=str)
 def test_what_you_may_have_meant(cli, words, said):
@@ -283,7 +284,7 @@ def test_metrics_and_alive_history(stack):
     assert len(shown) == 2 and done.stderr == "1 of 3\n"
     assert shown[1].split()[:4] == ["2026-01-01T00:00:02", "99.5", "64.0", "KiB"]
     shown = cli("proplets", "metrics", "old-one", "-l", 1).stdout
-    assert "24.0 MiB" in shown and "12.5" in shown
+    assert "24.0 MiB" in shown and "12.5" in shown and "00:00:02" in shown and "00:00:01" not in shown
     history = cli.json("proplets", "alive-history", "old-one")["history"]
     shown = cli("proplets", "alive-history", "old-one").stdout.splitlines()
     assert shown[1:] == [time[:19] for time in history] and history
@@ -314,6 +315,49 @@ def test_health(cli):
     assert "pass" in cli("health").stdout
     done = Cli(free_port())("health", code=6)
     assert "127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize("words,hint", [
+    (["tasks", "view", str(uuid.UUID(int=0))], "propeller-cli tasks list"),
+    (["proplets", "view", "nobody"], "propeller-cli proplets list"),
+    (["--context", "nowhere", "tasks", "list"], "propeller-cli context list"),
+    (["--token-file", "/nonexistent", "tasks", "list"], None),
+], ids=str)
+def test_the_hint_is_about_what_is_missing(cli, words, hint):
+    done = subprocess.run([BIN / "propeller-cli", *words], capture_output=True, text=True, timeout=60, env=cli.environment)
+    assert done.returncode == 3, done
+    hints = [line for line in done.stderr.splitlines() if line.startswith("hint:")]
+    assert hints == ([f"hint: `{hint}` shows what there is"] if hint else []), done
+
+
+@pytest.mark.parametrize("words", [["version"], ["--help"], ["man"], ["completion", "zsh"], ["tasks", "list"],
+                                   ["tasks", "run", HELLO], ["tasks", "list", "-o", "json"]], ids=str)
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_output_that_nobody_takes_is_an_error(cli, words, where):
+    """With a closed standard output the next socket would have its number, and get the text."""
+    line = " ".join([str(BIN / "propeller-cli"), *map(str, words), where])
+    done = subprocess.run(["bash", "-c", line], stderr=subprocess.PIPE, text=True, env=cli.environment, timeout=60)
+    assert done.returncode == 6 and "error: the output could not be written: " in done.stderr, done
+
+
+def test_no_log_goes_into_a_connection(stack):
+    """The manager is started without standard streams: none of its files or sockets has their numbers."""
+    stack.start_broker()
+    stack.tracers["manager"] = ["bash", "-c", 'exec "$0" "$@" <&- >&- 2>&-']
+    stack.start_manager()
+    stack.rest.create("x")
+    places = [os.readlink(f"/proc/{stack.manager.pid}/fd/{fd}") for fd in range(3)]
+    assert places == ["/dev/null"] * 3
+
+
+def test_help_is_in_columns(cli):
+    """The flags of the verb first, then those of all; what is long stands above its text."""
+    text = cli("tasks", "create", "--help").stdout
+    own, of_all = text.split("\nFlags of all verbs:\n")
+    assert "--invoke EXPORT" in own and "--manager-url" not in own and "--manager-url" in of_all
+    starts = {len(line) - len(re.sub(r"^ +(-\w, )?--\S+( \S+)? *|^ +", "", line))
+              for line in (own.split("\nFlags:\n")[1] + of_all).splitlines() if not re.fullmatch(r" +(-\w, )?--\S+( \S+)?", line)}
+    assert starts == {36}, text
 
 
 @pytest.mark.parametrize("arguments", [

@@ -123,6 +123,22 @@ static void add_page(struct rows *rows, json_t *page) {
 	}
 }
 
+/* Where the last rows begin, if it is not told where to begin. */
+static bool find_offset(struct rows *rows, struct manager *manager, struct error *err) {
+	if (!rows->view->oldest_first || rows->arguments->flags[FLAG_OFFSET] != NULL) {
+		return true;
+	}
+	json_t *page = fetch_page(rows, manager, 0, 1, err);
+	if (page == NULL) {
+		return false;
+	}
+	json_int_t total = json_integer_value(json_object_get(page, "total"));
+	rows->offset = total > 0 && (uint64_t)total > rows->limit ? (uint64_t)total - rows->limit
+								  : 0;
+	json_decref(page);
+	return true;
+}
+
 /* All pages that are needed; a filter looks at the whole list: how else would the total be known?
  */
 static bool fetch_rows(struct rows *rows, struct manager *manager, struct error *err) {
@@ -163,7 +179,7 @@ static bool fetch_all(void *context, struct manager *manager, json_t **answer, s
 	struct rows *rows = context;
 	rows->passed = 0;
 	rows->answer = NULL;
-	bool ok = fetch_rows(rows, manager, err);
+	bool ok = find_offset(rows, manager, err) && fetch_rows(rows, manager, err);
 	if (!ok) {
 		json_decref(rows->answer);
 	}

@@ -21,6 +21,7 @@ static struct {
 	unsigned away;       /* so many calls cannot reach it */
 } peer;
 static char shown[65536];
+static const struct view *list_view = &view_tasks;
 
 bool manager_open(struct manager *manager, const struct arguments *arguments, struct error *err) {
 	(void)arguments, (void)err;
@@ -131,7 +132,7 @@ static int call(const struct arguments *arguments, bool one) {
 	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
 	peer.calls = 0;
 	int code = one ? ask_view(arguments, "/tasks/t0", &view_task, &failure)
-		       : ask_rows(arguments, "/tasks", "", &view_tasks, &failure);
+		       : ask_rows(arguments, "/tasks", "", list_view, &failure);
 	(void)fflush(stdout);
 	assert_true(dup2(kept, STDOUT_FILENO) >= 0);
 	(void)close(kept);
@@ -144,6 +145,34 @@ static int call(const struct arguments *arguments, bool one) {
 
 static int list(const struct arguments *arguments) {
 	return call(arguments, false);
+}
+
+/* What was measured is told from the oldest on; people want to see what was lately. */
+static void the_last_rows(void **state) {
+	(void)state;
+	struct view measured = view_tasks;
+	measured.oldest_first = true;
+	list_view = &measured;
+	static const struct {
+		unsigned things;
+		const char *offset, *limit, *shown;
+	} rows[] = {
+		{ 37, NULL, NULL, "t27\nt28\nt29\nt30\nt31\nt32\nt33\nt34\nt35\nt36\n" },
+		{ 37, NULL, "2", "t35\nt36\n" },
+		{ 37, "0", "2", "t0\nt1\n" },
+		{ 2, NULL, NULL, "t0\nt1\n" },
+		{ 0, NULL, NULL, "" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct arguments arguments = { .count = 0 };
+		arguments.flags[FLAG_OFFSET] = rows[i].offset;
+		arguments.flags[FLAG_LIMIT] = rows[i].limit;
+		arguments.flags[FLAG_OUTPUT] = "id";
+		peer.things = rows[i].things;
+		assert_int_equal(list(&arguments), 0);
+		assert_string_equal(shown, rows[i].shown);
+	}
+	list_view = &view_tasks;
 }
 
 static void pages(void **state) {
@@ -268,6 +297,7 @@ static void a_watched_task(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages),
+		cmocka_unit_test(the_last_rows),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(answers_of_somebody_else),
 		cmocka_unit_test(a_watched_list),

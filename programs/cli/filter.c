@@ -7,7 +7,30 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/guess.h"
 #include "cli/table.h"
+
+enum { STATES_MAX = 16 };
+
+/* A state that there is, by name, number or pattern: a slip would look like "none are so". */
+static bool check_state(const char *pattern, struct error *err) {
+	const char *names[STATES_MAX];
+	char hint[80], number[24];
+	size_t count = 0;
+	for (; state_called(count) != NULL; count++) {
+		names[count] = state_called(count);
+		(void)snprintf(number, sizeof(number), "%zu", count);
+		if (fnmatch(pattern, names[count], FNM_CASEFOLD) == 0 ||
+				fnmatch(pattern, number, 0) == 0) {
+			return true;
+		}
+	}
+	return pattern[0] == 0 ||
+	       error_set(err, ERROR_INVALID,
+			       "flag --filter: no state is called \"%.40s\"%s; `tasks list -o "
+			       "wide` shows how they are called",
+			       pattern, nearest(pattern, names, count, hint));
+}
 
 static bool add_term(struct filter *filter, char *text, struct error *err) {
 	char *cut = strchr(text, '=');
@@ -21,6 +44,9 @@ static bool add_term(struct filter *filter, char *text, struct error *err) {
 	}
 	bool unequal = cut[-1] == '!';
 	cut[unequal ? -1 : 0] = 0;
+	if (str_equal(text, "state") && !check_state(cut + 1, err)) {
+		return false;
+	}
 	filter->terms[filter->count].key = text;
 	filter->terms[filter->count].value = cut + 1;
 	filter->terms[filter->count++].unequal = unequal;

@@ -21,10 +21,11 @@ static void terms(void **state) {
 		{ "id=t1", true }, { "id=t2", false }, { "name=web-*", true },
 		{ "name=web-?", true }, { "name=web", false }, { "name!=web-1", false },
 		{ "name!=other", true }, { "state=running", true }, { "state=2", true },
-		{ "state=Failed", false }, { "state!=Failed", true }, { "alive=true", true },
-		{ "alive=false", false }, { "attempt=12", true }, { "attempt=1", false },
-		{ "tags=gpu", true }, { "tags!=gpu", false }, { "tags=x86", false },
-		{ "empty=", true }, { "none=", true }, { "missing=", true }, { "missing!=", false },
+		{ "state=Failed", false }, { "state=*ed", false }, { "state=", false },
+		{ "state!=Failed", true }, { "alive=true", true }, { "alive=false", false },
+		{ "attempt=12", true }, { "attempt=1", false }, { "tags=gpu", true },
+		{ "tags!=gpu", false }, { "tags=x86", false }, { "empty=", true },
+		{ "none=", true }, { "missing=", true }, { "missing!=", false },
 		{ "missing=x", false }, { "metadata.env=prod", true },
 		{ "metadata.inner.a=b", true }, { "metadata.env.x=prod", false },
 		{ "id=t1,state=running", true }, { "id=t1,state=failed", false },
@@ -55,7 +56,8 @@ static void everything(void **state) {
 
 static void what_is_no_filter(void **state) {
 	(void)state;
-	static const char *const texts[] = { "state", "=x", "!=x", "a=b,c", "a=b,=" };
+	static const char *const texts[] = { "state", "=x", "!=x", "a=b,c", "a=b,=", "state=runing",
+		"state!=7", "id=t1,state=Done" };
 	char many[256] = "a=b";
 	struct filter filter;
 	struct error err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* propeller-cli: finds the verb, parses its arguments, says what went wrong. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/streams.h"
 #include "base/version.h"
 #include "cli/tables.h"
 
@@ -63,10 +65,22 @@ static const char *hint_for(const struct error *err) {
 	return NULL;
 }
 
-/* An id that the manager does not know, or that cannot be one. */
-static bool names_nothing(const struct error *err) {
-	return (err->code == ERROR_NOT_FOUND && strstr(err->message, "there is no ") != NULL) ||
-	       strstr(err->message, "is not a task id") != NULL;
+/* The noun of what the message says is not there, or cannot be: its list helps. */
+static const char *noun_to_list(const struct error *err) {
+	static const struct {
+		const char *words, *noun;
+	} rows[] = {
+		{ "there is no task ", "tasks" },
+		{ "is not a task id", "tasks" },
+		{ "there is no proplet ", "proplets" },
+		{ "there is no context ", "context" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strstr(err->message, rows[i].words) != NULL) {
+			return rows[i].noun;
+		}
+	}
+	return NULL;
 }
 
 /* Every error is two lines: what happened, and what to do. */
@@ -77,10 +91,9 @@ static int fail(const struct verb *verb, const struct error *err, bool wrong_use
 	(void)fprintf(stderr, colours ? "\033[31merror:\033[0m %s\n" : "error: %s\n", safe);
 	if (hint != NULL) {
 		(void)fprintf(stderr, "hint: %s\n", hint);
-	} else if (names_nothing(err) && verb->name[0] != 0) {
-		bool lists = verb_find(verb->noun, "list") != NULL;
+	} else if (noun_to_list(err) != NULL) {
 		(void)fprintf(stderr, "hint: `propeller-cli %s list` shows what there is\n",
-				lists ? verb->noun : "tasks");
+				noun_to_list(err));
 	} else if (wrong_use) {
 		(void)fprintf(stderr, "hint: `propeller-cli %s%s%s --help` explains\n", verb->noun,
 				gap, verb->name);
@@ -151,10 +164,13 @@ static int run(const char *noun, char **words) {
 
 int main(int argc, char **argv) {
 	(void)argc;
+	streams_open();
 	char **words = argv + 1;
 	int code = run(arguments_take_item(words), words);
+	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)fputs("error: the output could not be written\n", stderr);
+		const char *why = errno != 0 ? strerror(errno) : "not all of it was taken";
+		(void)fprintf(stderr, "error: the output could not be written: %s\n", why);
 		return 6;
 	}
 	return code;

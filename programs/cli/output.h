@@ -11,8 +11,9 @@
 enum look { LOOK_TABLE, LOOK_WIDE, LOOK_JSON, LOOK_JSONL, LOOK_ID };
 
 struct view {
-	const char *rows; /* the member of the answer that has the rows; NULL: it is one thing */
-	const char *id;   /* path in a row of what -o id prints; NULL: has none */
+	const char *rows;  /* the member of the answer that has the rows; NULL: it is one thing */
+	const char *id;    /* path in a row of what -o id prints; NULL: has none */
+	bool oldest_first; /* the rows: without --offset people want the last ones */
 	const struct column *columns;
 	void (*text)(const json_t *answer); /* for people: instead of the columns */
 	void (*more)(const json_t *answer); /* for people: behind the columns */

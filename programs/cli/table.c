@@ -29,6 +29,10 @@ const char *state_name(const json_t *task) {
 	return states[state_of(task)].name;
 }
 
+const char *state_called(size_t number) {
+	return number < sizeof(states) / sizeof(states[0]) ? states[number].name : NULL;
+}
+
 json_t *member_at(const json_t *value, const char *path) {
 	while (path[0] != 0 && value != NULL) {
 		char name[64];

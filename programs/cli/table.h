@@ -44,3 +44,5 @@ void table_print(struct table *table, const json_t *rows);
 void fields_print(const struct column *columns, bool wide, const json_t *thing);
 
 const char *state_name(const json_t *task);
+/* By its number; NULL from the first one on that there is not. */
+const char *state_called(size_t number);

@@ -152,8 +152,10 @@ static void what_each_verb_asks(void **state) {
 		{ tasks_results, "GET /tasks/a%2Fb/results", "{\"results\":[1]}", "1" },
 		{ tasks_logs, "GET /tasks/a%2Fb", "{\"stdout\":\"out\"}", "out" },
 		{ tasks_placement, "GET /tasks/a%2Fb/placement", "{}", "WORKER" },
-		{ tasks_metrics, "GET /tasks/a%2Fb/metrics?offset=0&limit=10", "{\"metrics\":[]}",
-				"CPU %" },
+		{ tasks_metrics,
+				"GET /tasks/a%2Fb/metrics?offset=0&limit=1|GET "
+				"/tasks/a%2Fb/metrics?offset=0&limit=10",
+				"{\"metrics\":[]}", "CPU %" },
 		{ tasks_list, "GET /tasks?offset=0&limit=10", "{\"tasks\":[],\"total\":0}", "ID " },
 		{ tasks_update, "PUT /tasks/a%2Fb {\"limits\":{}}", "{\"name\":\"n\"}", "n" },
 		{ tasks_upload, "UPLOAD a/b m.wasm", NULL, "ok\n" },
@@ -161,9 +163,13 @@ static void what_each_verb_asks(void **state) {
 		{ proplets_list, "GET /proplets?offset=0&limit=10&status=", "{\"proplets\":[]}",
 				"LAST HEARD" },
 		{ proplets_view, "GET /proplets/a%2Fb", "{\"id\":\"a/b\"}", "id           a/b" },
-		{ proplets_metrics, "GET /proplets/a%2Fb/metrics?offset=0&limit=10",
+		{ proplets_metrics,
+				"GET /proplets/a%2Fb/metrics?offset=0&limit=1|GET "
+				"/proplets/a%2Fb/metrics?offset=0&limit=10",
 				"{\"metrics\":[]}", "RSS" },
-		{ proplets_history, "GET /proplets/a%2Fb/alive-history?offset=0&limit=10",
+		{ proplets_history,
+				"GET /proplets/a%2Fb/alive-history?offset=0&limit=1|GET "
+				"/proplets/a%2Fb/alive-history?offset=0&limit=10",
 				"{\"history\":[]}", "HEARD\n" },
 		{ proplets_delete, "DELETE /proplets/a%2Fb", NULL, "ok\n" },
 		{ health, "GET /health", "{\"status\":\"pass\",\"version\":\"1\"}",

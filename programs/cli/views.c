@@ -220,11 +220,15 @@ const struct view view_logs = { .id = "id", .text = print_logs };
 const struct view view_placement = {
 	.rows = "workers", .id = "proplet_id", .text = print_placement
 };
-const struct view view_task_metrics = { .rows = "metrics", .columns = of_task_metrics };
+const struct view view_task_metrics = {
+	.rows = "metrics", .oldest_first = true, .columns = of_task_metrics
+};
 const struct view view_proplets = { .rows = "proplets", .id = "id", .columns = of_proplets };
 const struct view view_proplet = { .id = "id", .columns = of_proplet };
-const struct view view_proplet_metrics = { .rows = "metrics", .columns = of_proplet_metrics };
-const struct view view_beats = { .rows = "history", .columns = of_beats };
+const struct view view_proplet_metrics = {
+	.rows = "metrics", .oldest_first = true, .columns = of_proplet_metrics
+};
+const struct view view_beats = { .rows = "history", .oldest_first = true, .columns = of_beats };
 const struct view view_health = { .text = print_health };
 const struct view view_contexts = { .rows = "contexts", .id = "name", .columns = of_contexts };
 const struct view view_context = { .id = "name", .columns = of_context };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -44,7 +45,9 @@ json_t *wait_final(
 			return NULL;
 		}
 		if (left == 0) {
-			error_set(err, ERROR_TIMEOUT, "task %s is not final after %s", id, timeout);
+			error_set(err, ERROR_TIMEOUT, "task %s is not final after %s%s", id,
+					timeout,
+					timeout[strspn(timeout, "0123456789")] == 0 ? " s" : "");
 			return NULL;
 		}
 	}

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/str.h"
+#include "base/streams.h"
 #include "base/version.h"
 #include "engine/child.h"
 #include "executor/executor.h"
@@ -159,6 +160,7 @@ int main(int argc, char **argv) {
 	struct executor_settings settings = { 0 };
 	struct error err;
 	sigset_t signals;
+	streams_open();
 	if (child_wanted(argc, argv)) {
 		return child_main(argc, argv);
 	}

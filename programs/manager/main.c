@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/str.h"
+#include "base/streams.h"
 #include "base/version.h"
 #include "manager/api.h"
 #include "manager/backup.h"
@@ -242,6 +243,7 @@ int main(int argc, char **argv) {
 	struct manager m = { .settings = &settings, .next_wait_ms = UINT64_MAX };
 	struct error err;
 	pthread_t signals;
+	streams_open();
 	switch (manager_settings_load(&settings, argc, argv, &err)) {
 	case SETTINGS_DONE: return 0;
 	case SETTINGS_BAD: (void)fprintf(stderr, "propeller-manager: %s\n", err.message); return 2;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/str.h"
+#include "base/streams.h"
 #include "base/version.h"
 #include "engine/child.h"
 #include "proplet/keys.h"
@@ -145,6 +146,7 @@ int main(int argc, char **argv) {
 	struct error err;
 	struct state state;
 	pthread_t signals;
+	streams_open();
 	if (child_wanted(argc, argv)) {
 		return child_main(argc, argv);
 	}

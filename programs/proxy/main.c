@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "base/streams.h"
 #include "base/version.h"
 #include "http/server.h"
 #include "proxy/proxy.h"
@@ -132,6 +133,7 @@ int main(int argc, char **argv) {
 	struct proxy_settings settings = { 0 };
 	struct error err;
 	sigset_t signals;
+	streams_open();
 	block_signals(&signals);
 	switch (proxy_settings_load(&settings, argc, argv, &err)) {
 	case SETTINGS_DONE: return 0;
