@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/tables.h"
+
+enum { HELP_COLUMN = 36 }; /* where help begins */
 
 const struct flag_row flag_rows[FLAGS] = {
 #define FLAG(code, name, short_name, value, who, help) { name, short_name, value, who, help },
@@ -18,16 +21,22 @@ bool flag_belongs(const struct flag_row *row, const struct verb *verb) {
 }
 
 static bool unknown(const struct verb *verb, const char *argument, struct error *err) {
+	static const char *const dashed[FLAGS] = {
+#define FLAG(code, name, ...) "--" name,
+#include "cli/flags.def"
+#undef FLAG
+	};
 	const char *names[FLAGS];
 	char hint[80];
 	size_t count = 0;
 	for (int i = 0; i < FLAGS && argument[1] == '-'; i++) {
 		if (flag_belongs(&flag_rows[i], verb)) {
-			names[count++] = flag_rows[i].name;
+			names[count++] = dashed[i];
 		}
 	}
-	return error_set(err, ERROR_INVALID, "unknown flag %.60s%s", argument,
-			nearest(argument + strspn(argument, "-"), names, count, hint));
+	CLEANUP(mem_freep) char *word = mem_copy(argument, strcspn(argument, "="));
+	return error_set(err, ERROR_INVALID, "unknown flag %.60s%s", word,
+			nearest(word, names, count, hint));
 }
 
 static int find_long(const struct verb *verb, const char *name, size_t size) {
@@ -148,12 +157,29 @@ static bool check_output(const char *output, struct error *err) {
 			output, nearest(output, looks, sizeof(looks) / sizeof(looks[0]), hint));
 }
 
+/* Where the name of an item begins in "FILE FUNCTION [ARGS...]". */
+static const char *word_of_usage(const char *usage, int item) {
+	for (; item > 0 && strchr(usage, ' ') != NULL; item--) {
+		usage = strchr(usage, ' ') + 1;
+	}
+	return usage;
+}
+
 static bool check(const struct arguments *arguments, const struct verb *verb, struct error *err) {
 	if (!check_output(arguments->flags[FLAG_OUTPUT], err)) {
 		return false;
 	}
-	if (arguments->count < verb->min || arguments->count > verb->max) {
-		return error_set(err, ERROR_INVALID, "usage: propeller-cli %s%s%s %s", verb->noun,
+	if (arguments->count < verb->min) {
+		const char *missing = word_of_usage(verb->usage, arguments->count);
+		return error_set(err, ERROR_INVALID,
+				"%.*s is missing; usage: propeller-cli %s%s%s %s",
+				(int)strcspn(missing, " "), missing, verb->noun,
+				verb->name[0] != 0 ? " " : "", verb->name, verb->usage);
+	}
+	if (arguments->count > verb->max) {
+		return error_set(err, ERROR_INVALID,
+				"\"%.60s\" is too much; usage: propeller-cli %s%s%s %s",
+				arguments->items[verb->max], verb->noun,
 				verb->name[0] != 0 ? " " : "", verb->name, verb->usage);
 	}
 	return true;
@@ -232,21 +258,37 @@ char *arguments_take_item(char **words) {
 	return word;
 }
 
-void arguments_help(const struct verb *verb) {
-	(void)printf("usage: propeller-cli %s%s%s %s\n\n%s\n\nFlags:\n", verb->noun,
-			verb->name[0] != 0 ? " " : "", verb->name, verb->usage, verb->help);
-	for (int i = 0; i < FLAGS; i++) {
-		char left[64];
-		if (!flag_belongs(&flag_rows[i], verb)) {
-			continue;
-		}
-		int used = flag_rows[i].short_name != 0 ? snprintf(left, sizeof(left), "-%c, --%s",
-									  flag_rows[i].short_name,
-									  flag_rows[i].name)
-							: snprintf(left, sizeof(left), "    --%s",
-									  flag_rows[i].name);
-		(void)snprintf(left + used, sizeof(left) - (size_t)used, " %s",
-				flag_rows[i].value != NULL ? flag_rows[i].value : "");
-		(void)printf("  %-32s %s\n", left, flag_rows[i].help);
+/* The flag, and what it does beside it, or below where it is long. */
+static void print_flag(const struct flag_row *row) {
+	char letter[8] = "    ";
+	if (row->short_name != 0) {
+		(void)snprintf(letter, sizeof(letter), "-%c, ", row->short_name);
 	}
+	CLEANUP(mem_freep)
+	char *left = str_format("  %s--%s%s%s", letter, row->name, row->value != NULL ? " " : "",
+			row->value != NULL ? row->value : "");
+	size_t width = text_width(left);
+	bool below = width + 1 > HELP_COLUMN;
+	(void)printf("%s%s%*s%s\n", left, below ? "\n" : "",
+			(int)(below ? HELP_COLUMN : HELP_COLUMN - width), "", row->help);
+}
+
+/* Returns how many there are. */
+static size_t print_flags(const struct verb *verb, const char *title, bool of_all) {
+	size_t count = 0;
+	for (int i = 0; i < FLAGS; i++) {
+		const struct flag_row *row = &flag_rows[i];
+		if ((row->who == G) == of_all && flag_belongs(row, verb)) {
+			(void)fputs(count++ == 0 ? title : "", stdout);
+			print_flag(row);
+		}
+	}
+	return count;
+}
+
+void arguments_help(const struct verb *verb) {
+	(void)printf("usage: propeller-cli %s%s%s %s\n\n%s\n", verb->noun,
+			verb->name[0] != 0 ? " " : "", verb->name, verb->usage, verb->help);
+	bool own = print_flags(verb, "\nFlags:\n", false) != 0;
+	(void)print_flags(verb, own ? "\nFlags of all verbs:\n" : "\nFlags:\n", true);
 }

@@ -16,6 +16,11 @@ static const struct verb create = {
 static const struct verb run = {
 	.noun = "tasks", .name = "run", .usage = "FILE", .groups = R, .min = 1, .max = ARGUMENTS_MAX
 };
+static const struct verb call = { .noun = "execute",
+	.name = "",
+	.usage = "FILE FUNCTION [ARGS...]",
+	.min = 2,
+	.max = ARGUMENTS_MAX };
 static const struct verb list = { .noun = "tasks", .name = "list", .usage = "", .groups = L };
 
 static struct arguments arguments;
@@ -156,7 +161,8 @@ static void what_is_refused(void **state) {
 		const struct verb *verb;
 		const char *line, *says;
 	} rows[] = {
-		{ &create, "x --fil a", "unknown flag --fil; did you mean file?" },
+		{ &create, "x --fil a", "unknown flag --fil; did you mean --file?" },
+		{ &create, "x --fil=a", "unknown flag --fil; did you mean --file?" },
 		{ &create, "x --samples", "unknown flag --samples" }, /* another verb's */
 		{ &create, "x -q", "unknown flag -q" },
 		{ &create, "x -vq", "unknown flag -vq" },
@@ -164,8 +170,9 @@ static void what_is_refused(void **state) {
 		{ &create, "x --file", "flag --file needs a value" },
 		{ &create, "x -o yaml", "\"yaml\" is not one of table, wide" },
 		{ &create, "x -o jsn", "; did you mean json?" },
-		{ &create, "", "usage: propeller-cli tasks create NAME" },
-		{ &create, "x y", "usage: propeller-cli tasks create NAME" },
+		{ &create, "", "NAME is missing; usage: propeller-cli tasks create NAME" },
+		{ &create, "x y", "\"y\" is too much; usage: propeller-cli tasks create NAME" },
+		{ &call, "f.wasm", "FUNCTION is missing; usage: propeller-cli execute FILE" },
 		{ &create, "x --", "" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -16,8 +16,8 @@ const struct verb verbs[] = {
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) - 1 };
 
 void verbs_usage(FILE *out, const char *noun) {
-	(void)fprintf(out, "usage: propeller-cli %s\n\n",
-			noun != NULL ? noun : "NOUN VERB [ARGUMENTS] [FLAGS]");
+	(void)fprintf(out, "usage: propeller-cli %s VERB [ARGUMENTS] [FLAGS]\n\n",
+			noun != NULL ? noun : "NOUN");
 	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
 		if ((noun == NULL || str_equal(noun, verb->noun)) && (verb->groups & Z) == 0) {
 			char left[64];
