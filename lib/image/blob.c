@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/beside.h"
 #include "base/digest.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -12,6 +13,8 @@
 
 /* A transfer may break so often without a MiB in between. */
 enum { BREAKS_MAX = 5, PROGRESS = 1024 * 1024, PAUSE_MS = 250 };
+/* From so many bytes on it is worth a thread to hash them. */
+enum { LARGE = 1024 * 1024 };
 
 struct blob {
 	struct session *session;
@@ -23,6 +26,8 @@ struct blob {
 	unsigned breaks;
 	bool asked, ended;
 	struct digest *digest;
+	struct beside *beside; /* hashes the last piece while its taker does something with it */
+	struct bytes piece;
 };
 
 struct blob *blob_open(
@@ -33,11 +38,13 @@ struct blob *blob_open(
 	blob->promised = digest;
 	blob->size = size;
 	blob->digest = digest_create();
+	blob->beside = size >= LARGE ? beside_create() : NULL;
 	return blob;
 }
 
 void blob_close(struct blob *blob) {
 	if (blob != NULL) {
+		beside_destroy(blob->beside);
 		digest_destroy(blob->digest);
 		free(blob);
 	}
@@ -122,10 +129,27 @@ static bool check_end(struct blob *blob, struct error *err) {
 			       blob->promised, hex);
 }
 
+static void hash_piece(void *context) {
+	struct blob *blob = context;
+	digest_update(blob->digest, blob->piece.data, blob->piece.size);
+}
+
+static void hash(struct blob *blob, struct bytes piece) {
+	blob->piece = piece;
+	if (blob->beside != NULL) {
+		beside_begin(blob->beside, hash_piece, blob);
+	} else {
+		hash_piece(blob);
+	}
+}
+
 bool blob_read(struct blob *blob, struct bytes *piece, struct error *err) {
 	*piece = (struct bytes){ 0 };
 	if (blob->ended) {
 		return true;
+	}
+	if (blob->beside != NULL) {
+		beside_wait(blob->beside); /* the piece before goes now */
 	}
 	while (!blob->asked || !read_new(blob, piece, err)) {
 		if (blob->asked && wire_broken(blob->wire) && blob->offset == blob->size) {
@@ -142,6 +166,6 @@ bool blob_read(struct blob *blob, struct bytes *piece, struct error *err) {
 	if (piece->size == 0) {
 		return check_end(blob, err);
 	}
-	digest_update(blob->digest, piece->data, piece->size);
+	hash(blob, *piece);
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/beside.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -17,31 +18,52 @@ static void make_key(
 	digest_hex(text, strlen(text), key);
 }
 
-/* What comes goes into a file, and from there on its way. */
+/* What comes goes into a file, and beside that on its way. */
 struct fetching {
 	struct spool *spool;
 	struct sender *sender; /* NULL: not before it is whole */
+	struct beside *beside; /* with a sender: spools */
+	struct bytes piece;
+	bool spooled;
+	struct error err;
 };
+
+static void spool_piece(void *context) {
+	struct fetching *it = context;
+	it->spooled = spool_write(it->spool, it->piece, &it->err);
+}
 
 static bool take(void *context, struct bytes piece, struct error *err) {
 	struct fetching *it = context;
-	return spool_write(it->spool, piece, err) &&
-	       (it->sender == NULL || sender_feed(it->sender, piece, err));
+	if (it->sender == NULL) {
+		return spool_write(it->spool, piece, err);
+	}
+	it->piece = piece;
+	beside_begin(it->beside, spool_piece, it);
+	bool sent = sender_feed(it->sender, piece, err);
+	beside_wait(it->beside);
+	if (sent && !it->spooled) {
+		*err = it->err;
+	}
+	return sent && it->spooled;
 }
 
 static bool fetch(struct proxy *proxy, struct job *job, const char *key, struct content *content,
 		struct error *err) {
 	uint64_t begin = clock_ms();
 	struct image_module module = { 0 };
-	struct fetching it = { cache_spool(proxy->cache, err), job->sender };
+	struct fetching it = { .spool = cache_spool(proxy->cache, err), .sender = job->sender };
 	if (it.spool == NULL) {
 		return false;
 	}
-	if (!image_read(job->puller, take, &it, &module, err)) {
+	it.beside = it.sender != NULL ? beside_create() : NULL;
+	bool ok = image_read(job->puller, take, &it, &module, err);
+	beside_destroy(it.beside);
+	if (!ok) {
 		spool_drop(it.spool);
 		return false;
 	}
-	bool ok = spool_keep(it.spool, key, module.digest, content, err);
+	ok = spool_keep(it.spool, key, module.digest, content, err);
 	log_info("pulled image=\"%s\" bytes=%llu sha256=%s path=\"%s\" ms=%llu", job->name,
 			(unsigned long long)module.size, module.digest,
 			module.path != NULL ? module.path : "",
@@ -222,11 +244,16 @@ static void refuse(struct proxy *proxy, struct job *job, const struct error *why
 	finish_job(proxy, job);
 }
 
-static void fail(struct proxy *proxy, struct job *job, struct error *why) {
-	struct job *same = take_same(proxy, job);
+/* What our end broke has no other reason; what failed before that has. */
+static void name_reason(struct proxy *proxy, struct error *why) {
 	if (is_closing(proxy)) {
 		error_set(why, ERROR_INTERRUPTED, "the proxy was stopped: ask again");
 	}
+}
+
+static void fail(struct proxy *proxy, struct job *job, struct error *why) {
+	name_reason(proxy, why);
+	struct job *same = take_same(proxy, job);
 	while (same != NULL) {
 		struct job *next = same->next;
 		refuse(proxy, same, why);
@@ -260,12 +287,10 @@ static bool send_all(struct proxy *proxy, struct job *job, struct error *err) {
 
 /* What went wrong for this one alone. */
 static void fail_alone(struct proxy *proxy, struct job *job, struct error *why) {
+	name_reason(proxy, why);
 	(void)pthread_mutex_lock(&proxy->lock);
 	(void)map_remove(proxy->jobs, job->key);
 	(void)pthread_mutex_unlock(&proxy->lock);
-	if (is_closing(proxy)) {
-		error_set(why, ERROR_INTERRUPTED, "the proxy was stopped: ask again");
-	}
 	refuse(proxy, job, why);
 }
 
