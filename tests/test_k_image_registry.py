@@ -20,7 +20,7 @@ from gotools import gotool
 from modules import big_module, example
 from registry import (CONFIG, CONTENT, DOCKER, GZIP, INDEX, OCI, PASSWORD, TAR, USER, WASM, Asker,
                       Registry, digest_of, layout, metrics, skopeo, tar, zstd)
-from stack import Stack, free_port
+from stack import BIN, Stack, free_port
 from wait import wait_until
 
 ADD = example("add")
@@ -350,6 +350,57 @@ def test_what_docker_login_has_left(guarded):
     start_proxy(guarded, PROXY_PLAIN_HTTP=host, PROXY_REGISTRY_CONFIG=config)
     assert guarded.asker.get(guarded.registry.name("team/add", "v1")) == ADD
     nowhere(guarded, guarded.bus, PASSWORD, code)
+
+
+# A helper as docker knows them; what it knows is in a file, and so is what it was asked.
+HELPER = """#!/bin/sh
+read server
+echo "$1 $server ${{PROXY_CLIENT_KEY-without}}" >> {folder}/asked
+exec cat {folder}/knows
+"""
+
+
+def test_what_a_credential_helper_knows(guarded, tmp_path):
+    host, config = guarded.registry.host, guarded.folder / "config.json"
+    helper = tmp_path / "docker-credential-our-own"
+    helper.write_text(HELPER.format(folder=tmp_path))
+    helper.chmod(0o755)
+    knows, asked = tmp_path / "knows", tmp_path / "asked"
+    where = {"PROXY_PLAIN_HTTP": host, "PROXY_REGISTRY_CONFIG": config, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    name = guarded.registry.name("team/add", "v1")
+
+    def begin(content):
+        config.write_text(json.dumps(content))
+        config.chmod(0o600)
+        guarded.start_proxy(**where)
+
+    begin({"auths": {host: {}}, "credHelpers": {host: "our-own"}})
+    knows.write_text(json.dumps({"ServerURL": host, "Username": USER, "Secret": "another-secret"}))
+    assert "to the credential that is set for it" in guarded.asker.refusal(name)
+    knows.write_text(json.dumps({"ServerURL": host, "Username": USER, "Secret": PASSWORD}))  # it may change
+    assert guarded.asker.get(name) == ADD
+    assert asked.read_text().splitlines() == [f"get {host} without"] * 2
+    helper.write_text("#!/bin/sh\necho another-secret\nexit 1\n")
+    assert f"docker-credential-our-own failed for {host}" in guarded.asker.refusal(name)
+    guarded.processes["proxy"].stop()
+
+    helper.write_text(HELPER.format(folder=tmp_path))
+    begin({"credsStore": "our-own"})
+    assert guarded.asker.get(name) == ADD
+    helper.unlink()  # it is for all registries: this one may need nothing
+    assert "no user name and password are set for it" in guarded.asker.refusal(name)
+    assert "there is no program docker-credential-our-own" in guarded.processes["proxy"].text()
+    nowhere(guarded, guarded.bus, PASSWORD, "another-secret", guarded.registry.basic.split()[1])
+
+
+@pytest.mark.parametrize("content", [{"credsStore": "../our-own"}, {"credHelpers": {"r.example": "/bin/own"}}], ids=str)
+def test_credential_helpers_that_are_no_names(stack, content):
+    config = stack.folder / "config.json"
+    config.write_text(json.dumps(content))
+    config.chmod(0o600)
+    done = subprocess.run([BIN / "propeller-proxy"], env=stack.environment("PROXY", "proxy", {"PROXY_REGISTRY_CONFIG": config}),
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and "by NAME alone" in done.stderr, done.stderr
 
 
 class TokenService:

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "image/credential_program.h"
 
 enum { FILE_MAX = 1024 * 1024, SECRET_MAX = 64 * 1024 };
 
@@ -58,7 +59,7 @@ const struct credential *credentials_for(
 			best = one;
 		}
 	}
-	return best;
+	return best == NULL && list->store.program != NULL ? &list->store : best;
 }
 
 /* --- the list ----------------------------------------------------------------------------------
@@ -71,6 +72,7 @@ void credentials_add(struct credentials *list, const struct credential *one) {
 		.username = str_copy(one->username),
 		.password = str_copy(one->password),
 		.token = str_copy(one->token),
+		.program = str_copy(one->program),
 	};
 }
 
@@ -78,11 +80,13 @@ void credentials_finish(struct credentials *list) {
 	for (size_t i = 0; i < list->count; i++) {
 		struct credential *one = &list->items[i];
 		free(one->registry);
+		free(one->program);
 		secret_wipe(&one->username);
 		secret_wipe(&one->password);
 		secret_wipe(&one->token);
 	}
 	free(list->items);
+	free(list->store.program);
 	*list = (struct credentials){ 0 };
 }
 
@@ -127,7 +131,7 @@ static const char *text_of(const json_t *entry, const char *name) {
 	return text != NULL && text[0] != 0 ? text : NULL;
 }
 
-/* An entry without anything means that a helper program has it, or that nobody is logged in. */
+/* An entry without anything means that the store has it, or that nobody is logged in. */
 static bool add_entry(struct credentials *list, const char *registry, const json_t *entry,
 		struct error *err) {
 	struct credential one = { .registry = (char *)(uintptr_t)registry };
@@ -160,23 +164,48 @@ static void wipe_texts(json_t *value) {
 	}
 }
 
+static bool check_program(const char *name, struct error *err) {
+	return (name != NULL && credential_program_valid(name)) ||
+	       error_set(err, ERROR_INVALID,
+			       "\"credsStore\" and \"credHelpers\" name programs "
+			       "docker-credential-NAME "
+			       "by NAME alone: letters, digits, '.', '_' and '-'");
+}
+
+/* Before the entries of "auths": for its registry a helper counts more. */
+static bool add_programs(struct credentials *list, const json_t *root, struct error *err) {
+	const json_t *helpers = json_object_get(root, "credHelpers");
+	const char *registry;
+	json_t *name;
+	json_object_foreach((json_t *)(uintptr_t)helpers, registry, name) {
+		struct credential one = { .registry = (char *)(uintptr_t)registry,
+			.program = (char *)(uintptr_t)json_string_value(name) };
+		if (!check_program(one.program, err)) {
+			return false;
+		}
+		credentials_add(list, &one);
+	}
+	const json_t *store = json_object_get(root, "credsStore");
+	if (store == NULL || str_equal(json_string_value(store), "")) {
+		return true;
+	}
+	str_set(&list->store.program, json_string_value(store));
+	return check_program(list->store.program, err);
+}
+
 static bool add_all(struct credentials *list, json_t *root, struct error *err) {
 	const json_t *auths = json_object_get(root, "auths");
 	const char *registry;
 	json_t *entry;
-	size_t before = list->count;
+	if (!add_programs(list, root, err)) {
+		return false;
+	}
 	json_object_foreach((json_t *)(uintptr_t)auths, registry, entry) {
 		if (!add_entry(list, registry, entry, err)) {
 			return false;
 		}
 	}
-	bool helper = json_object_get(root, "credsStore") != NULL ||
-		      json_object_get(root, "credHelpers") != NULL;
-	return list->count != before || !helper ||
-	       error_set(err, ERROR_INVALID,
-			       "its passwords are with a helper program (credsStore, credHelpers), "
-			       "which is not asked: log in without one, or set a name and a "
-			       "password here");
+	return true;
 }
 
 bool credentials_parse(struct credentials *list, struct bytes text, struct error *err) {

@@ -45,8 +45,34 @@ static void each_registry_has_its_own(void **state) {
 	static const char *const others[] = { "localhost", "localhost:50", "localhost:50000",
 		"empty.example", "r.example.evil", "evil.r.example", "r.exampl" };
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		assert_null(credentials_for(&list, others[i], "a"));
+		const struct credential *store = credentials_for(&list, others[i], "a");
+		assert_string_equal(store->program, "desktop");
+		assert_true(store->username == NULL && store->token == NULL);
 	}
+	credentials_finish(&list);
+}
+
+/* Which helper is asked for which registry. */
+static void helper_programs(void **state) {
+	(void)state;
+	static const char text[] =
+			"{\"auths\":{\"a.example\":{\"username\":\"u\",\"password\":\"p\"},"
+			"\"b.example\":{},\"c.example\":{\"username\":\"u\",\"password\":\"p\"}},"
+			"\"credHelpers\":{\"https://"
+			"c.example\":\"for-c\",\"d.example\":\"for-d\"}}";
+	struct credentials list = { 0 };
+	struct error err;
+	assert_true(parse(&list, text, &err));
+	assert_string_equal(credentials_for(&list, "a.example", "x")->username, "u");
+	assert_null(credentials_for(&list, "b.example", "x"));
+	assert_string_equal(credentials_for(&list, "c.example", "x")->program, "for-c");
+	assert_null(credentials_for(&list, "c.example", "x")->username);
+	assert_string_equal(credentials_for(&list, "d.example", "x")->program, "for-d");
+	assert_null(credentials_for(&list, "e.example", "x"));
+	assert_true(parse(&list, "{\"credsStore\":\"for-all\"}", &err));
+	assert_string_equal(credentials_for(&list, "d.example", "x")->program, "for-d");
+	assert_string_equal(credentials_for(&list, "e.example", "x")->program, "for-all");
+	assert_true(parse(&list, "{\"credsStore\":\"\"}", &err)); /* as docker logout leaves it */
 	credentials_finish(&list);
 }
 
@@ -71,8 +97,12 @@ static void what_cannot_be_taken(void **state) {
 		{ "{\"auths\":{\"r.example\":{\"auth\":\"hunter2\"}}}", "not NAME:PASSWORD" },
 		{ "{\"auths\":{\"r.example\":{\"auth\":\"aHVudGVyMg==\"}}}", "not NAME:PASSWORD" },
 		{ "{\"auths\":{\"r.example\":{\"auth\":\"YToAYg==\"}}}", "not NAME:PASSWORD" },
-		{ "{\"auths\":{\"r.example\":{}},\"credsStore\":\"desktop\"}", "helper program" },
-		{ "{\"credHelpers\":{\"r.example\":\"x\"}}", "helper program" },
+		{ "{\"credsStore\":\"../hunter2\"}", "by NAME alone" },
+		{ "{\"credsStore\":\"/bin/hunter2\"}", "by NAME alone" },
+		{ "{\"credsStore\":1}", "by NAME alone" },
+		{ "{\"credHelpers\":{\"r.example\":\"hunter2 x\"}}", "by NAME alone" },
+		{ "{\"credHelpers\":{\"r.example\":\"\"}}", "by NAME alone" },
+		{ "{\"credHelpers\":{\"r.example\":{}}}", "by NAME alone" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct credentials list = { 0 };
@@ -121,6 +151,7 @@ static void a_file_that_others_may_read(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_registry_has_its_own),
+		cmocka_unit_test(helper_programs),
 		cmocka_unit_test(a_header_for_basic),
 		cmocka_unit_test(what_cannot_be_taken),
 		cmocka_unit_test(nothing_in_it_is_fine),

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "image/challenge.h"
+#include "image/credential_program.h"
 
 enum {
 	REDIRECTS_MAX = 5,
@@ -27,6 +28,7 @@ struct session {
 	struct wire *wire;
 	struct session_options options;
 	const struct credential *credential; /* ours at this registry, or NULL */
+	struct credential asked;             /* what a helper program has said */
 	char *base;                          /* "https://r.example:5000/v2/team/add" */
 	char *authorization;                 /* what the registry has asked for, or NULL */
 };
@@ -330,8 +332,50 @@ static bool get_token(
 	return ask_token(session, url, err) || error_wrap(err, "asking for a token");
 }
 
+static bool may_wait(void *context, struct error *err) {
+	return wire_may_wait(context, err);
+}
+
+/* docker's own name for its registry, which helpers know it by. */
+static const char *helper_name(const char *host) {
+	return str_equal(host, "docker.io") ? "https://index.docker.io/v1/" : host;
+}
+
+/* The store is for all registries, and may have nothing to do with this one. */
+static bool is_bearable(const struct credential *own, const struct error *err) {
+	return own->registry == NULL && err->code != ERROR_INTERRUPTED;
+}
+
+/* What a helper program knows takes the place of its name; it is asked when the registry wants it,
+ * and anew for each image, since what it says may not be valid for long. */
+static bool ask_program(struct session *session, struct error *err) {
+	const struct credential *own = session->credential;
+	if (own == NULL || own->program == NULL) {
+		return true;
+	}
+	const struct credential_question question = { .program = own->program,
+		.server = helper_name(host_of(session)),
+		.may_wait = may_wait,
+		.context = session->wire };
+	struct credential_answer answer;
+	if (!credential_program_ask(&question, &answer, err)) {
+		if (!is_bearable(own, err)) {
+			return false;
+		}
+		log_warn("a registry is asked without a password registry=%s error=\"%s\"",
+				host_of(session), err->message);
+	}
+	session->asked.username = answer.username;
+	session->asked.password = answer.password;
+	session->credential = answer.username != NULL ? &session->asked : NULL;
+	return true;
+}
+
 static bool authorise(struct session *session, const char *text, struct error *err) {
 	struct challenge challenge;
+	if (!ask_program(session, err)) {
+		return false;
+	}
 	const struct credential *own = session->credential;
 	if (!challenge_parse(text, &challenge, err)) {
 		return error_wrap(err, "%s", host_of(session));
@@ -492,6 +536,8 @@ struct session *session_create(struct wire *wire, const struct session_options *
 void session_destroy(struct session *session) {
 	if (session != NULL) {
 		set_authorization(session, NULL);
+		secret_wipe(&session->asked.username);
+		secret_wipe(&session->asked.password);
 		free(session->base);
 		free(session);
 	}

@@ -392,6 +392,10 @@ bool wire_pause(struct wire *wire, uint64_t ms, struct error *err) {
 	return true;
 }
 
+bool wire_may_wait(struct wire *wire, struct error *err) {
+	return check_time(wire, clock_ms(), err);
+}
+
 void wire_cancel(struct wire *wire) {
 	atomic_store(&wire->cancelled, true);
 	(void)curl_multi_wakeup(wire->multi);

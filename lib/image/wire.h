@@ -54,4 +54,6 @@ void wire_rest(struct wire *wire, struct buf *out);
 bool wire_broken(const struct wire *wire);
 /* Waits so long; false when the time is over or it is cancelled. */
 bool wire_pause(struct wire *wire, uint64_t ms, struct error *err) MUST_CHECK;
+/* False when the time is over or it is cancelled. */
+bool wire_may_wait(struct wire *wire, struct error *err) MUST_CHECK;
 void wire_cancel(struct wire *wire);

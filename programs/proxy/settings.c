@@ -165,8 +165,10 @@ static bool read_credentials(struct proxy_settings *s, struct error *err) {
 		return error_wrap(err, "setting PROXY_REGISTRY_CONFIG");
 	}
 	if (own) {
-		const struct credential one = { s->registry_url, s->registry_username,
-			s->registry_password, s->registry_token };
+		const struct credential one = { .registry = s->registry_url,
+			.username = s->registry_username,
+			.password = s->registry_password,
+			.token = s->registry_token };
 		credentials_add(&s->credentials, &one);
 	}
 	return true;
