@@ -84,6 +84,7 @@ static bool read_abilities(const json_t *object, struct presence *p, struct erro
 		return false;
 	}
 	p->ours = strings_has(&p->features, "commands") && p->boot[0] != 0;
+	p->counts_gas = strings_has(&p->features, "gas");
 	p->signs = strings_has(&p->features, "signed-requests");
 	return member_u64(object, "slots", 0, UINT32_MAX, &p->slots, err) &&
 	       member_u64(object, "interval_ms", 0, 86400000, &p->interval_ms, err) &&

@@ -47,7 +47,8 @@ struct presence {
 	bool verified;        /* its signature fits: set by who has the key */
 	char boot[UUID_SIZE]; /* "" from workers that are not ours */
 	bool ours;            /* features has "commands": numbered commands on its own topic */
-	bool signs; /* features has "signed-requests": with a key it signs them, and metrics */
+	bool signs;      /* features has "signed-requests": with a key it signs them, and metrics */
+	bool counts_gas; /* features has "gas": it keeps to limits.gas */
 	struct strings features, engines;
 	uint64_t slots;       /* tasks at once; 0: not said */
 	uint64_t interval_ms; /* between heartbeats; 0: not said */

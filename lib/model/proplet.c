@@ -134,6 +134,10 @@ bool proplet_hear(struct proplet *proplet, const struct presence *presence, uint
 	bool changed = take_boot(proplet, presence) || proplet->verified != presence->verified;
 	proplet->verified = presence->verified;
 	changed |= take_texts(proplet, presence);
+	if (presence->announced && proplet->counts_gas != presence->counts_gas) {
+		proplet->counts_gas = presence->counts_gas;
+		changed = true;
+	}
 	bool replaced = presence->announced && !proplet_alive(proplet, now_ms);
 	if ((replaced || presence->features.count != 0) && proplet->ours != presence->ours) {
 		proplet->ours = presence->ours;
@@ -231,6 +235,7 @@ json_t *proplet_save(const struct proplet *proplet) {
 	member_put_text(object, "boot", proplet->boot);
 	json_object_set_new(object, "ours", json_boolean(proplet->ours));
 	json_object_set_new(object, "verified", json_boolean(proplet->verified));
+	json_object_set_new(object, "counts_gas", json_boolean(proplet->counts_gas));
 	json_object_set_new(object, "engines", member_list(&proplet->engines));
 	member_put_u64(object, "slots", proplet->slots);
 	member_put_u64(object, "interval_ms", proplet->interval_ms);
@@ -252,6 +257,7 @@ struct proplet *proplet_load(const char *id, const json_t *saved, struct error *
 			member_short(saved, "boot", p->boot, sizeof(p->boot), err) &&
 			member_bool(saved, "ours", &p->ours, err) &&
 			member_bool(saved, "verified", &p->verified, err) &&
+			member_bool(saved, "counts_gas", &p->counts_gas, err) &&
 			member_strings(saved, "engines", false, &p->engines, err) &&
 			member_u64(saved, "slots", 0, UINT32_MAX, &p->slots, err) &&
 			member_u64(saved, "interval_ms", 0, INT64_MAX, &p->interval_ms, err) &&

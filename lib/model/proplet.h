@@ -20,6 +20,7 @@ struct proplet {
 	char boot[UUID_SIZE];
 	bool ours;
 	bool verified;          /* it has shown that it has the workload key */
+	bool counts_gas;        /* else limits.gas would be none */
 	struct strings engines; /* empty: not said (multipass only) */
 	uint64_t slots, interval_ms, cpus, memory_bytes, memory_free_bytes;
 	uint64_t next_command; /* the number of the next start to this boot; from 1 */

@@ -140,6 +140,28 @@ static void only_changes_are_stored(void **state) {
 	proplet_destroy(again);
 }
 
+/* Heartbeats name no abilities; what an announcement leaves out, another version cannot do. */
+static void announcements_tell_who_counts_gas(void **state) {
+	(void)state;
+	struct proplet *proplet = proplet_create("w");
+	struct presence presence = { .proplet_id = (char[]){ "w" }, .boot = BOOT_1 };
+	struct error err;
+	presence.announced = presence.ours = presence.counts_gas = true;
+	assert_true(proplet_hear(proplet, &presence, 0, 0));
+	presence.announced = presence.ours = presence.counts_gas = false;
+	assert_false(proplet_hear(proplet, &presence, 0, 0));
+	assert_true(proplet->counts_gas);
+	json_t *saved = proplet_save(proplet);
+	struct proplet *again = proplet_load("w", saved, &err);
+	assert_true(again->counts_gas);
+	presence.announced = presence.ours = true;
+	assert_true(proplet_hear(proplet, &presence, 0, 0));
+	assert_false(proplet->counts_gas);
+	json_decref(saved);
+	proplet_destroy(again);
+	proplet_destroy(proplet);
+}
+
 static void engines(void **state) {
 	(void)state;
 	struct proplet *proplet = proplet_create("w");
@@ -228,6 +250,7 @@ int main(void) {
 		cmocka_unit_test(a_boot_that_has_seen_commands_counts_on),
 		cmocka_unit_test(only_changes_are_stored),
 		cmocka_unit_test(history_keeps_the_last_ten),
+		cmocka_unit_test(announcements_tell_who_counts_gas),
 		cmocka_unit_test(engines),
 		cmocka_unit_test(damaged_records_are_refused),
 		cmocka_unit_test(chips_are_known_by_their_metadata),

@@ -54,6 +54,17 @@ static char *no_engine(const struct candidate *c) {
 	return str_format("does not offer engine %s", c->task->work.engine);
 }
 
+/* A limit that a worker does not know is none. */
+static bool counts_gas(const struct candidate *c) {
+	return c->task->work.limits.gas == 0 || c->proplet->counts_gas;
+}
+
+static char *no_gas(const struct candidate *c) {
+	(void)c;
+	return str_copy("does not count gas, for which limits.gas asks: it is an earlier version "
+			"or not one of ours");
+}
+
 static bool in_namespace(const struct candidate *c) {
 	return c->task->needs.space == NULL || str_equal(c->task->needs.space, c->proplet->space);
 }
@@ -180,6 +191,7 @@ static const struct check {
 } checks[] = {
 	{ is_alive, not_alive, ERROR_UNAVAILABLE },
 	{ has_engine, no_engine, ERROR_CONFLICT },
+	{ counts_gas, no_gas, ERROR_CONFLICT },
 	{ in_namespace, elsewhere, ERROR_CONFLICT },
 	{ has_tags, no_tag, ERROR_CONFLICT },
 	{ memory_exists, no_such_memory, ERROR_CONFLICT },
@@ -204,7 +216,8 @@ static size_t examine(const struct candidate *candidate) {
 bool place_is_easy(const struct task *task) {
 	return task->pinned == NULL && task->work.engine == NULL && task->needs.space == NULL &&
 	       task->needs.tags.count == 0 && task->needs.memory_bytes == 0 &&
-	       task->work.limits.memory_bytes == WORKLOAD_MEMORY_DEFAULT;
+	       task->work.limits.memory_bytes == WORKLOAD_MEMORY_DEFAULT &&
+	       task->work.limits.gas == 0;
 }
 
 /* --- the choice --------------------------------------------------------------------------------

@@ -77,6 +77,18 @@ static void what_a_task_needs(void **state) {
 	assert_true(place_is_easy(make_task(m)));
 }
 
+/* Who does not know the limit would run without one. */
+static void gas_is_counted_by_who_can(void **state) {
+	struct manager *m = *state;
+	struct task *task = make_task(m);
+	announce(m, "w");
+	task->work.limits.gas = 1000;
+	assert_false(place_is_easy(task));
+	expect_nobody(m, task, ERROR_CONFLICT, "proplet w, does not count gas");
+	workers_find(m, "w")->proplet->counts_gas = true;
+	expect_worker(m, task, "w");
+}
+
 static void busy_is_not_impossible(void **state) {
 	struct manager *m = *state;
 	struct error err;
@@ -164,6 +176,7 @@ int main(void) {
 		WITH_MANAGER(nobody_is_there),
 		WITH_MANAGER(the_one_with_the_fewest_tasks),
 		WITH_MANAGER(what_a_task_needs),
+		WITH_MANAGER(gas_is_counted_by_who_can),
 		WITH_MANAGER(busy_is_not_impossible),
 		WITH_MANAGER(pinned_tasks),
 		WITH_MANAGER(old_workers),

@@ -55,6 +55,7 @@ static void fill(const struct worker *worker, struct presence *presence) {
 static void fill_abilities(const struct worker *worker, struct presence *presence) {
 	strings_add(&presence->features, "commands");
 	strings_add(&presence->features, "signed-requests");
+	strings_add(&presence->features, "gas");
 	for (int kind = 0; kind < ENGINE_KINDS; kind++) {
 		if (engine_offers(worker->engine, (enum engine_kind)kind)) {
 			strings_add(&presence->engines, engine_kind_name((enum engine_kind)kind));
