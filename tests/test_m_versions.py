@@ -322,3 +322,117 @@ def test_a_fleet_upgraded_while_tasks_run(stack, name, key, order):
         assert FAILED not in [state for _, state in moves], task
     assert {task["proplet_id"] for task in done} == set(fleet)
     stack.all_alive()
+
+
+# --- and back --------------------------------------------------------------------------------------
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("name,key", PAIRS, ids=[f"{name}{'-key' if key else ''}" for name, key in PAIRS])
+def test_an_earlier_manager_over_the_state_of_todays(stack, name, key):
+    """It says what is wrong and changes not a byte; or it knows the schema, and all is there."""
+    rest = start(stack, key, PROPLET_LIVELINESS_INTERVAL="10")
+    task = rest.run("add", ADD, inputs=[1, 2])
+    nap = running(rest)
+    state = stack.folder / "state-manager"
+    before = {}
+    stack.exchange("manager", earlier(name), lambda: before.update(contents(state)))
+    wait_until(lambda: not stack.manager.alive or "listening" in stack.manager.text().split("INFO ended")[-1], 20,
+               "its decision")
+    if stack.manager.alive:
+        stack.manager_ready()
+        is_kept(task, rest.task(task["id"]))
+        assert rest.task(nap)["attempt"] == 1
+    else:
+        assert stack.manager.popen.returncode not in (0, -6, -11)
+        last = stack.manager.text().strip().splitlines()[-1]
+        assert "schema version" in last and "this program knows up to" in last, last
+        assert contents(state) == before
+    stack.manager.kill()
+    stack.of["manager"] = BIN
+    stack.manager.command[0] = str(BIN / "propeller-manager")
+    stack.restart_manager()
+    is_kept(task, rest.task(task["id"]))
+    view = rest.task(nap)
+    assert (view["state"], view["attempt"]) == (RUNNING, 1)
+    rest.stop(nap)
+    assert rest.wait(nap)["state"] == INTERRUPTED
+
+
+@pytest.mark.parametrize("there", ["upgraded", "put back"])
+@pytest.mark.parametrize("name,key", PAIRS, ids=[f"{name}{'-key' if key else ''}" for name, key in PAIRS])
+def test_a_result_on_a_workers_disk(stack, name, key, there):
+    """It is there while manager and worker are away, and is delivered by the other version."""
+    first, second = (earlier(name), BIN) if there == "upgraded" else (BIN, earlier(name))
+    stack.of = {"worker-1": first}
+    rest = start(stack, key, PROPLET_LIVELINESS_INTERVAL="10")
+    task = running(rest, inputs=["700"])
+    stack.manager.kill()
+    stack.broker.kill()
+    kept = stack.folder / "state-worker-1"
+    wait_until(lambda: list(kept.rglob("*.result")), 20, "a result on disk")
+    stack.exchange("worker-1", second)
+    stack.start_broker()
+    stack.restart_manager()
+    done = rest.wait(task)
+    assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, "1", 1), done
+    stack.proplet_ready()
+    assert rest.run("add", ADD, inputs=[1, 2])["results"] == "3"
+    wait_until(lambda: not list(kept.rglob("*.result")), 20, "nothing kept")
+
+
+# --- what only one of them knows -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["open", "sealed"])
+def test_gas_goes_to_who_counts_it(stack, name):
+    """A limit that a worker does not know is none: so it does not get the task."""
+    stack.of = {"worker-1": earlier(name)}
+    rest = start(stack)
+    task = rest.create("loop", guest("loop"), invoke="spin", limits={"gas": 100000})["id"]
+    answer = rest.call("POST", f"/tasks/{task}/start")
+    assert answer.status == 409 and "worker-1" in answer.error and "gas" in answer.error, answer
+    assert rest.task(task)["attempt"] == 0
+    stack.exchange("worker-1", BIN)
+    stack.proplet_ready()
+    rest.start(task)
+    done = rest.wait(task)
+    assert done["state"] == FAILED and "gas" in done["error"], done
+
+
+# --- the executor ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way_name", ["rest", "grpc"])
+@pytest.mark.parametrize("odd", ["executor", "client"])
+def test_execute_and_verify(stack, odd, way_name):
+    """An earlier executor's receipts are true to today's verify, and today's to an earlier one."""
+    then = earlier("attested")
+    stack.of = {"executor": then if odd == "executor" else BIN}
+    client = BIN if odd == "executor" else then
+    executor = Executor(stack).ready()
+    way = executor.way(way_name)
+    assert way.call(Ask(EXECUTED, "add", ("5", "3"))).numbers == [8]
+    way.close()
+    if way_name == "grpc":
+        return
+    add = stack.folder / "add.wasm"
+    add.write_bytes(EXECUTED)
+    receipt = stack.folder / "receipt.json"
+    done = cli(client, None, "execute", add, "add", 5, 3, "--executor", f"http://127.0.0.1:{executor.http_port}",
+               "--verify", "--receipt", receipt, "--allow-sample")
+    assert done.stdout == "8\n", done
+    other = then if client == BIN else BIN
+    for each in (client, other):
+        done = cli(each, None, "verify", receipt, "--allow-sample", "--wasm", add, "-o", "json")
+        assert json.loads(done.stdout)["receipt"]["outputs"] == ["i32:8"]
+    forged = json.loads(receipt.read_text())
+    statement = bytearray(base64.b64decode(forged["statement"]))
+    statement[-1] ^= 1
+    forged["statement"] = base64.b64encode(statement).decode()
+    receipt.write_text(json.dumps(forged))
+    for each in (client, other):
+        assert cli(each, None, "verify", receipt, "--allow-sample", code=None).returncode == 8
