@@ -192,18 +192,18 @@ void http_reply_error(struct http_request *request, const struct error *err, con
 
 /* --- one request's way ------------------------------------------------------------------------ */
 
-/* What the token in the header may do, negative for none. */
+/* What the token in the header may do, 0 for none. */
 static int rank_of(const struct http_server *server, const char *header) {
 	const struct http_server_options *options = &server->options;
 	uint8_t digest[DIGEST_SIZE];
 	if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0) {
-		return -1;
+		return 0;
 	}
 	digest_of(header + 7, strlen(header + 7), digest);
 	if (server->has_token && CRYPTO_memcmp(digest, server->token, DIGEST_SIZE) == 0) {
 		return INT_MAX;
 	}
-	return options->rank_of != NULL ? options->rank_of(options->context, header + 7) : -1;
+	return options->rank_of != NULL ? options->rank_of(options->context, header + 7) : 0;
 }
 
 static bool may(const struct http_server *server, struct http_request *request, struct error *err) {
@@ -213,11 +213,12 @@ static bool may(const struct http_server *server, struct http_request *request, 
 		return true;
 	}
 	request->rank = rank_of(server, http_header(request, "Authorization"));
-	if (request->rank < 0) {
+	if (request->rank <= 0) {
 		return error_set(err, ERROR_DENIED,
 				"send the manager's token as \"Authorization: Bearer TOKEN\"");
 	}
-	return request->rank >= route->rank ||
+	bool enough = route->rank > 0 && request->rank >= route->rank;
+	return enough || request->rank == INT_MAX ||
 	       error_set(err, ERROR_FORBIDDEN, "this token does not allow %.16s %.200s",
 			       request->method, request->path);
 }

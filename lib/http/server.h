@@ -43,7 +43,7 @@ struct http_route {
 	size_t body_max;              /* 0: a body is refused */
 	const struct http_sink *sink; /* or NULL */
 	bool open;                    /* needs no token */
-	int rank;                     /* that a token needs at least; see `rank_of` */
+	int rank;                     /* that a token of `rank_of` needs; 0: none of them does */
 	bool exact;                   /* a trailing slash is another path; else both forms match */
 };
 
@@ -52,7 +52,7 @@ struct http_server_options {
 	uint16_t port;     /* 0: a free one */
 	const char *token; /* NULL: no authentication; else "Authorization: Bearer TOKEN", compared
 			    * in constant time */
-	/* The rank of other tokens, negative for one that is none; any thread. NULL: there are no
+	/* The rank of other tokens, from 1; 0 for one that is none; any thread. NULL: there are no
 	 * others. `token` may do everything. */
 	int (*rank_of)(void *context, const char *token);
 	/* With a certificate: HTTPS, TLS 1.2 at least; with authorities as well, every client needs

@@ -149,6 +149,7 @@ static const struct http_route routes[] = {
 	{ .method = "POST", .pattern = "/echo/{id}", .handler = echo, .body_max = BODY_MAX },
 	{ .method = "GET", .pattern = "/refuse", .handler = refuse },
 	{ .method = "GET", .pattern = "/late", .handler = keep },
+	{ .method = "GET", .pattern = "/ranked", .handler = refuse, .rank = 2 },
 	{ .method = "GET", .pattern = "/same", .handler = same },
 	{ .method = "PUT",
 			.pattern = "/count",
@@ -162,6 +163,7 @@ static struct tls_parts tls; /* {0}: plain */
 static char url[64];
 
 static atomic_bool ready = true;
+static int (*ranks)(void *context, const char *token);
 
 static bool is_ready(void *context, struct error *err) {
 	(void)context;
@@ -172,6 +174,7 @@ static void begin(const char *token, unsigned connections) {
 	struct error err;
 	const struct http_server_options options = { .host = "127.0.0.1",
 		.token = token,
+		.rank_of = ranks,
 		.tls = &tls,
 		.threads = 2,
 		.connections_max = connections,
@@ -533,6 +536,29 @@ static void tokens(void **state) {
 	assert_non_null(strstr(answer, " 401 "));
 }
 
+static int digit_of(void *context, const char *token) {
+	(void)context;
+	return token[0] >= '1' && token[0] <= '9' ? token[0] - '0' : 0;
+}
+
+/* A route that names no rank is for nobody but the token that may do everything. */
+static void ranks_of_tokens(void **state) {
+	(void)state;
+	http_server_destroy(server);
+	ranks = digit_of;
+	begin("s3cret", 0);
+	ranks = NULL;
+	const struct http_call ranked = { .method = "GET", .path = "/ranked" };
+	const struct http_call unranked = { .method = "GET", .path = "/refuse" };
+	assert_int_equal(ask_as("0", ranked).status, 401);
+	assert_int_equal(ask_as("1", ranked).status, 403);
+	assert_int_equal(ask_as("2", ranked).status, 429);
+	assert_int_equal(ask_as("9", ranked).status, 429);
+	assert_int_equal(ask_as("9", unranked).status, 403);
+	assert_int_equal(ask_as("s3cret", ranked).status, 429);
+	assert_int_equal(ask_as("s3cret", unranked).status, 429);
+}
+
 static void *ask_late(void *context) {
 	(void)context;
 	struct got got = ask("GET", "/late", NULL, 0);
@@ -623,6 +649,7 @@ int main(void) {
 		WITH_SERVER(what_no_client_sends),
 		WITH_SERVER(pipelined_requests),
 		WITH_SERVER(tokens),
+		WITH_SERVER(ranks_of_tokens),
 		WITH_SERVER(answers_may_come_later),
 		WITH_SERVER(an_answer_to_nobody),
 		WITH_SERVER(a_port_that_is_taken),

@@ -14,7 +14,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 
-enum role { ROLE_NONE = -1, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
+enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 enum { TOKENS_MAX = 10000, TOKENS_FILE_MAX = 1024 * 1024 };
 
 struct tokens;
