@@ -53,11 +53,13 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", self.key, "-out", self.cert, "-days", 2, "-subj", f"/CN={name}")
 
-    def issue(self, name, hosts=None, begin=-1, end=1):
-        """A certificate that is valid from day `begin` to day `end`, counted from now."""
+    def issue(self, name, hosts=None, begin=-1, end=1, usage=None):
+        """A certificate that is valid from day `begin` to day `end`, counted from now; `usage`:
+        all that it is for (clientAuth, serverAuth)."""
         made = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
         request = self.folder / f"{name}.csr"
         more = ["-addext", f"subjectAltName={hosts}"] if hosts else []
+        more += ["-addext", f"extendedKeyUsage={usage}"] if usage else []
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", made.key, "-out", request, "-subj", f"/CN={name}", *more)
         openssl("ca", "-batch", "-notext", "-config", self.folder / "ca.conf", "-cert", self.cert,

@@ -34,6 +34,9 @@ class Papers:
         self.worker = self.ours.issue("worker-1")
         self.person = self.ours.issue("person")
         self.late = self.ours.issue("late", None, -3, -2)
+        self.early = self.ours.issue("early", HOSTS, 1, 2)
+        self.for_clients = self.ours.issue("for-clients", HOSTS, usage="clientAuth")
+        self.for_servers = self.ours.issue("for-servers", HOSTS, usage="serverAuth")
         self.words = folder / "words.pem"
         self.words.write_text("only words\n")
         self.words.chmod(0o600)
@@ -282,6 +285,8 @@ def test_the_systems_authorities(stack, papers):
 
 REFUSALS = {
     "expired": (dict(made="expired"), "certificate has expired"),
+    "not valid yet": (dict(made="early"), "not yet valid"),
+    "a client's, not a server's": (dict(made="for_clients"), "purpose"),
     "another host": (dict(made="elsewhere"), "host name does not match: it is not made for localhost"),
     "another number": (dict(made="elsewhere", host="127.0.0.1"),
                        "host name does not match: it is not made for 127.0.0.1"),
@@ -290,6 +295,8 @@ REFUSALS = {
     "no certificate of ours": (dict(own=None), "set MQTT_TLS_CLIENT_CERT and MQTT_TLS_CLIENT_KEY"),
     "a foreign one of ours": (dict(own="stranger"), "our certificate"),
     "an expired one of ours": (dict(own="late"), "certificate"),
+    "one of ours that is not valid yet": (dict(own="early"), "certificate"),
+    "a server's of ours": (dict(own="for_servers"), "certificate"),
     "no TLS there": (dict(plain=True), "is this its port for TLS?"),
 }
 
@@ -323,6 +330,8 @@ def test_refusals(prefix, case, stack, papers):
     ("server", ["foreign"], "unable to get local issuer certificate"),
     ("stranger", ["ours"], "unable to get local issuer certificate"),
     ("expired", ["ours"], "certificate has expired"),
+    ("early", ["ours"], "not yet valid"),
+    ("for_clients", ["ours"], "unsuitable certificate purpose"),
     ("elsewhere", ["ours"], "matches target host name"),
 ])
 def test_managers_that_the_client_refuses(made, flags, words, stack, papers):
@@ -348,6 +357,9 @@ def test_a_certificate_of_the_client(stack, papers):
     assert "no client certificate" in done.stderr and "--cert FILE" in done.stderr
     assert "refused" in cli(stack, "tasks", "list", *ca, *show(papers.stranger), code=5).stderr
     assert "expired" in cli(stack, "tasks", "list", *ca, *show(papers.late), code=5).stderr
+    for bad in (papers.early, papers.for_servers):
+        cli(stack, "tasks", "list", *ca, *show(bad), code=5)
+    assert cli(stack, "tasks", "list", *ca, *show(papers.for_clients))
     stack.tls = trusting(papers)
     for path in ["/health", "/tasks", "/nothing"]:
         answer = stack.rest.get(path)
