@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -39,21 +40,35 @@ def test_each_program_has_its_package(made):
     assert {path: mode for mode, path, _ in contents(made.deb("airscrew-common"))}["/etc/propeller/config.toml"] == "-rw-------"
 
 
-def test_what_they_depend_on(made):
-    """The libraries that each program says it needs, and the settings file of the services."""
-    engine = {"libc6", "libgcc-s1", "libssl3", "libjansson4"}
-    wanted = {"airscrew-manager": {"libmicrohttpd12", "libsqlite3-0", "libmosquitto1", "libgnutls30", "libssl3", "libjansson4", "libc6"},
-              "airscrew-proplet": engine | {"libmosquitto1", "libcurl4"},
-              "airscrew-proxy": {"libarchive13", "libzstd1", "libmicrohttpd12", "libgnutls30", "libcurl4", "libmosquitto1", "libssl3", "libjansson4", "libc6"},
-              "airscrew-executor": engine | {"libmicrohttpd12", "libgnutls30", "libnghttp2-14", "libprotobuf-c1"},
-              "airscrew-cli": {"libcurl4", "libmosquitto1", "libssl3", "libjansson4", "libc6"}}
+def owner(library):
+    """The package of a library of this machine."""
+    path = re.search(rf"\b{re.escape(library)} .*=> (/\S+)", run("/sbin/ldconfig", "-p"))[1]
+    for name in (path, os.path.realpath(path), os.path.realpath(path).removeprefix("/usr")):
+        found = subprocess.run(["dpkg-query", "-S", name], capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout.split(":")[0]
+    raise AssertionError(f"{path} belongs to no package")
+
+
+def test_what_they_depend_on(made, tmp_path):
+    """The packages of the libraries that each program names; services also need their settings file."""
     version = made.field("airscrew", "Version")
-    for package, names in wanted.items():
+    for package, program in PROGRAMS.items():
         depends = re.split(r", *", made.field(package, "Depends"))
-        common = f"airscrew-common (= {version})"
-        assert (common in depends) == (package in SERVICES)
-        assert {row.split()[0] for row in depends} - {"airscrew-common"} == names
+        assert (f"airscrew-common (= {version})" in depends) == (package in SERVICES)
+        run("dpkg-deb", "-x", made.deb(package), tmp_path)
+        needed = re.findall(r"\(NEEDED\).*\[(\S+)\]", run("readelf", "-dW", tmp_path / "usr" / "bin" / program))
+        assert len(needed) > 4
+        assert {row.split()[0] for row in depends} - {"airscrew-common"} == {owner(library) for library in needed}
     assert {row.split()[0] for row in re.split(r", *", made.field("airscrew", "Depends"))} == set(PROGRAMS)
+
+
+def test_what_the_build_needs_is_declared():
+    """Each library that tools/setup installs for the build stands in debian/control, too."""
+    setup = re.search(r"^build_packages=\((.*?)\)", (TOP / "tools" / "setup").read_text(encoding="utf-8"), re.M | re.S)[1].split()
+    control = (TOP / "deploy" / "debian" / "control").read_text(encoding="utf-8").partition("\n\n")[0]
+    libraries = {name for name in setup if re.fullmatch(r"lib.*-dev", name)} - {"libc6-dev"}
+    assert libraries == {name for name in re.findall(r"[\w.+-]+", control.partition("Build-Depends:")[2]) if re.fullmatch(r"lib.*-dev", name)}
 
 
 def test_programs_are_hardened_and_know_no_path_of_the_build(made, tmp_path):
