@@ -34,6 +34,15 @@ static void repeat(struct worker *worker, const struct command *command) {
 	}
 }
 
+/* After a restore numbers go on far above: what is still here is not refused for that. */
+static void refuse_old(struct worker *worker, const struct command *command) {
+	if (attempt_find(worker, command->task_id, command->attempt) != NULL) {
+		repeat(worker, command);
+	} else {
+		announce_refused(worker, command, NOTICE_REFUSED, "too old");
+	}
+}
+
 static void start_numbered(struct worker *worker, struct command *command) {
 	if (strcmp(command->boot, worker->boot) != 0) {
 		announce_refused(worker, command, NOTICE_REFUSED, "for another boot");
@@ -41,7 +50,7 @@ static void start_numbered(struct worker *worker, struct command *command) {
 	}
 	switch (numbers_take(&worker->numbers, command->number)) {
 	case NUMBER_SEEN: repeat(worker, command); return;
-	case NUMBER_TOO_OLD: announce_refused(worker, command, NOTICE_REFUSED, "too old"); return;
+	case NUMBER_TOO_OLD: refuse_old(worker, command); return;
 	case NUMBER_NEW: break;
 	}
 	if (worker->ending) {

@@ -46,6 +46,23 @@ static void numbers_in_any_order(void **state) {
 	assert_int_equal(worker->running, 2);
 }
 
+/* A manager that was restored from a backup counts on far above, and may repeat what it knows. */
+static void an_old_number_of_what_is_here(void **state) {
+	struct worker *worker = *state;
+	struct attempt *attempt = start(worker, 1, TASK, 1);
+	begins(attempt);
+	(void)start(worker, UINT64_C(1795272271441014), TASK, 2);
+	start_at(worker, BOOT, 1, TASK, 1);
+	noticed(worker, "running", "");
+	ends(worker, attempt, "42");
+	resulted(worker, TASK, "42");
+	start_at(worker, BOOT, 1, TASK, 1);
+	resulted(worker, TASK, "42");
+	ack(worker, BOOT, TASK, 1);
+	start_at(worker, BOOT, 1, TASK, 1);
+	noticed(worker, "refused", "too old");
+}
+
 static void another_boot(void **state) {
 	struct worker *worker = *state;
 	start_at(worker, NEXT_BOOT, 1, TASK, 1);
@@ -205,6 +222,7 @@ int main(void) {
 		WITH_WORKER(a_start_is_taken),
 		WITH_WORKER(a_number_that_was_seen),
 		WITH_WORKER(numbers_in_any_order),
+		WITH_WORKER(an_old_number_of_what_is_here),
 		WITH_WORKER(another_boot),
 		WITH_WORKER(busy),
 		WITH_WORKER(who_is_ending_begins_nothing),
