@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """propeller-cli backup and restore: of a manager that works on, and what comes out of it."""
+import http.client
+import io
 import json
 import os
-import sqlite3
+import random
+import socket
 import subprocess
 import tarfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from api import COMPLETED, INTERRUPTED, PENDING, RUNNING
-from modules import example, guest
+from modules import big_module, example, guest, section, wat
 from stack import BIN, clean_environment
 from wait import PATIENCE, wait_until
 
 ADD = example("add")
+
+
+def another(content):
+    """ADD with something in it that nobody reads."""
+    return ADD + section(0, b"\0" + content)
 
 
 def cli(stack, *words, token=None, code=0, stdin=None):
@@ -176,3 +187,419 @@ def test_bad_backups_are_refused(stack, how):
         done = cli(stack, "restore", backup, *words, code={"newer": 2, "gone": 3}.get(how, 8))
         assert expected in done.stderr and done.stderr.startswith("error: "), done.stderr
         assert sorted(os.listdir(stack.folder)) == names
+
+
+EVIL = [
+    ("symbolic link", dict(type=tarfile.SYMTYPE, linkname="/etc/passwd"), "modules/" + "a" * 64),
+    ("symbolic link in place of the database", dict(type=tarfile.SYMTYPE, linkname="/etc/passwd"), "manager.db"),
+    ("hard link", dict(type=tarfile.LNKTYPE, linkname="manager.db"), "modules/" + "a" * 64),
+    ("device", dict(type=tarfile.CHRTYPE, devmajor=1, devminor=3), "modules/" + "a" * 64),
+    ("pipe", dict(type=tarfile.FIFOTYPE), "modules/" + "a" * 64),
+    ("folder", dict(type=tarfile.DIRTYPE), "modules"),
+    ("absolute", {}, "/tmp/backup-was-here"),
+    ("above", {}, "../backup-was-here"),
+    ("above a folder", {}, "modules/../../backup-was-here"),
+    ("huge", dict(size=1 << 60), "modules/" + "a" * 64),
+    ("larger than a file can be", dict(size=(1 << 62) + 1), "manager.db"),
+    ("a member of somebody else", {}, "manager.conf"),
+]
+
+
+@pytest.mark.parametrize("what", EVIL, ids=[row[0] for row in EVIL])
+def test_archives_of_others_write_nothing(tmp_path, what):
+    """Behind a manifest that is in order."""
+    _, more, name = what
+    manifest = {"format": 1, "version": "0.1.0", "created": "1970-01-01T00:00:00Z", "schema": 6,
+                "database": {"size": more.get("size", 512) if name == "manager.db" else 512}, "modules": {"count": 1, "bytes": 1, "missing": 0}}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for member, content, attributes in (("manifest.json", json.dumps(manifest).encode(), {}), (name, bytes(512), more)):
+            info = tarfile.TarInfo(member)
+            info.mode, info.size = 0o600, len(content)
+            for key, value in attributes.items():
+                setattr(info, key, value)
+            # As ours has it: no names, user and group in seven digits.
+            out.write(own_header(info))
+            out.write(content.ljust(512, b"\0"))
+    backup = tmp_path / "backup"
+    backup.write_bytes(out.getvalue())
+    done = subprocess.run([BIN / "propeller-cli", "restore", backup, "--state-dir", tmp_path / "new"], text=True,
+                          env=clean_environment(), capture_output=True)
+    assert (done.returncode, done.stdout) == (8, ""), done
+    assert "the backup is damaged" in done.stderr, done.stderr
+    assert os.listdir(tmp_path) == ["backup"] and not os.path.exists("/tmp/backup-was-here")
+
+
+def own_header(info):
+    """Of any member, in the form that the reader takes but for what is wrong with it."""
+    block = bytearray(info.tobuf(format=tarfile.GNU_FORMAT, errors="surrogateescape")[:512])
+    block[257:265] = b"ustar\x0000"
+    if info.devmajor == 0:
+        block[329:345] = bytes(16)
+    block[148:156] = b" " * 8
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block)
+
+
+# --- under load ----------------------------------------------------------------------------------
+
+class Load:
+    """Clients that create, upload, start and delete all the time, each module another one."""
+
+    def __init__(self, stack, clients=4):
+        self.stack, self.lock, self.ending = stack, threading.Lock(), threading.Event()
+        self.accepted = {}   # id -> (when, the sum that its module adds to)
+        self.deleting = {}   # id -> when it was asked for
+        self.deleted = {}    # id -> when it was answered
+        self.asked = set()   # names
+        self.longest, self.requests, self.problems = 0, 0, []
+        self.threads = [threading.Thread(target=self.run, args=[n]) for n in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, number):
+        dice = random.Random(number)
+        mine = []
+        try:
+            while not self.ending.is_set():
+                self.step(dice, number, mine)
+        except Exception as error:  # noqa: BLE001 (told at the end)
+            self.problems.append(repr(error))
+
+    def timed(self, method, path, body=None, **more):
+        begin = time.monotonic()
+        answer = self.stack.rest.call(method, path, body, **more)
+        with self.lock:
+            self.longest = max(self.longest, time.monotonic() - begin)
+            self.requests += 1
+        assert answer.status in (200, 201, 204, 409, 429), answer
+        return answer
+
+    def step(self, dice, number, mine):
+        name = f"{number}-{dice.randrange(1 << 60)}"
+        module = another(name.encode() + bytes(dice.randrange(50000)))
+        with self.lock:
+            self.asked.add(name)
+        answer = self.timed("POST", "/tasks", {"name": name, "invoke": "add", "inputs": [number, 1]})
+        task_id = answer.json["id"]
+        self.timed("PUT", f"/tasks/{task_id}/upload", module, headers={"Content-Type": "application/wasm"})
+        with self.lock:
+            self.accepted[task_id] = time.monotonic()
+        mine.append(task_id)
+        if dice.random() < 0.5:
+            self.timed("POST", f"/tasks/{task_id}/start")
+        if dice.random() < 0.6:
+            victim = mine.pop(dice.randrange(len(mine)))
+            with self.lock:
+                self.deleting[victim] = time.monotonic()
+            if self.timed("DELETE", f"/tasks/{victim}").status == 204:
+                with self.lock:
+                    self.deleted[victim] = time.monotonic()
+
+    def end(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
+        assert self.problems == []
+
+
+def tasks_of(stack):
+    """All, by id."""
+    found, offset = {}, 0
+    while page := stack.rest.expect(200, "GET", f"/tasks?limit=100&offset={offset}").json["tasks"]:
+        found.update({task["id"]: task for task in page})
+        offset += 100
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_under_load(stack):
+    stack.start()
+    rest = stack.rest
+    for seed in range(3):
+        rest.create("big", big_module(6, seed)[0])
+    load = Load(stack)
+    wait_until(lambda: load.problems or (len(load.accepted) > 30 and len(load.deleted) > 5), 60, "some tasks")
+    for n in range(3):
+        before, requests = time.monotonic(), load.requests
+        backup, said = back_up(stack, f"backup-{n}")
+        after = time.monotonic()
+        assert load.requests > requests, "nobody was served meanwhile"
+    load.end()
+    assert load.longest < 10 * PATIENCE
+    assert said["missing"] == 0
+    here = tasks_of(stack)
+    said = replace(stack, backup)
+    there = tasks_of(stack)
+    assert said["tasks"] == len(there)
+    kept = {i for i, at in load.accepted.items() if at < before and load.deleting.get(i, after) >= after}
+    gone = {i for i, at in load.deleted.items() if at < before}
+    assert kept and gone and kept <= set(there) and not gone & set(there)
+    known = set(here) | set(load.deleting)
+    for task_id, task in there.items():
+        assert task_id in known and (task["name"] in load.asked or task["name"] == "big"), task
+    done = [i for i in kept if there[i]["state"] == COMPLETED][:10]
+    ready = done + [i for i in kept if there[i]["state"] == PENDING and not there[i].get("queued")][:10]
+    assert len(ready) > 10
+    for task_id in ready:
+        rest.start(task_id)
+    for task_id in ready:
+        task = rest.wait(task_id)
+        assert task["state"] == COMPLETED and int(task["results"]) <= len(load.threads), task
+
+
+class Reader:
+    """A client of GET /backup that reads as it likes."""
+
+    def __init__(self, stack, window=4096):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        self.socket.connect(("127.0.0.1", stack.http_port))
+        self.socket.sendall(b"GET /backup HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.socket.settimeout(20 * PATIENCE)
+        self.head = self.socket.recv(1000)
+
+    def __enter__(self):
+        assert self.head.startswith(b"HTTP/1.1 200 "), self.head
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+@pytest.fixture(name="heavy")
+def heavy_fixture(stack):
+    """More than sockets and the pipe take: a backup waits for its reader."""
+    stack.start_broker()
+    stack.start_manager()
+    stack.heavy = [stack.rest.create("big", big_module(8, seed)[0]) for seed in range(3)]
+    stack.aside = stack.folder / "state-manager" / "backup"
+    return stack
+
+
+def test_a_client_that_does_not_read_holds_up_nobody(heavy):
+    rest = heavy.rest
+    with Reader(heavy):
+        begin = time.monotonic()
+        for n in range(50):
+            task = rest.create("add", another(bytes([n])))
+            rest.expect(204, "DELETE", f"/tasks/{task['id']}")
+        assert time.monotonic() - begin < 20 * PATIENCE
+        rest.expect(204, "DELETE", f"/tasks/{heavy.heavy[2]['id']}")
+        files = heavy.folder / "state-manager" / "modules"
+        wait_until(lambda: len(list(files.iterdir())) == 2, 10, "the deleted modules gone")
+        assert heavy.heavy[2]["digest"] in os.listdir(heavy.aside)
+    wait_until(lambda: os.listdir(heavy.aside) == [], 10, "the end of the backup")
+
+
+def test_one_at_a_time(heavy):
+    target = heavy.folder / "file"
+    with Reader(heavy):
+        answer = heavy.rest.get("/backup")
+        assert answer.status == 429 and int(answer.headers["retry-after"]) >= 1
+        done = cli(heavy, "backup", target, code=6)
+        assert "one at a time" in done.stderr and "try again" in done.stderr
+        assert not [name for name in os.listdir(heavy.folder) if name.startswith("file")]
+    wait_until(lambda: heavy.rest.get("/backup").status == 200, 10, "the end of the first one")
+    wait_until(lambda: cli_status(heavy, "backup", target) == 0, 10, "another one")
+
+
+def cli_status(stack, *words):
+    environment = {**clean_environment(), "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{stack.http_port}"}
+    return subprocess.run([BIN / "propeller-cli", *words], env=environment, capture_output=True).returncode
+
+
+def test_a_manager_that_is_killed_leaves_nothing(heavy):
+    with Reader(heavy):
+        heavy.rest.expect(204, "DELETE", f"/tasks/{heavy.heavy[0]['id']}")
+        wait_until(lambda: os.listdir(heavy.aside), 10, "what is held")
+        heavy.manager.kill()
+        assert os.listdir(heavy.aside)
+    heavy.restart_manager()
+    assert os.listdir(heavy.aside) == []
+    backup, said = back_up(heavy)
+    assert said["modules"] == 2
+
+
+def test_a_manager_that_ends_does_not_wait_for_it(heavy):
+    with Reader(heavy):
+        begin = time.monotonic()
+        assert heavy.manager.stop() == 0
+        assert time.monotonic() - begin < 10 * PATIENCE
+
+
+def test_a_manager_that_goes_meanwhile(stack):
+    """What came is no backup, and is not kept."""
+    stack.start_broker()
+    stack.start_manager()
+    stack.rest.create("add", ADD)
+    whole, _ = back_up(stack)
+    content = whole.read_bytes()
+
+    class Half(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(content[:len(content) * 2 // 3])
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Half)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        before = sorted(os.listdir(stack.folder))
+        for code, words in ((8, ["half"]), (4, ["backup"]), (8, ["backup", "--force"])):
+            done = cli(stack, "-m", f"http://127.0.0.1:{server.server_port}", "backup", stack.folder / words[0],
+                       *words[1:], code=code)
+            assert ("torn" if code == 8 else "is there already") in done.stderr
+            assert sorted(os.listdir(stack.folder)) == before
+        assert whole.read_bytes() == content
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+# --- who, where ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("role,code", [("viewer", 5), ("operator", 5), ("admin", 0)])
+def test_it_is_for_admins(stack, role, code):
+    tokens = stack.folder / "tokens"
+    tokens.write_text(f"{role} secret\n")
+    tokens.chmod(0o600)
+    stack.start_broker()
+    stack.start_manager(MANAGER_TOKENS_FILE=tokens)
+    done = cli(stack, "backup", stack.folder / "file", token="secret", code=code)
+    assert (stack.folder / "file").exists() == (code == 0)
+    assert code == 0 or "this token" in done.stderr
+    assert cli(stack, "backup", stack.folder / "other", token="wrong", code=5).stderr
+
+
+def test_files_are_not_overwritten(stack):
+    stack.start_broker()
+    stack.start_manager()
+    target = stack.folder / "file"
+    target.write_text("mine")
+    assert "--force" in cli(stack, "backup", target, code=4).stderr
+    assert target.read_text() == "mine"
+    cli(stack, "backup", target, "--force")
+    cli(stack, "restore", target, "--check")
+    assert "is no file" in cli(stack, "backup", stack.folder, "--force", code=4).stderr
+    (stack.folder / "link.part").symlink_to(target)
+    content = target.read_bytes()
+    cli(stack, "backup", stack.folder / "link", code=6)
+    assert target.read_bytes() == content
+    assert cli(stack, "backup", stack.folder / "nowhere" / "file", code=6).stderr.count("nowhere/file.part") == 1
+
+
+def test_through_pipes(stack):
+    stack.start_broker()
+    stack.start_manager()
+    stack.rest.create("add", ADD)
+    environment = {**clean_environment(), "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{stack.http_port}"}
+    out = subprocess.run([BIN / "propeller-cli", "backup", "-"], env=environment, capture_output=True)
+    assert out.returncode == 0 and out.stdout.startswith(b"manifest.json\0"), out.stderr
+    done = subprocess.run([BIN / "propeller-cli", "restore", "-", "--state-dir", stack.folder / "new", "-o", "json"],
+                          input=out.stdout, env=clean_environment(), capture_output=True)
+    assert done.returncode == 0 and json.loads(done.stdout)["tasks"] == 1, done.stderr
+
+
+def test_a_folder_that_is_taken(stack):
+    stack.start_broker()
+    stack.start_manager()
+    backup, _ = back_up(stack)
+    state = stack.folder / "state-manager"
+    assert "a manager is running" in cli(stack, "restore", backup, "--state-dir", state, code=4).stderr
+    stack.manager.stop()
+    done = cli(stack, "restore", backup, "--state-dir", state, code=4)
+    assert "is not empty" in done.stderr
+    assert "--check" in cli(stack, "restore", backup, code=2).stderr
+    empty = stack.folder / "empty"
+    empty.mkdir()
+    link = stack.folder / "link"
+    link.symlink_to(empty)
+    cli(stack, "restore", backup, "--state-dir", f"{link}/")
+    assert sorted(os.listdir(empty)) == ["manager.db", "modules"] and link.is_symlink()
+    stack.restart_manager()
+
+
+# --- full disks ----------------------------------------------------------------------------------
+
+@pytest.fixture(name="small")
+def small_fixture(stack):
+    """mount(name, size) gives a folder on a disk of its own."""
+    folders = []
+
+    def mount(name, size):
+        folder = stack.folder / name
+        folder.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", folder],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip("a file system of its own needs root: " + done.stderr.strip())
+        folders.append(folder)
+        return folder
+    yield mount
+    stack.close()
+    stack.processes.clear()
+    for folder in folders:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk(stack, small):
+    state = small("state-manager", "40m")
+    stack.start_broker()
+    stack.start_manager()
+    stack.rest.create("big", big_module(4)[0])
+    backup, _ = back_up(stack)
+    # No room for a backup of it: it says so, and takes nothing.
+    (state / "filler").write_bytes(bytes(8 << 20))
+    done = cli(stack, "backup", stack.folder / "other", code=6)
+    assert "make room there" in done.stderr and not (stack.folder / "other").exists()
+    assert os.listdir(state / "backup") == []
+    assert stack.rest.get("/backup").status == 507
+    (state / "filler").unlink()
+    # No room for the file, or for what is in it.
+    tiny = small("tiny", "1m")
+    done = cli(stack, "backup", tiny / "file", code=6)
+    assert "No space" in done.stderr and os.listdir(tiny) == []
+    done = cli(stack, "restore", backup, "--state-dir", tiny / "new", code=6)
+    assert "make room there" in done.stderr and os.listdir(tiny) == []
+    stack.all_alive()
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+KEY = os.urandom(32).hex()
+MARKER = b"the-backup-must-not-show-this"
+SECRET = wat(f'''(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "{MARKER.decode()}\\n")
+  (data (i32.const 0) "\\40\\00\\00\\00\\1e\\00\\00\\00")
+  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))))''')
+
+
+def test_with_a_workload_key(stack):
+    """What is sealed stays sealed; the key is not in it, and without it the manager says so."""
+    stack.start_broker()
+    stack.start_manager(MANAGER_WORKLOAD_KEY=KEY)
+    stack.start_proplet(PROPLET_WORKLOAD_KEY=KEY)
+    rest = stack.rest
+    task = rest.run("secret", SECRET, metadata={"m": MARKER.decode()}, cli_args=[MARKER.decode()])
+    assert MARKER.decode() in task["stdout"]
+    backup, _ = back_up(stack)
+    content = backup.read_bytes()
+    assert MARKER not in content and b"fd_write" not in content
+    assert KEY.encode() not in content and bytes.fromhex(KEY) not in content
+    replace(stack, backup)
+    assert rest.task(task["id"]) == task
+    rest.start(task["id"])
+    again = rest.wait(task["id"])
+    assert again["state"] == COMPLETED and MARKER.decode() in again["stdout"]
+    assert stack.manager.stop() == 0
+    environment = {k: v for k, v in stack.manager.environment.items() if k != "MANAGER_WORKLOAD_KEY"}
+    refused = subprocess.run([BIN / "propeller-manager"], env=environment, capture_output=True, text=True,
+                             timeout=20 * PATIENCE)
+    assert refused.returncode == 8 and "MANAGER_WORKLOAD_KEY" in refused.stderr, refused
+

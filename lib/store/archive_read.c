@@ -64,14 +64,14 @@ static bool damaged(const struct archive_reader *reader, const char *what, struc
 /* --- the manifest ------------------------------------------------------------------------------
  */
 
-/* A whole number, not negative. */
-static bool take_number(const json_t *json, const char *name, uint64_t *value) {
+/* A whole number of at most that size. */
+static bool take_number(const json_t *json, const char *name, uint64_t most, uint64_t *value) {
 	const json_t *number = json_object_get(json, name);
 	if (!json_is_integer(number) || json_integer_value(number) < 0) {
 		return false;
 	}
 	*value = (uint64_t)json_integer_value(number);
-	return true;
+	return *value <= most;
 }
 
 static bool take_version(const json_t *json, struct archive_manifest *manifest) {
@@ -94,18 +94,18 @@ static bool take_created(const json_t *json, const struct archive_manifest *mani
 static bool take_manifest(const json_t *json, struct archive_manifest *manifest) {
 	const json_t *database = json_object_get(json, "database");
 	const json_t *modules = json_object_get(json, "modules");
-	return take_number(json, "schema", &manifest->schema) && take_version(json, manifest) &&
-	       take_created(json, manifest) &&
-	       take_number(database, "size", &manifest->database_size) &&
-	       take_number(modules, "count", &manifest->modules) &&
-	       take_number(modules, "bytes", &manifest->module_bytes) &&
-	       take_number(modules, "missing", &manifest->missing);
+	return take_number(json, "schema", INT32_MAX, &manifest->schema) &&
+	       take_version(json, manifest) && take_created(json, manifest) &&
+	       take_number(database, "size", ARCHIVE_DATABASE_MAX, &manifest->database_size) &&
+	       take_number(modules, "count", UINT32_MAX, &manifest->modules) &&
+	       take_number(modules, "bytes", ARCHIVE_DATABASE_MAX, &manifest->module_bytes) &&
+	       take_number(modules, "missing", UINT32_MAX, &manifest->missing);
 }
 
 /* Of a newer format nothing but its number has to make sense; of a newer schema all. */
 static bool judge_manifest(struct archive_reader *reader, const json_t *json, struct error *err) {
 	struct archive_manifest *manifest = &reader->manifest;
-	if (!take_number(json, "format", &manifest->format) || manifest->format == 0) {
+	if (!take_number(json, "format", INT32_MAX, &manifest->format) || manifest->format == 0) {
 		return damaged(reader, "its manifest says nothing", err);
 	}
 	if (manifest->format > ARCHIVE_FORMAT) {
@@ -146,7 +146,7 @@ static bool begin_manifest(struct archive_reader *reader, const char *name, stru
 
 static bool begin_database(struct archive_reader *reader, const char *name, struct error *err) {
 	if (reader->has_database || reader->size != reader->manifest.database_size ||
-			reader->size == 0 || reader->size > ARCHIVE_DATABASE_MAX) {
+			reader->size == 0) {
 		return damaged(reader, "its database is not the one that its manifest says", err);
 	}
 	reader->has_database = true;
