@@ -37,6 +37,10 @@ export class Grid {
 		new ResizeObserver(() => this.#plan()).observe(this.element);
 	}
 
+	get isActive() {
+		return this.#active >= 0;
+	}
+
 	get items() {
 		return this.#items;
 	}

@@ -92,7 +92,14 @@ async function askRole() {
 }
 
 function inList(deed) {
-	return () => view.grid ? (view.grid.element.focus({preventScroll: true}), deed(view.grid)) : false;
+	return () => {
+		if (!view.grid) {
+			return false;
+		}
+		const was = view.grid.isActive; // else the focus alone chooses a row
+		view.grid.element.focus({preventScroll: true});
+		return was || !view.grid.isActive ? deed(view.grid) : true;
+	};
 }
 
 listenToKeys({

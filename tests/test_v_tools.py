@@ -88,6 +88,12 @@ def test_lint_says_no(tmp_path, text, says):
     assert says in done.stdout + done.stderr
 
 
+def test_lint_reads_scripts(tmp_path):
+    done = run(LINT, tree(tmp_path, dashboard__a_js="export const = 1;\n", dashboard__b_js="export const x = 1;\n"),
+               "--sources-only")
+    assert done.returncode == 1 and "dashboard/a.js" in done.stdout and "b.js" not in done.stdout
+
+
 def test_lint_lets_good_things_through(tmp_path):
     text = ('/* strcpy() is not used here; TO' 'DO(#12): faster. */\n#include <stdio.h>\n'
             'int f(char *a, size_t n) {\n\treturn snprintf(a, n, "strcpy(");\n}\n')
