@@ -60,8 +60,9 @@ export function duration(seconds) {
 		return `${Number(seconds.toFixed(1))} s`;
 	}
 	const whole = Math.round(seconds);
-	return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s`
-		: `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
+	const parts = whole < 3600 ? [[Math.floor(whole / 60), "min"], [whole % 60, "s"]]
+		: [[Math.floor(whole / 3600), "h"], [Math.floor(whole % 3600 / 60), "min"]];
+	return parts.filter(([number]) => number !== 0).map(([number, unit]) => `${number} ${unit}`).join(" ");
 }
 
 export function bytes(count) {

@@ -81,6 +81,7 @@ export class Grid {
 		const row = this.#height || this.#rowHeight();
 		this.#height = row;
 		this.spacer.style.height = `${row * this.#items.length}px`;
+		this.element.style.maxHeight = `${this.element.firstChild.offsetHeight + Math.max(3, this.#items.length) * row + 2}px`;
 	}
 
 	#rowHeight() {

@@ -2,7 +2,7 @@
 // Parts that several views show: facts, tables, charts of what was measured, a piece of a view that
 // is made anew only when what it shows is another thing.
 import {h} from "./dom.js";
-import {visible} from "./format.js";
+import {duration, visible} from "./format.js";
 
 // A card with a title. show(data) calls make(data) if data is not what is there; null hides it.
 export class Part {
@@ -29,7 +29,7 @@ export class Part {
 // [[name, value]], without those that have none. A value is text, or {mono: text}.
 export function facts(pairs) {
 	const there = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-	return h("dl", {class: "facts"}, there.map(([name, value]) =>
+	return there.length === 0 ? "" : h("dl", {class: "facts"}, there.map(([name, value]) =>
 		h("div", {}, h("dt", {}, name), h("dd", {}, value.mono ? h("span", {class: "mono"}, visible(value.mono)) : h("bdi", {}, visible(value))))));
 }
 
@@ -68,7 +68,7 @@ export function chart(name, points, say) {
 	const line = points.map(([at, value]) => `${((at - from) / span * WIDTH).toFixed(1)},${(HEIGHT - 2 - (most === 0 ? 0 : value / most * (HEIGHT - 6))).toFixed(1)}`);
 	const picture = svg("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true"});
 	picture.append(svg("polygon", {points: `0,${HEIGHT} ${line.join(" ")} ${WIDTH},${HEIGHT}`}), svg("polyline", {points: line.join(" ")}));
-	return h("figure", {class: "chart"}, h("figcaption", {}, h("span", {}, name), h("b", {}, say(last)), h("span", {class: "soft"}, `highest ${say(most)}`)), picture);
+	return h("figure", {class: "chart"}, h("figcaption", {}, h("span", {}, name), h("b", {}, say(last)), h("span", {class: "soft"}, `highest ${say(most)} in ${duration(span / 1000)}`)), picture);
 }
 
 // A button that somebody may not press says why when it is pressed.

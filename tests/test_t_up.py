@@ -101,6 +101,7 @@ def test_samples_and_exit(begin):
     for word in ("Hello, world!", "30", "http://"):
         assert word in up.text, up.text
     assert "propeller-cli" in up.text, "commands to try"
+    assert re.search(r"In a browser: http://127.0.0.1:\d+/dashboard/$", up.text, re.M)
     assert "WRONG" not in up.text
     executed = re.findall(r"^  add 10 20 +(interp|singlepass|multipass) +30 +intact, of the sample attester", up.text, re.M)
     assert executed == ["interp", "singlepass", "multipass"], up.text

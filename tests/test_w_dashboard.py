@@ -796,7 +796,23 @@ def test_ten_thousand_tasks(browser, stack):
     tab.close()
 
 
-# The parser of events, by itself.
+# What is pure, by itself.
+
+@pytest.mark.parametrize("call,text", [
+    ("age(-5000)", "0 s"), ("age(59999)", "59 s"), ("age(60000)", "1 min"), ("age(3600000)", "1 h"), ("age(172800000)", "2 d"),
+    ("duration(0.0004)", "0 ms"), ("duration(0.85)", "850 ms"), ("duration(59.94)", "59.9 s"), ("duration(60)", "1 min"),
+    ("duration(3600)", "1 h"), ("duration(3661)", "1 h 1 min"), ("bytes(0)", "0 B"), ("bytes(1023)", "1023 B"), ("bytes(1536)", "1.5 KiB"),
+    ("bytes(268435456)", "256 MiB"), ("count(1, 'task')", "1 task"), ("count(12345, 'task')", "12,345 tasks"),
+    ("moment('0001-01-01T00:00:00Z')", "not yet"), ("moment('nonsense')", "not yet"), ("visible('a\\n\\x00b')", "a\u240a\u2400b"),
+    ("visible('a\\n\\tb', true)", "a\n\tb"), ("visible(null)", "null"), ("stateOf({state: 9}).word", "State 9"),
+    ("stateOf({state: 0, queued: true}).word", "Waiting"), ("stateOf({state: 2, stopping: true}).word", "Stopping"),
+])
+def test_words(tab, call, text):
+    page = tab.open()
+    assert page.evaluate("async ([call]) => { const all = await import('/dashboard/format.js'); window.all = all; }", [call]) is None
+    assert page.evaluate(f"window.all.{call}") == text
+
+
 
 @pytest.mark.parametrize("pieces,events", [
     (["data: a\n\n"], [["", "message", "a"]]),

@@ -529,8 +529,9 @@ static bool write_choice(const struct stack *stack, struct error *err) {
 
 static void welcome(const struct stack *stack) {
 	const char *cli = "propeller-cli";
-	(void)printf("\nThe manager listens on %s (broker on port %u, logs in %s).\n\nTry:\n",
-			stack->url, stack->mqtt_port, stack->folder);
+	(void)printf("\nThe manager listens on %s (broker on port %u, logs in %s).\n"
+		     "In a browser: %s/dashboard/\n\nTry:\n",
+			stack->url, stack->mqtt_port, stack->folder, stack->url);
 	(void)printf("  %s/%s -m %s tasks run %s/hello-world/build/hello.wasm\n", stack->programs,
 			cli, stack->url, stack->examples);
 	(void)printf("  %s/%s -m %s tasks run %s/add/build/add.wasm --invoke add 10 20\n",
