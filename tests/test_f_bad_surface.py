@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wrong and hostile requests at the surface: each row says what must not happen.
+"""Wrong and hostile requests at the manager's surface: each row says what must not happen.
 
-A listener that never reads is in test_m_events.py, a key that comes again with another body in
-test_m_once.py, a role that does not do in test_k_roles.py.
+Which kinds there are, and where each is tested, is the table of test_f_bad_everywhere.py.
 """
 import re
 import resource

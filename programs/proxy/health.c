@@ -81,7 +81,8 @@ struct http_server *health_open(struct proxy *proxy, struct error *err) {
 	const struct http_server_options options = { .host = proxy->settings->http_host,
 		.port = (uint16_t)proxy->settings->http_port,
 		.threads = 1,
-		.connections_max = 100,
+		.connections_max = 1000, /* who says nothing holds no probe up, and is soon gone */
+		.idle_seconds = 10,
 		.routes = routes,
 		.route_count = sizeof(routes) / sizeof(routes[0]),
 		.context = proxy,
