@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "image/archive_library.h"
 #include "image/manifest.h"
 #include "image/unzstd.h"
 
@@ -18,6 +17,7 @@ struct unpacking {
 	const struct unpack_source *source;
 	const struct unpack_options *options;
 	struct unpack_result *result;
+	struct archive_library library; /* with an archive */
 	struct archive *archive;
 	struct unzstd *zstd; /* of a layer that is packed so; else NULL */
 	struct bytes packed; /* what it has not taken yet */
@@ -100,7 +100,7 @@ static la_ssize_t on_read(struct archive *archive, void *context, const void **d
 	struct unpacking *it = context;
 	struct bytes piece = { 0 };
 	if (!(it->zstd != NULL ? next_unpacked(it, &piece) : next_piece(it, &piece))) {
-		archive_set_error(archive, EIO, "no more of it");
+		it->library.archive_set_error(archive, EIO, "no more of it");
 		return ARCHIVE_FATAL;
 	}
 	*data = piece.data;
@@ -114,7 +114,7 @@ static bool bad_archive(struct unpacking *it) {
 	if (it->failed) {
 		return false; /* err is the source's */
 	}
-	const char *said = archive_error_string(it->archive);
+	const char *said = it->library.archive_error_string(it->archive);
 	return error_set(it->err, ERROR_INVALID, "the layer is no sound tar archive: %.200s",
 			said != NULL ? said : "it ends too early");
 }
@@ -129,7 +129,7 @@ static bool next_block(struct unpacking *it, struct bytes *block, int64_t *offse
 	const void *data = NULL;
 	size_t size = 0;
 	la_int64_t at = 0;
-	int code = archive_read_data_block(it->archive, &data, &size, &at);
+	int code = it->library.archive_read_data_block(it->archive, &data, &size, &at);
 	*end = code == ARCHIVE_EOF;
 	*block = (struct bytes){ data, *end ? 0 : size };
 	*offset = at;
@@ -205,12 +205,13 @@ static bool wanted(const struct unpacking *it, const char *path) {
 			    : str_ends(path, ".wasm") && strstr(path, ".wh.") == NULL;
 }
 
-static bool is_link(struct archive_entry *entry) {
-	return archive_entry_hardlink(entry) != NULL || archive_entry_filetype(entry) == AE_IFLNK;
+static bool is_link(const struct unpacking *it, struct archive_entry *entry) {
+	return it->library.archive_entry_hardlink(entry) != NULL ||
+	       it->library.archive_entry_filetype(entry) == AE_IFLNK;
 }
 
 static bool take_entry(struct unpacking *it, struct archive_entry *entry, const char *path) {
-	bool regular = archive_entry_filetype(entry) == AE_IFREG && !is_link(entry);
+	bool regular = it->library.archive_entry_filetype(entry) == AE_IFREG && !is_link(it, entry);
 	if (it->options->path != NULL && removes(path, it->options->path)) {
 		it->result->removed = true;
 	}
@@ -219,7 +220,7 @@ static bool take_entry(struct unpacking *it, struct archive_entry *entry, const 
 	}
 	if (!regular) {
 		return error_set(it->err, ERROR_INVALID, "\"%.200s\" is %s: only files are taken",
-				path, is_link(entry) ? "a link" : "not a file");
+				path, is_link(it, entry) ? "a link" : "not a file");
 	}
 	if (it->result->path != NULL) {
 		return error_set(it->err, ERROR_INVALID,
@@ -230,11 +231,11 @@ static bool take_entry(struct unpacking *it, struct archive_entry *entry, const 
 						  "behind the image's name",
 				it->result->path, path);
 	}
-	return take_file(it, path, archive_entry_size(entry));
+	return take_file(it, path, it->library.archive_entry_size(entry));
 }
 
 static bool look_at_entry(struct unpacking *it, struct archive_entry *entry) {
-	const char *name = archive_entry_pathname(entry);
+	const char *name = it->library.archive_entry_pathname(entry);
 	CLEANUP(mem_freep)
 	char *path = name != NULL && str_is_utf8(name, strlen(name)) ? manifest_path(name) : NULL;
 	return path != NULL ? take_entry(it, entry, path) : pass_over(it);
@@ -243,7 +244,7 @@ static bool look_at_entry(struct unpacking *it, struct archive_entry *entry) {
 static bool walk(struct unpacking *it) {
 	struct archive_entry *entry;
 	for (size_t i = 0;; i++) {
-		int code = archive_read_next_header(it->archive, &entry);
+		int code = it->library.archive_read_next_header(it->archive, &entry);
 		if (code == ARCHIVE_EOF) {
 			return true;
 		}
@@ -270,16 +271,21 @@ static bool begins(const struct unpacking *it, const char *magic, size_t size) {
 /* The one filter that fits, and no guessing: libarchive would look into an archive of an archive
  * of an archive. */
 static bool open_archive(struct unpacking *it) {
-	it->archive = archive_read_new();
+	if (!archive_library_open(&it->library, it->err)) {
+		return false;
+	}
+	it->archive = it->library.archive_read_new();
 	if (it->archive == NULL) {
 		return error_set(it->err, ERROR_NO_MEMORY, "no memory to unpack a layer");
 	}
-	int code = begins(it, "\x1f\x8b", 2)
-				   ? archive_read_append_filter(it->archive, ARCHIVE_FILTER_GZIP)
-				   : ARCHIVE_OK;
-	return (code == ARCHIVE_OK && archive_read_support_format_tar(it->archive) == ARCHIVE_OK &&
-			       archive_read_open(it->archive, it, NULL, on_read, NULL) ==
-					       ARCHIVE_OK) ||
+	int code = begins(it, "\x1f\x8b", 2) ? it->library.archive_read_append_filter(
+							       it->archive, ARCHIVE_FILTER_GZIP)
+					     : ARCHIVE_OK;
+	return (code == ARCHIVE_OK &&
+			       it->library.archive_read_support_format_tar(it->archive) ==
+					       ARCHIVE_OK &&
+			       it->library.archive_read_open(it->archive, it, NULL, on_read,
+					       NULL) == ARCHIVE_OK) ||
 	       bad_archive(it);
 }
 
@@ -317,8 +323,9 @@ bool unpack_module(const struct unpack_source *source, const struct unpack_optio
 	*result = (struct unpack_result){ 0 };
 	bool ok = unpack(&it);
 	if (it.archive != NULL) {
-		(void)archive_read_free(it.archive);
+		(void)it.library.archive_read_free(it.archive);
 	}
+	archive_library_close(&it.library);
 	unzstd_destroy(it.zstd);
 	if (!ok) {
 		unpack_finish(result);
