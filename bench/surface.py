@@ -83,7 +83,7 @@ class Nginx:
     """One worker that serves one file; None for `program` if it is not installed."""
     program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 
-    def __init__(self, folder, content):
+    def __init__(self, folder, content, kind="application/json"):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -92,7 +92,7 @@ class Nginx:
         config.write_text(
             f"daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;"
             f"events {{ worker_connections 64; }} http {{ access_log off; keepalive_requests 1000000;"
-            f" default_type application/json; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;"
+            f" default_type {kind}; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;"
             f" fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;"
             f" server {{ listen 127.0.0.1:{self.port}; root {folder}; }} }}")
         self.process = subprocess.Popen([self.program, "-c", config, "-p", folder])

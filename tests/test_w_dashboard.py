@@ -96,6 +96,13 @@ def test_nothing_is_written_into_the_page_but_text():
                              re.sub(r"//.*", "", text)), name
 
 
+def test_all_modules_are_asked_for_at_once():
+    """Else the page would only learn of some from others, trip by trip."""
+    page = (FOLDER / "index.html").read_text()
+    named = re.findall(r'<(?:script src|link rel="modulepreload" href)="([a-z]+\.js)"', page)
+    assert sorted(named) == [name for name in FILES if name.endswith(".js")]
+
+
 # What one sees.
 
 def row(page, text):
@@ -615,7 +622,7 @@ def test_every_control_is_reached_by_tab_and_seen_there(tab, up):
         page = tab.open(hash)
         page.reload()
         tab.live()
-        page.wait_for_function("document.querySelector('main .card:not([hidden]), main .grid [role=row]:not([hidden])')")
+        expect(page.locator("main").locator(".card:visible, .grid .rows [role=row]:visible").first).to_be_visible()
         wait_until(lambda: tab_through(page) == [], SECONDS, f"all of {hash} is reached")
 
 
