@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/restored.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,13 +13,23 @@
 /* --- looking ----------------------------------------------------------------------------------
  */
 
+/* What can be wrong with a file that comes from elsewhere; database_error() speaks of ours. */
+static bool file_error(struct store *store, const char *doing, struct error *err) {
+	char detail[200];
+	(void)snprintf(detail, sizeof(detail), "%s",
+			store->db != NULL ? sqlite3_errmsg(store->db) : "out of memory");
+	(void)database_error(store, doing, err);
+	return err->code == ERROR_INTEGRITY &&
+	       error_set(err, ERROR_INTEGRITY, "the backup's database is damaged (%s)", detail);
+}
+
 /* The first column of the first row. */
 static bool read_number(struct store *store, const char *sql, int64_t *number, struct error *err) {
 	sqlite3_stmt *statement = NULL;
 	bool ok = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK &&
 		  sqlite3_step(statement) == SQLITE_ROW;
 	*number = ok ? sqlite3_column_int64(statement, 0) : 0;
-	ok = ok || database_error(store, "looking at it", err);
+	ok = ok || file_error(store, "looking at it", err);
 	(void)sqlite3_finalize(statement);
 	return ok;
 }
@@ -33,7 +44,7 @@ static bool open_file(struct store *store, const char *path, struct error *err) 
 					"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
 					"PRAGMA synchronous = EXTRA;",
 					NULL, NULL, NULL) != SQLITE_OK) {
-		return database_error(store, "opening", err);
+		return file_error(store, "opening", err);
 	}
 	return true;
 }
@@ -49,7 +60,7 @@ static bool check_whole(struct store *store, struct error *err) {
 				  NULL) == SQLITE_OK &&
 		  sqlite3_step(statement) == SQLITE_ROW;
 	if (!ok) {
-		ok = database_error(store, "checking it", err);
+		ok = file_error(store, "checking it", err);
 	} else if (strcmp(database_text(statement, 0), "ok") != 0) {
 		ok = error_set(err, ERROR_INTEGRITY, "the backup's database is damaged: %.200s",
 				database_text(statement, 0));
@@ -104,7 +115,7 @@ static bool check_modules(
 	}
 	(void)sqlite3_finalize(row);
 	if (code != SQLITE_DONE) {
-		return database_error(store, "looking for modules", err);
+		return file_error(store, "looking for modules", err);
 	}
 	return (missing == database->missing && at == database->digests->count) ||
 	       error_set(err, ERROR_INTEGRITY,
@@ -148,7 +159,7 @@ static bool put_era(struct store *store, int64_t era, struct error *err) {
 				  -1, &statement, NULL) == SQLITE_OK &&
 		  sqlite3_bind_int64(statement, 1, era) == SQLITE_OK &&
 		  sqlite3_step(statement) == SQLITE_DONE;
-	ok = ok || database_error(store, "writing its era", err);
+	ok = ok || file_error(store, "writing its era", err);
 	(void)sqlite3_finalize(statement);
 	return ok;
 }
