@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian packages as tools/package makes them, for all the tests that look at them: twice, to compare."""
 import hashlib
+import os
 import re
+import signal
 import subprocess
 
 from stack import TOP
@@ -31,7 +33,7 @@ class Made:
     def __init__(self, folder):
         self.folders = [folder / "one", folder / "a-longer-name" / "two"]
         self.builds = [subprocess.Popen([TOP / "tools" / "package", place], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True) for place in self.folders]
+                                        stderr=subprocess.STDOUT, text=True, start_new_session=True) for place in self.folders]
         self.said = [None, None]
 
     def folder(self, number=0):
@@ -54,7 +56,7 @@ class Made:
     def close(self):
         for build in self.builds:
             if build.poll() is None:
-                build.terminate()
+                os.killpg(build.pid, signal.SIGTERM)
                 build.wait()
 
 

@@ -40,6 +40,38 @@ def test_each_program_has_its_package(made):
     assert {path: mode for mode, path, _ in contents(made.deb("airscrew-common"))}["/etc/propeller/config.toml"] == "-rw-------"
 
 
+def test_the_version_says_which_commit(tmp_path):
+    """Of a release it is meson.build's; what comes before that release and after other commits sorts so."""
+    tree = tmp_path / "tree"
+    (tree / "tools").mkdir(parents=True)
+    (tree / "meson.build").write_text("project('x', 'c',\n  version: '1.2.3',\n)\n", encoding="utf-8")
+    shutil.copy(TOP / "tools" / "package", tree / "tools")
+
+    def git(*words, when="2026-01-02T03:04:05Z"):
+        who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
+               for what, value in (("NAME", "a"), ("EMAIL", "a@example.org"), ("DATE", when))}
+        return run("git", "-C", tree, "-c", "commit.gpgsign=false", *words, env={**os.environ, **who}).strip()
+
+    def version():
+        return run(tree / "tools" / "package", "--version").strip()
+    assert version() == "1.2.3"  # an archive of a release
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    first = version()
+    assert first == f"1.2.3~git20260102030405.{git('rev-parse', '--short=8', 'HEAD')}"
+    git("commit", "-q", "--allow-empty", "-m", "two", when="2026-01-02T03:04:06Z")
+    second = version()
+    (tree / "new").write_text("new", encoding="utf-8")
+    changed = version()
+    (tree / "new").unlink()
+    git("tag", "v1.2.3")
+    ordered = [first, second, changed, version()]
+    assert ordered[2] == f"{second}+own" and ordered[3] == "1.2.3"
+    for one, two in zip(ordered, ordered[1:]):
+        run("dpkg", "--compare-versions", one, "lt", two)
+
+
 def owner(library):
     """The package of a library of this machine."""
     path = re.search(rf"\b{re.escape(library)} .*=> (/\S+)", run("/sbin/ldconfig", "-p"))[1]
