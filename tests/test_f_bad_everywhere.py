@@ -39,6 +39,8 @@ TESTED = {
                                "test_r_grpc_hostile::test_500_idle_connections",
                                "test_r_grpc_hostile::test_too_many_connections"],
     "CL/TE smuggling forms": ["test_f_bad_surface::test_smuggling", "test_f_bad_everywhere::test_smuggling"],
+    "a backup of a newer schema": ["test_q_backup::test_bad_backups_are_refused"],
+    "a torn backup": ["test_q_backup::test_bad_backups_are_refused", "test_q_backup::test_archives_of_others_write_nothing"],
     "unknown content types": ["test_f_bad_surface::test_content_types",
                               "test_f_bad_everywhere::test_content_types_of_the_executor",
                               "test_r_grpc_hostile::test_garbage"],
