@@ -129,6 +129,7 @@ def test_the_pages(begin, tmp_path):  # noqa: F811
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_is_typed_in_or_says_why_not(page):
     for block in blocks(page):
-        assert is_typed_in(block) or block["why"], f"{page.name}: a block neither typed in nor marked:\n{block['text']}"
+        assert is_typed_in(block) or block["why"], \
+            f"{page.name}: let it be ```console, or put <!-- not run: WHY --> above it:\n{block['text']}"
         for test in re.findall(r"tests/test_\w+\.py", block["why"] or ""):
             assert (TOP / test).exists(), (page.name, test)
