@@ -331,7 +331,8 @@ def test_the_hint_is_about_what_is_missing(cli, words, hint):
 
 
 @pytest.mark.parametrize("words", [["version"], ["--help"], ["man"], ["completion", "zsh"], ["tasks", "list"],
-                                   ["tasks", "run", HELLO], ["tasks", "list", "-o", "json"]], ids=str)
+                                   ["tasks", "run", HELLO], ["tasks", "list", "-o", "json"],
+                                   ["tasks", "list", "--watch"], ["proplets", "list", "-w", "-o", "jsonl"]], ids=str)
 @pytest.mark.parametrize("where", [">/dev/full", ">&-"])
 def test_output_that_nobody_takes_is_an_error(cli, words, where):
     """With a closed standard output the next socket would have its number, and get the text."""

@@ -134,6 +134,10 @@ static void see(struct watching *watching, const json_t *answer) {
 		watching->over = true;
 		watching->ok = true;
 	}
+	if (ferror(stdout)) { /* nobody sees it: main() says so */
+		watching->over = true;
+		watching->ok = true;
+	}
 	watching->stale = false;
 	watching->painted_ms = clock_ms();
 }
@@ -205,7 +209,7 @@ bool watch(const struct question *question, struct manager *manager, const json_
 	struct manager listener;
 	bool ok = manager_open(&listener, question->arguments, err);
 	if (ok) {
-		see(&watching, first);
+		see(&watching, first); /* may be the end already */
 		listen_and_look(&watching, &listener);
 		ok = watching.ok;
 	}
