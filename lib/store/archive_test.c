@@ -263,8 +263,8 @@ static void newer_ones_are_refused(void **state) {
 static void bad_manifests_are_refused(void **state) {
 	static const char *const rows[] = { "", "x", "[]", "{}", "null", "{\"format\":0}",
 		"{\"format\":\"1\"}", "{\"format\":1}", "{\"format\":1,\"schema\":-1}",
-		"{\"format\":1,\"version\":\"1\",\"created\":\"2026-11-18T09:06:40Z\",\"schema\":"
-		"1}",
+		("{\"format\":1,\"version\":\"1\",\"created\":\"2026-11-18T09:06:40Z\","
+		 "\"schema\":1}"),
 		"{\"format\":1,\"format\":1,\"version\":\"1\"}" };
 	(void)state;
 	struct error err;
