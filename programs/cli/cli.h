@@ -79,7 +79,7 @@ json_t *wait_final(struct manager *manager, const char *id, const char *timeout,
 /* The exit code that a final task stands for, its output and error printed on the way. */
 int finish_with(const json_t *task, bool show_output);
 
-/* up.c: where a stack's choices are, if it is not told; freed by the caller. */
+/* choose.c: where a stack's choices are, if it is not told; freed by the caller. */
 char *up_folder(void) MUST_CHECK;
 
 /* execute.c: a call in each mode, for `up --samples`, each with its receipt verified as what it is,
