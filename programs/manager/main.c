@@ -117,7 +117,7 @@ static bool open_bulk(struct manager *m, struct error *err) {
 
 static int rank_of(void *context, const char *token) {
 	const struct manager *m = context;
-	return tokens_role(m->tokens, token);
+	return (int)tokens_role(m->tokens, token);
 }
 
 static bool has_tokens(const struct manager_settings *settings) {
