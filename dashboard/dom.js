@@ -34,12 +34,18 @@ export function attribute(element, name, value) {
 	}
 }
 
-// A word to everybody: seen for a while, and read aloud.
+const NOTE_MS = 5000;
+
+// A word to everybody: read aloud, and seen for a while; an error until somebody closes it, or the
+// next word.
 export function announce(text, kind = "note") {
-	const place = document.getElementById(kind === "error" ? "alerts" : "notes");
-	const note = h("p", {class: `toast ${kind}`}, text);
-	place.replaceChildren(note);
-	setTimeout(() => note.remove(), kind === "error" ? 12000 : 5000);
+	const failed = kind === "error";
+	const note = h("p", {class: `toast ${kind}`}, h("span", {}, text), failed ? h("button", {type: "button", onclick: () => note.remove()}, "Close") : null);
+	document.getElementById("alerts").replaceChildren(...(failed ? [note] : []));
+	document.getElementById("notes").replaceChildren(...(failed ? [] : [note]));
+	if (!failed) {
+		setTimeout(() => note.remove(), NOTE_MS);
+	}
 }
 
 // Said, but not shown.

@@ -3,7 +3,7 @@
 // by hand: again with the last id after an end, later and later while nobody answers, and at once
 // when the network is back. Nothing for 40 s (a comment comes every 15) is an end, too.
 //
-// Events of this object: "state" (it, retryAt), "reset" (what is shown has to be read again), and
+// Events of this object: "state" (it is another one), "reset" (what is shown has to be read again), and
 // "task" and "proplet" with `detail`, a list of what the manager said, in order.
 import {TOP} from "./api.js";
 import {heard} from "./clock.js";
@@ -21,8 +21,8 @@ export class EventStream extends EventTarget {
 	#wake = () => {};
 	#failures = 0;
 	#hidden = null;
+	#away = false; // for so long that the connection is given back
 	state = "connecting"; // live, waiting, paused
-	retryAt = 0;
 
 	constructor(session) {
 		super();
@@ -43,13 +43,15 @@ export class EventStream extends EventTarget {
 	#look() {
 		clearTimeout(this.#hidden);
 		if (!document.hidden) {
+			this.#away = false;
 			this.#wake();
-		} else {
-			this.#hidden = setTimeout(() => {
-				this.#become("paused");
-				this.#abort?.abort();
-			}, HIDDEN_MS);
+			return;
 		}
+		this.#hidden = setTimeout(() => {
+			this.#away = true;
+			this.#become("paused");
+			this.#abort?.abort();
+		}, HIDDEN_MS);
 	}
 
 	#become(state) {
@@ -74,15 +76,16 @@ export class EventStream extends EventTarget {
 	async #pause() {
 		const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(10, Math.max(0, this.#failures - 1)));
 		const ms = longest * (0.5 + Math.random() / 2);
-		const hidden = this.state === "paused" && document.hidden;
-		this.retryAt = Date.now() + ms;
-		this.#become(hidden ? "paused" : "waiting");
+		this.#become(this.#away ? "paused" : "waiting");
 		await new Promise((resolve) => {
 			this.#wake = resolve;
-			if (!hidden) {
-				setTimeout(resolve, ms);
-			}
+			setTimeout(resolve, ms);
 		});
+		while (this.#away) {
+			await new Promise((resolve) => {
+				this.#wake = resolve;
+			});
+		}
 		this.#wake = () => {};
 	}
 

@@ -62,7 +62,8 @@ export class Session extends EventTarget {
 		input.setAttribute("aria-invalid", String(wrong));
 		dialog.showModal();
 		return new Promise((resolve) => {
-			dialog.addEventListener("cancel", (event) => event.preventDefault());
+			dialog.onclose = () => this.token === "" && dialog.showModal(); // a second Escape closes it whatever one says
+			dialog.oncancel = (event) => event.preventDefault();
 			dialog.querySelector("form").onsubmit = (event) => {
 				event.preventDefault();
 				if (input.value.trim() === "") {

@@ -8,6 +8,8 @@ import {announce} from "./dom.js";
 
 const PAGE = 100;
 export const BATCH = 10000; // so many are read without being asked
+const RETRY_MS = 1000;
+const RETRY_LONGEST_MS = 15000;
 
 // What a row needs, of all that the manager says of a task.
 function rowOf(task) {
@@ -70,30 +72,45 @@ export class TaskStore extends EventTarget {
 		this.#abort = abort;
 		this.loading = true;
 		this.#changed();
-		try {
-			for (let left = wanted; left > 0; left -= PAGE) {
-				const number = this.#number;
-				const page = await this.#api.get(`tasks?limit=${PAGE}&cursor=${encodeURIComponent(this.#cursor)}`, {signal: abort.signal});
-				page.tasks.forEach((task) => this.#merge(task, number));
-				this.#cursor = page.next_cursor ?? "";
-				this.more = this.#cursor !== "";
-				this.#changed();
-				if (!this.more) {
-					break;
-				}
+		for (let left = wanted; left > 0; left -= PAGE) {
+			const number = this.#number;
+			const page = await this.#page(abort.signal);
+			if (page === null) {
+				return;
 			}
-			if (first) {
-				this.#dropUnseen(begun);
-			}
-		} catch (error) {
-			if (!abort.signal.aborted && error.status !== 0) {
-				announce(`The list of tasks could not be read: ${error.message}`, "error");
+			page.tasks.forEach((task) => this.#merge(task, number));
+			this.#cursor = page.next_cursor ?? "";
+			this.more = this.#cursor !== "";
+			this.#changed();
+			if (!this.more) {
+				break;
 			}
 		}
-		if (this.#abort === abort) {
-			this.loading = false;
-			this.#gone.clear();
-			this.#changed();
+		if (first) {
+			this.#dropUnseen(begun);
+		}
+		this.loading = false;
+		this.#gone.clear();
+		this.#changed();
+	}
+
+	// The next one, however often it has to be asked for; null once reading all begins anew.
+	async #page(signal) {
+		for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_LONGEST_MS)) {
+			try {
+				return await this.#api.get(`tasks?limit=${PAGE}&cursor=${encodeURIComponent(this.#cursor)}`, {signal});
+			} catch (error) {
+				if (signal.aborted) {
+					return null;
+				}
+				if (error.status !== 0 && wait === RETRY_MS) { // that nobody answers is said in the head of the page
+					announce(`The list of tasks cannot be read: ${error.message}`, "error");
+				}
+			}
+			await new Promise((resolve) => setTimeout(resolve, wait));
+			if (signal.aborted) {
+				return null;
+			}
 		}
 	}
 

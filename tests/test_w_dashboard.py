@@ -415,8 +415,9 @@ def test_a_token_is_asked_for_and_kept_in_the_tab(browser, guarded):
     page = tab.open()
     expect(page.get_by_role("dialog")).to_contain_text("asks for a token")
     assert "secret-task" not in page.content()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_visible()
+    for _ in range(3):
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_visible()
     sign_in(page, "wrong")
     expect(page.get_by_role("dialog")).to_contain_text("does not take this token")
     sign_in(page, "does-things")
@@ -527,6 +528,73 @@ def test_a_page_that_comes_late_does_not_undo_events(tab, up):
     expect(row(page, "goes")).to_have_count(1)
     assert heard in page.locator(".grid .rows [role=row]:visible a").first.get_attribute("href")
     expect(page.locator(".grid .rows [role=row]:visible", has=page.locator(f"a[href='#/tasks/{moves['id']}']"))).to_contain_text("Completed")
+
+
+def test_a_manager_that_is_busy_is_asked_again(tab, up):
+    """The list comes all the same, once it may."""
+    up.rest.create("behind-the-queue")
+    refused = []
+
+    def refuse(route):
+        refused.append(route)
+        if len(refused) > 2:
+            route.continue_()
+        else:
+            route.fulfill(status=429, content_type="application/problem+json", body='{"detail": "too much at once"}')
+    tab.page.route("**/tasks?limit=*", refuse)
+    page = tab.open("#/tasks?q=behind-the-queue")
+    expect(page.locator("#alerts")).to_contain_text("cannot be read: too much at once")
+    expect(row(page, "behind-the-queue")).to_have_count(1)
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#alerts")).to_be_empty()
+    tab.forgive("429")
+
+
+def test_a_tab_that_is_not_seen_gives_its_connection_back(browser, up):
+    """And goes on with the last event that it has, without reading all again."""
+    tab = Tab(browser, up)
+    page = tab.page
+    page.clock.install()
+    read = []
+    page.on("request", lambda request: "/tasks?limit" in request.url and read.append(request.headers))
+    streams = []
+    page.on("request", lambda request: request.url.endswith("/events") and streams.append(request.headers))
+    tab.open("#/tasks?q=while-away")
+    tab.live()
+    expect(page.locator(".foot")).to_have_text("0 tasks")
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true})")
+    page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+    page.clock.fast_forward(61000)
+    expect(page.locator("#link")).to_have_text("Paused")
+    reads, tasks = len(read), [up.rest.create(f"while-away-{number}") for number in range(3)]
+    page.clock.fast_forward(600000)
+    expect(page.locator("#link")).to_have_text("Paused")
+    page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    tab.live()
+    expect(row(page, "while-away")).to_have_count(len(tasks))
+    assert len(read) == reads and "last-event-id" not in streams[0] and streams[-1]["last-event-id"]
+    tab.close()
+
+
+def test_a_manager_that_says_nothing_is_given_up(browser, stack):
+    """Not even a comment for 40 seconds, by the page's clock."""
+    stack.start_broker()
+    stack.start_manager()
+    tab = Tab(browser, stack)
+    tab.page.clock.install()
+    page = tab.open()
+    tab.live()
+    stack.manager.signal(signal.SIGSTOP)
+    try:
+        page.clock.fast_forward(41000)
+        expect(page.locator("#link")).not_to_have_text("Live")
+    finally:
+        stack.manager.signal(signal.SIGCONT)
+    page.clock.fast_forward(16000)
+    tab.live()
+    stack.rest.create("later")
+    expect(row(page, "later")).to_have_count(1)
+    tab.close()
 
 
 def test_a_clock_that_is_wrong(browser, up):
