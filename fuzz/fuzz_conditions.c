@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What clients put into If-Match and If-None-Match, and what an operator puts into a file of
- * tokens. The first byte chooses.
+ * What clients put into If-Match, If-None-Match and Accept-Encoding, and what an operator puts into
+ * a file of tokens. The first byte chooses.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "manager/encoding.h"
 #include "manager/etag.h"
 #include "manager/tokens.h"
 
@@ -36,6 +37,18 @@ static void check_list(const char *list) {
 	char *longer = mem_zero(1, size + 2 * sizeof(tag));
 	(void)snprintf(longer, size + 2 * sizeof(tag), "%s, %s", tag, list);
 	must(etag_listed(longer, tag, false));
+	free(longer);
+}
+
+/* What is said first counts, whatever comes after it. */
+static void check_encoding(const char *accept) {
+	size_t room = strlen(accept) + 32;
+	char *longer = mem_zero(1, room);
+	(void)encoding_takes_gzip(accept);
+	(void)snprintf(longer, room, "gzip;q=0.5, %s", accept);
+	must(encoding_takes_gzip(longer));
+	(void)snprintf(longer, room, "gzip;q=0, %s", accept);
+	must(!encoding_takes_gzip(longer));
 	free(longer);
 }
 
@@ -65,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (data[0] % 2 == 0) {
 		char *list = mem_copy(data + 1, size - 1);
 		check_list(list);
+		check_encoding(list);
 		free(list);
 	} else {
 		check_tokens(data + 1, size - 1);

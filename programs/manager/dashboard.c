@@ -2,8 +2,8 @@
 #include "manager/dashboard.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "manager/encoding.h"
 #include "manager/etag.h"
 
 /* Nothing but what this server sends, nobody around it; texts of tasks are only ever texts, and
@@ -11,35 +11,6 @@
 #define POLICY                                                                                     \
 	"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "        \
 	"object-src 'none'"
-
-/* "q=0", "q=0.000" in the parameters of an element. */
-static bool is_refused(const char *parameters, size_t size) {
-	for (const char *end = parameters + size, *at = parameters; at < end; at++) {
-		at += strspn(at, "; \t");
-		if (at + 2 < end && strncasecmp(at, "q=0", 3) == 0) {
-			at += 3;
-			return strspn(at, ".0") >= strcspn(at, ",; \t");
-		}
-		at += strcspn(at, ";,");
-	}
-	return false;
-}
-
-bool dashboard_takes_gzip(const char *accept) {
-	bool any = false;
-	for (const char *at = accept; at != NULL && *at != 0;) {
-		at += strspn(at, ", \t");
-		size_t name = strcspn(at, ",; \t"), all = strcspn(at, ",");
-		bool taken = !is_refused(at + name, all - name);
-		if ((name == 4 && strncasecmp(at, "gzip", name) == 0) ||
-				(name == 6 && strncasecmp(at, "x-gzip", name) == 0)) {
-			return taken;
-		}
-		any = any || (name == 1 && *at == '*' && taken);
-		at += all;
-	}
-	return any;
-}
 
 static const struct dashboard_file *find(const char *name) {
 	for (size_t i = 0; i < dashboard_file_count; i++) {
@@ -83,7 +54,7 @@ void dashboard_page(void *context, struct http_request *request) {
 		http_reply_error(request, &err, NULL);
 		return;
 	}
-	reply(request, file, dashboard_takes_gzip(http_header(request, "Accept-Encoding")));
+	reply(request, file, encoding_takes_gzip(http_header(request, "Accept-Encoding")));
 }
 
 /* Relative, so that it is right behind a proxy that puts the manager below a path of its own. */

@@ -6,7 +6,6 @@
  * asks from the REST API. Browsers ask each time whether what they hold is still right (ETag, 304),
  * so that a page is never put together from two versions.
  */
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "http/server.h"
@@ -24,9 +23,6 @@ struct dashboard_file {
 
 extern const struct dashboard_file dashboard_files[];
 extern const size_t dashboard_file_count;
-
-/* Whether Accept-Encoding takes gzip (RFC 9110, 12.5.3); false for NULL. */
-bool dashboard_takes_gzip(const char *accept);
 
 /* The handlers of GET /dashboard/ and /dashboard/{file}, and of those who have to go there. */
 void dashboard_page(void *context, struct http_request *request);
