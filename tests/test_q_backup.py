@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from api import COMPLETED, INTERRUPTED, PENDING, RUNNING
+from api import COMPLETED, INTERRUPTED, PENDING, RUNNING, SCHEDULED
 from modules import big_module, example, guest, section, wat
 from stack import BIN, clean_environment
 from wait import PATIENCE, wait_until
@@ -121,6 +121,30 @@ def test_the_same_worker_goes_on(stack):
     starts = [line.split("app_name=")[1] for line in stack.proplet().text().splitlines()
               if "Received start command" in line]
     assert len(starts) == len(set(starts)), "an attempt was started twice"
+
+
+def test_a_result_of_an_attempt_that_is_not_known(stack):
+    """It lay at the worker when the manager was lost, and is not taken for one of a later attempt."""
+    stack.start()
+    rest = stack.rest
+    task = rest.create("nap", guest("nap"), inputs=["1000"])["id"]
+    rest.start(task)
+    assert rest.wait(task)["state"] == COMPLETED
+    backup, _ = back_up(stack)
+    rest.start(task)
+    wait_until(lambda: rest.task(task)["state"] == RUNNING, 10, "Running")
+    assert rest.task(task)["attempt"] == 2
+    lose(stack)
+    restore(stack, backup)
+    wait_until(lambda: f"Finished running app id={task} attempt=2" in stack.proplet().text(), 20, "its end")
+    stack.restart_manager()
+    stack.proplet_ready()
+    assert (rest.task(task)["state"], rest.task(task)["attempt"]) == (COMPLETED, 1)
+    rest.start(task)
+    assert rest.wait(task)["attempt"] > 10**15
+    states = rest.states(task)
+    assert {attempt for attempt, _ in states if attempt < 10**15} == {0, 1}
+    assert [state for attempt, state in states if attempt > 10**15] == [SCHEDULED, RUNNING, COMPLETED]
 
 
 def test_what_waited_does_not_run_by_itself(stack):
@@ -422,10 +446,30 @@ def test_a_manager_that_is_killed_leaves_nothing(heavy):
 
 
 def test_a_manager_that_ends_does_not_wait_for_it(heavy):
-    with Reader(heavy):
+    """And who reads sees that it is not all."""
+    with Reader(heavy) as reader:
         begin = time.monotonic()
         assert heavy.manager.stop() == 0
         assert time.monotonic() - begin < 10 * PATIENCE
+        content = reader.head
+        try:
+            while piece := reader.socket.recv(1 << 16):
+                content = content[-100:] + piece
+        except ConnectionError:
+            pass
+        assert not content.endswith(b"\r\n0\r\n\r\n")
+
+
+def test_the_command_line_says_that_it_was_cut_off(heavy):
+    """Held up by a pipe that is full, when the manager goes."""
+    environment = {**clean_environment(), "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{heavy.http_port}"}
+    asking = subprocess.Popen([BIN / "propeller-cli", "backup", "-"], env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+    first = asking.stdout.read(1)
+    heavy.manager.kill()
+    rest_, said = asking.communicate(timeout=60 * PATIENCE)
+    assert (first, asking.returncode) == (b"m", 6), said
+    assert b"was cut off after" in said, said
 
 
 def test_a_manager_that_goes_meanwhile(stack):
@@ -514,6 +558,8 @@ def test_a_folder_that_is_taken(stack):
     done = cli(stack, "restore", backup, "--state-dir", state, code=4)
     assert "is not empty" in done.stderr
     assert "--check" in cli(stack, "restore", backup, code=2).stderr
+    assert "make it" in cli(stack, "restore", backup, "--state-dir", stack.folder / "no" / "such", code=3).stderr
+    assert not (stack.folder / "no").exists()
     empty = stack.folder / "empty"
     empty.mkdir()
     link = stack.folder / "link"

@@ -114,14 +114,15 @@ void http_reply_error(struct http_request *request, const struct error *err, con
 /* Where the bytes of an answer come from that goes on for as long as it likes. */
 struct http_source {
 	/* In a thread of the server, one call at a time: up to `size` bytes, and how many. 0: none
-	 * now, it is asked again after http_stream_wake(); HTTP_STREAM_END: that was all. */
+	 * now, it is asked again after http_stream_wake(); HTTP_STREAM_END: that was all;
+	 * HTTP_STREAM_BROKEN: it was not, and the client is to see that it was not. */
 	long (*read)(void *context, uint8_t *to, size_t size);
 	/* Exactly once, when nothing is read any more: the client has all, or is gone. Who has left
 	 * without a word is only noticed by writing to him. */
 	void (*end)(void *context);
 };
 
-enum { HTTP_STREAM_END = -1 };
+enum { HTTP_STREAM_END = -1, HTTP_STREAM_BROKEN = -2 };
 
 struct http_stream;
 /* An answer without an end yet; to be called in the handler, before it returns. The body of the

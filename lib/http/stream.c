@@ -13,6 +13,9 @@ static ssize_t read_piece(void *context, uint64_t position, char *to, size_t siz
 		MHD_suspend_connection(stream->connection);
 	}
 	(void)pthread_mutex_unlock(&stream->lock);
+	if (count == HTTP_STREAM_BROKEN) {
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
 	return count < 0 ? MHD_CONTENT_READER_END_OF_STREAM : count;
 }
 

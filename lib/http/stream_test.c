@@ -36,7 +36,7 @@ static struct {
 	struct teller *first;
 	unsigned count, ended;
 	_Atomic unsigned said; /* lines that there are */
-	_Atomic bool over, endless;
+	_Atomic bool over, endless, broken;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static long tell(void *context, uint8_t *to, size_t size) {
@@ -52,7 +52,10 @@ static long tell(void *context, uint8_t *to, size_t size) {
 		(void)snprintf(line, sizeof(line), "%04u\n", teller->told++ % 10000);
 		memcpy(to + used, line, LINE);
 	}
-	return used == 0 && all.over ? HTTP_STREAM_END : (long)used;
+	if (used == 0 && all.over) {
+		return all.broken ? HTTP_STREAM_BROKEN : HTTP_STREAM_END;
+	}
+	return (long)used;
 }
 
 static void tell_no_more(void *context) {
@@ -118,7 +121,7 @@ static int set_up(void **state) {
 	struct error err;
 	(void)state;
 	all.said = all.ended = 0;
-	all.over = all.endless = false;
+	all.over = all.endless = all.broken = false;
 	server = http_server_create(&options, &err);
 	assert_non_null(server);
 	return 0;
@@ -204,6 +207,22 @@ static void lines_come_when_there_are_any(void **state) {
 	(void)close(fd);
 }
 
+/* What was chunked has no last chunk. */
+static void a_broken_answer_looks_so(void **state) {
+	(void)state;
+	int fd = ask("GET");
+	wait_for(&all.count, 1);
+	all.said = 1;
+	wake_all();
+	free(read_until(fd, "0000\n\r\n"));
+	all.broken = all.over = true;
+	wake_all();
+	CLEANUP(mem_freep) char *last = read_until(fd, NULL);
+	assert_string_equal(last, "");
+	wait_for(&all.ended, 1);
+	(void)close(fd);
+}
+
 static void many_listen(void **state) {
 	int fds[CLIENTS];
 	(void)state;
@@ -273,6 +292,7 @@ static void only_the_head(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lines_come_when_there_are_any, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_broken_answer_looks_so, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_listen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 				who_has_gone_is_noticed_by_writing, set_up, tear_down),

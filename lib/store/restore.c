@@ -113,8 +113,11 @@ static bool begin_beside(struct restore *restore, struct error *err) {
 	char unique[UUID_SIZE];
 	CLEANUP(mem_freep) char *parent = parent_of(restore->wanted);
 	random_uuid(unique);
-	if (!check_folder(restore, restore->wanted, err) || !file_make_folder(parent, err)) {
+	if (!check_folder(restore, restore->wanted, err)) {
 		return false;
+	}
+	if (access(parent, F_OK) != 0) {
+		return error_set(err, ERROR_NOT_FOUND, "there is no folder %s: make it", parent);
 	}
 	restore->folder = str_format("%s.%.8s.restore", restore->wanted, unique);
 	restore->modules = str_format("%s/modules", restore->folder);

@@ -73,6 +73,13 @@ static bool receive(const struct arguments *arguments, struct saving *saving, st
 	manager_close(&manager);
 	if (saving->failed) {
 		*err = saving->why; /* and not that we have hung up */
+	} else if (!ok && archive_reader_bytes(saving->reader) != 0) {
+		char why[ERROR_MESSAGE_MAX];
+		(void)snprintf(why, sizeof(why), "%s", err->message);
+		(void)error_set(err, ERROR_UNAVAILABLE,
+				"the backup was cut off after %llu bytes, the manager's log may "
+				"say why (%.300s)",
+				(unsigned long long)archive_reader_bytes(saving->reader), why);
 	}
 	return ok && archive_reader_end(saving->reader, err);
 }

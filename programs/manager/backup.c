@@ -24,7 +24,7 @@ struct backups {
 	pthread_cond_t room;
 	uint8_t *pipe; /* a ring of BACKUP_PIPE_BYTES; NULL while none runs */
 	size_t begin, used;
-	bool wrote_all; /* nothing more goes into the pipe */
+	bool over, complete; /* nothing more goes into the pipe; and all is in it */
 	bool has_thread, has_client, joinable, closed;
 	pthread_t thread;
 	uint64_t pace_ms; /* since then it was waited for so many bytes */
@@ -123,9 +123,8 @@ static long read_pipe(void *context, uint8_t *to, size_t size) {
 	struct backups *backups = context;
 	(void)pthread_mutex_lock(&backups->lock);
 	long count = (long)drain_pipe(backups, to, size);
-	bool over = backups->wrote_all || backups->closed;
-	if (count == 0 && over) {
-		count = HTTP_STREAM_END;
+	if (count == 0 && (backups->over || backups->closed)) {
+		count = backups->complete ? HTTP_STREAM_END : HTTP_STREAM_BROKEN;
 	}
 	(void)pthread_cond_signal(&backups->room);
 	(void)pthread_mutex_unlock(&backups->lock);
@@ -157,14 +156,16 @@ static void *run(void *context) {
 	struct archive_writer writer = { .put = put, .context = backups };
 	struct error err;
 	uint64_t began = clock_ms();
-	if (snapshot_write(&snapshot, &writer, &err)) {
+	bool complete = snapshot_write(&snapshot, &writer, &err);
+	if (complete) {
 		log_info("a backup was made bytes=%llu ms=%llu", (unsigned long long)writer.written,
 				(unsigned long long)(clock_ms() - began));
 	} else {
 		log_warn("a backup was not completed error=\"%s\"", err.message);
 	}
 	(void)pthread_mutex_lock(&backups->lock);
-	backups->wrote_all = true;
+	backups->over = true;
+	backups->complete = complete;
 	backups->has_thread = false;
 	leave(backups);
 	(void)pthread_mutex_unlock(&backups->lock);
@@ -182,7 +183,7 @@ static bool claim(struct backups *backups, struct error *err) {
 	bool join = free_now && backups->joinable;
 	if (free_now) {
 		backups->has_thread = backups->has_client = true;
-		backups->joinable = backups->wrote_all = false;
+		backups->joinable = backups->over = backups->complete = false;
 		backups->begin = backups->used = backups->pace_bytes = 0;
 		backups->pace_ms = clock_ms();
 		backups->pipe = mem_zero(BACKUP_PIPE_BYTES, 1);
@@ -211,7 +212,7 @@ static void begin(struct backups *backups, struct http_request *request) {
 	backups->joinable = ok;
 	if (!ok) { /* its client gets an end without a beginning */
 		log_error("no thread for a backup");
-		backups->wrote_all = true;
+		backups->over = true;
 		backups->has_thread = false;
 	}
 	(void)pthread_mutex_unlock(&backups->lock);
