@@ -97,7 +97,8 @@ static int fail(const struct verb *verb, const struct error *err, bool wrong_use
 	} else if (wrong_use) {
 		(void)fprintf(stderr, "hint: `propeller-cli %s%s%s --help` explains\n", verb->noun,
 				gap, verb->name);
-	} else if (err->code == ERROR_CONFLICT && verb_find(verb->noun, "view") != NULL) {
+	} else if (err->code == ERROR_CONFLICT && verb->name[0] != 0 &&
+			verb_find(verb->noun, "view") != NULL) {
 		(void)fprintf(stderr, "hint: `propeller-cli %s view` shows its state\n",
 				verb->noun);
 	}

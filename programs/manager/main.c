@@ -259,7 +259,7 @@ int main(int argc, char **argv) {
 	m.queue = queue_create(settings.queue_max);
 	if (!keys_open(&m, &settings, &err) || !open_all(&m, &err)) {
 		log_error("cannot start error=\"%s\" origin=%s", err.message, err.origin);
-		return error_exit_code(err.code);
+		exit(error_exit_code(err.code)); /* as below */
 	}
 	tls_finish(&settings.mqtt_tls); /* OpenSSL has it */
 	log_info("listening address=%s://%s:%u version=%s",
