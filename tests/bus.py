@@ -16,6 +16,7 @@ class Bus:
         self.lock = threading.Lock()
         self.ready = threading.Event()
         self.handlers = []
+        self.threads = []
         self.listen = listen
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id,
                                   protocol=mqtt.MQTTv311)
@@ -33,7 +34,16 @@ class Bus:
         assert self.ready.wait(10), "no connection to the broker"
         return self
 
+    def aside(self, call, *arguments):
+        """In a thread, since whoever hears may not wait; at the end it is waited for."""
+        thread = threading.Thread(target=call, args=arguments)
+        self.threads.append(thread)
+        thread.start()
+        return thread
+
     def __exit__(self, *_):
+        while self.threads:
+            self.threads.pop().join()
         self.client.disconnect()
         self.client.loop_stop()
 

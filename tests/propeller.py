@@ -3,7 +3,6 @@
 the Go proxy, the Rust worker. Each hangs on a Bus that hears the whole channel."""
 import base64
 import json
-import threading
 import uuid
 
 
@@ -65,7 +64,7 @@ class Proxy:
             return
         name = json.loads(payload)["app_name"]
         if name in self.images:  # a failed fetch says nothing
-            threading.Thread(target=self.send, args=self.chunks(name, self.images[name])).start()
+            self.bus.aside(self.send, *self.chunks(name, self.images[name]))
 
 
 class OldWorker:
@@ -98,8 +97,7 @@ class OldWorker:
             return
         self.started.append(command)
         if self.answer is not None:
-            self.thread = threading.Thread(target=self.reply, args=[command])
-            self.thread.start()
+            self.thread = self.bus.aside(self.reply, command)
 
     def reply(self, command):
         self.bus.say("control/proplet/results", {
