@@ -69,6 +69,40 @@ def test_what_happens_is_counted(rest):
 def test_a_broker_that_is_gone(stack):
     stack.start_broker()
     stack.start_manager()
-    assert read(stack.rest)["propeller_mqtt_up",] == 1
+    wait_until(lambda: read(stack.rest)["propeller_mqtt_up",] == 1, 20)
     stack.broker.kill()
     wait_until(lambda: read(stack.rest)["propeller_mqtt_up",] == 0, 20)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+
+def exemplars(rest, accept, parse):
+    answer = rest.expect(200, "GET", "/metrics", headers={"Accept": accept})
+    return {sample.exemplar.labels["trace_id"]: sample for family in parse(answer.body.decode())
+            for sample in family.samples if sample.exemplar}
+
+
+def test_a_trace_leads_from_the_caller_to_the_figures(up):
+    """traceparent comes back, is in the log, and is an exemplar where the form has them."""
+    rest = up.rest
+    answer = rest.call("POST", "/tasks", {"name": "x"}, headers={"traceparent": PARENT})
+    assert answer.status == 201 and answer.headers["traceparent"] == PARENT
+    assert rest.call("GET", "/tasks/none", headers={"traceparent": PARENT}).headers["traceparent"] == PARENT
+    found = exemplars(rest, OPEN, open_metrics)
+    sample = found[TRACE]
+    assert sample.name == "propeller_request_seconds_bucket"
+    assert 0 <= sample.exemplar.value <= float(sample.labels["le"]) and sample.exemplar.timestamp.sec > 1.6e9
+    assert "# {" not in rest.expect(200, "GET", "/metrics").body.decode()
+    wait_until(lambda: f"trace_id={TRACE}" in up.manager.text(), 10, "the trace in the log")
+    assert read(rest)["propeller_request_seconds_count",] > 0
+
+
+@pytest.mark.parametrize("parent", ["", "x", PARENT.upper(), PARENT + "-more", PARENT[:-1], PARENT.replace("7", "\"", 1),
+                                    f"00-{'0' * 32}-00f067aa0ba902b7-01", f"ff-{TRACE}-00f067aa0ba902b7-01", "y" * 5000],
+                         ids=range(9))
+def test_a_trace_that_is_none(rest, parent):
+    answer = rest.get("/tasks", headers={"traceparent": parent})
+    assert answer.status == 200 and "traceparent" not in answer.headers
+    read(rest)

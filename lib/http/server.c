@@ -129,6 +129,21 @@ int http_rank(const struct http_request *request) {
 	return request->rank;
 }
 
+bool http_trace(const struct http_request *request, char id[TRACE_ID_SIZE]) {
+	return trace_read(http_header(request, "traceparent"), id);
+}
+
+/* We record no spans of our own: the caller's is the parent of whatever comes of it. */
+static void name_trace(struct http_request *request) {
+	char id[TRACE_ID_SIZE];
+	if (http_trace(request, id)) {
+		char parent[TRACE_PARENT_SIZE];
+		(void)snprintf(parent, sizeof(parent), "00%s",
+				http_header(request, "traceparent") + 2);
+		(void)MHD_add_response_header(request->response, "traceparent", parent);
+	}
+}
+
 /* Status, type and headers. */
 static void set_head(struct http_request *request, const struct http_response *response) {
 	request->status = response->status;
@@ -138,6 +153,7 @@ static void set_head(struct http_request *request, const struct http_response *r
 	if (response->type != NULL) {
 		(void)MHD_add_response_header(request->response, "Content-Type", response->type);
 	}
+	name_trace(request);
 	for (size_t i = 0; i < HTTP_HEADERS_MAX && response->headers[i].name != NULL; i++) {
 		(void)MHD_add_response_header(request->response, response->headers[i].name,
 				response->headers[i].value);

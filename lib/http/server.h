@@ -20,6 +20,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/tls.h"
+#include "http/trace.h"
 
 struct http_request;
 struct http_server;
@@ -94,6 +95,9 @@ void *http_sink_context(const struct http_request *request); /* of the route's s
 /* What the token of the request may do (`rank_of`); INT_MAX for `token` itself, and where none is
  * asked for. */
 int http_rank(const struct http_request *request);
+/* The trace that the request is part of (trace.h), which its answer names as well; false for none.
+ */
+bool http_trace(const struct http_request *request, char id[TRACE_ID_SIZE]);
 
 enum { HTTP_HEADERS_MAX = 8 };
 

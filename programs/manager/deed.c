@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/etag.h"
@@ -39,6 +40,7 @@ void deed_submit(struct manager *m, struct http_request *request,
 		void (*finish)(struct deed *deed), void *data, bool reads) {
 	struct deed *deed = make(request, apply, finish, data);
 	deed->reads = reads;
+	deed->asked_us = clock_us();
 	if (!queue_try_put(m->queue, &deed->link)) {
 		deed_fail(deed, ERROR_BUSY, "too many requests at once; try again in a second");
 		deed_close(deed);

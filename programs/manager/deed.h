@@ -23,6 +23,7 @@ struct deed {
 	bool reads; /* changes nothing */
 
 	struct http_request *request; /* NULL: nobody waits for an answer */
+	uint64_t asked_us;            /* when it came: clock_us() */
 	int status;                   /* of the answer; 0: error below; -1: answered later */
 	json_t *body;                 /* or NULL */
 	char *text;                   /* an answer that is no JSON, of this type; or NULL */

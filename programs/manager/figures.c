@@ -24,14 +24,28 @@ enum { TEXT_MAX = 8 * 1024 * 1024, PROPLETS_MAX = 10000 };
 static const double bounds[FIGURES_BUCKETS] = { 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
 	0.1, 0.25, 0.5, 1, 5, 15, 60 };
 
-void figures_observe(struct histogram *histogram, double seconds) {
+static size_t bucket_of(double seconds) {
 	size_t i = 0;
 	while (i < FIGURES_BUCKETS && seconds > bounds[i]) {
 		i++;
 	}
-	histogram->buckets[i]++;
+	return i;
+}
+
+void figures_observe(struct histogram *histogram, double seconds) {
+	histogram->buckets[bucket_of(seconds)]++;
 	histogram->count++;
 	histogram->sum += seconds;
+}
+
+void figures_answered(struct figures *figures, double seconds, const char *trace, int64_t wall_ns) {
+	figures_observe(&figures->answer, seconds);
+	if (trace[0] != 0) {
+		struct exemplar *exemplar = &figures->examples[bucket_of(seconds)];
+		(void)snprintf(exemplar->trace, sizeof(exemplar->trace), "%s", trace);
+		exemplar->seconds = seconds;
+		exemplar->at = (double)wall_ns / 1e9;
+	}
 }
 
 /* --- the form ---------------------------------------------------------------------------------
@@ -73,19 +87,32 @@ static void label_text(const char *text, char *to, size_t size) {
 	to[used] = 0;
 }
 
+/* The older form has none. */
+static void put_exemplar(struct page *page, const struct exemplar *exemplar) {
+	if (page->open_metrics && exemplar != NULL && exemplar->trace[0] != 0) {
+		put(page, " # {trace_id=\"%s\"} %.9g %.3f", exemplar->trace, exemplar->seconds,
+				exemplar->at);
+	}
+	put(page, "\n");
+}
+
+/* `examples`: one for each bucket, or NULL. */
 static void put_histogram(struct page *page, const char *name, const char *label,
-		const struct histogram *histogram) {
+		const struct histogram *histogram, const struct exemplar *examples) {
 	uint64_t below = 0;
 	const char *comma = label[0] != 0 ? "," : "";
 	for (size_t i = 0; i < FIGURES_BUCKETS; i++) {
 		below += histogram->buckets[i];
-		put(page, "%s_bucket{%s%sle=\"%g\"} %llu\n", name, label, comma, bounds[i],
+		put(page, "%s_bucket{%s%sle=\"%g\"} %llu", name, label, comma, bounds[i],
 				(unsigned long long)below);
+		put_exemplar(page, examples != NULL ? &examples[i] : NULL);
 	}
 	const char *open = label[0] != 0 ? "{" : "", *close = label[0] != 0 ? "}" : "";
-	put(page, "%s_bucket{%s%sle=\"+Inf\"} %llu\n%s_sum%s%s%s %.9g\n%s_count%s%s%s %llu\n", name,
-			label, comma, (unsigned long long)histogram->count, name, open, label,
-			close, histogram->sum, name, open, label, close,
+	put(page, "%s_bucket{%s%sle=\"+Inf\"} %llu", name, label, comma,
+			(unsigned long long)histogram->count);
+	put_exemplar(page, examples != NULL ? &examples[FIGURES_BUCKETS] : NULL);
+	put(page, "%s_sum%s%s%s %.9g\n%s_count%s%s%s %llu\n", name, open, label, close,
+			histogram->sum, name, open, label, close,
 			(unsigned long long)histogram->count);
 }
 
@@ -149,11 +176,15 @@ static void put_rest(struct page *page, struct manager *m) {
 			"From a start to a worker (queue), and from there to its word that it "
 			"runs.");
 	for (size_t i = 0; i < STAGES; i++) {
-		put_histogram(page, "propeller_task_start_seconds", stages[i],
-				&m->figures.start[i]);
+		put_histogram(page, "propeller_task_start_seconds", stages[i], &m->figures.start[i],
+				NULL);
 	}
 	family(page, "propeller_store_commit_seconds", "histogram", "Commits of the store.");
-	put_histogram(page, "propeller_store_commit_seconds", "", &m->figures.commit);
+	put_histogram(page, "propeller_store_commit_seconds", "", &m->figures.commit, NULL);
+	family(page, "propeller_request_seconds", "histogram",
+			"Requests through the loop, from their last byte to their answer.");
+	put_histogram(page, "propeller_request_seconds", "", &m->figures.answer,
+			m->figures.examples);
 	family(page, "propeller_engine_fuel", "counter", "Fuel of attempts that ended.");
 	put(page, "propeller_engine_fuel_total %llu\n", (unsigned long long)m->figures.fuel);
 	family(page, "propeller_requests", "counter", "Requests that the loop has seen.");

@@ -7,9 +7,16 @@
 #include <stdint.h>
 
 #include "http/server.h"
+#include "http/trace.h"
 #include "model/task.h"
 
 enum { FIGURES_STATES = TASK_INTERRUPTED + 1, FIGURES_BUCKETS = 14 };
+
+/* A request that fell into a bucket, for who wants to see one (OpenMetrics' exemplars). */
+struct exemplar {
+	char trace[TRACE_ID_SIZE]; /* "": none yet */
+	double seconds, at;        /* at: since 1970 */
+};
 
 /* Seconds, in buckets from 0.5 ms to a minute. */
 struct histogram {
@@ -23,6 +30,8 @@ enum stage { STAGE_QUEUE, STAGE_DISPATCH, STAGES };
 
 struct figures {
 	struct histogram commit;
+	struct histogram answer; /* of requests, from their last byte to the loop's answer */
+	struct exemplar examples[FIGURES_BUCKETS + 1]; /* of `answer` */
 	struct histogram start[STAGES];
 	uint64_t ends[FIGURES_STATES]; /* attempts, by their final state */
 	uint64_t fuel;
@@ -32,5 +41,7 @@ struct figures {
 struct manager;
 
 void figures_observe(struct histogram *histogram, double seconds);
+/* A request is about to be answered; `trace` may be "". */
+void figures_answered(struct figures *figures, double seconds, const char *trace, int64_t wall_ns);
 /* The handler of GET /metrics. */
 void api_figures(void *context, struct http_request *request);

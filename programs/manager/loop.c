@@ -147,6 +147,25 @@ static void recover_batch(struct manager *m, struct queue_item *items) {
 	apply_all(m, items, true);
 }
 
+/* Those that wait for a task are answered later, and say nothing about us. */
+static void measure_all(struct manager *m, struct queue_item *items) {
+	uint64_t now = clock_us();
+	for (struct queue_item *item = items; item != NULL; item = item->next) {
+		const struct deed *deed = QUEUE_ENTRY(item, struct deed, link);
+		char trace[TRACE_ID_SIZE];
+		if (deed->request == NULL || deed->status == -1) {
+			continue;
+		}
+		double seconds = (double)(now - deed->asked_us) / 1e6;
+		if (http_trace(deed->request, trace)) {
+			log_debug("answered trace_id=%s method=%s path=\"%s\" seconds=%.6f", trace,
+					http_method(deed->request), http_path(deed->request),
+					seconds);
+		}
+		figures_answered(&m->figures, seconds, trace, m->wall_ns);
+	}
+}
+
 static void close_all(struct queue_item *items) {
 	for (struct queue_item *item = items, *next; item != NULL; item = next) {
 		next = item->next;
@@ -170,6 +189,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 	}
 	remove_orphans(m, committed); /* before the answers: who deleted a task finds the room */
 	wait_answer(m, committed);
+	measure_all(m, items);
 	close_all(items);
 	manager_end(m, committed);
 }

@@ -87,6 +87,10 @@ void http_reply_error(struct http_request *request, const struct error *err, con
 	http_reply(request, &response);
 }
 
+bool http_trace(const struct http_request *request, char id[TRACE_ID_SIZE]) {
+	return trace_read(http_header(request, "traceparent"), id);
+}
+
 int http_rank(const struct http_request *request) {
 	(void)request;
 	return ROLE_ADMIN;
