@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that execute orders, and the bounded queue before them. */
+#include <semaphore.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -9,23 +10,48 @@
 struct pool {
 	struct executor *executor;
 	pthread_mutex_t lock;
-	pthread_cond_t arrived; /* an order, or the end */
-	pthread_cond_t left;    /* one is answered */
+	sem_t arrived;       /* one thread that is idle is to look for an order, or the end */
+	pthread_cond_t left; /* one is answered */
 	struct order *first, *last;
 	struct pool_counts counts;
 	atomic_size_t unanswered; /* taken and not answered: waiting, running, being attested */
 	struct order *orders;     /* all of these, for the end */
+	uint64_t idle;            /* threads that wait for an order, */
+	bool waking;              /* a thread has been woken and is not there yet */
 	bool draining, ending;
 	pthread_t *threads;
 };
+
+/*
+ * Under the lock: true if the caller is to wake a thread, once it has let go of the lock. One at a
+ * time is on its way, and when it is there it wakes the next, if there is more to do: until then
+ * those that are awake take what they can. A short call is over sooner than a thread is awake, and
+ * waking costs more than the call.
+ */
+static bool must_wake(struct pool *pool) {
+	bool must = pool->first != NULL && pool->idle != 0 && !pool->waking;
+	pool->waking = pool->waking || must;
+	return must;
+}
+
+/* Under the lock, but for the time that it waits. */
+static void wait_for_order(struct pool *pool) {
+	while (pool->first == NULL && !pool->ending) {
+		pool->idle++;
+		(void)pthread_mutex_unlock(&pool->lock);
+		while (sem_wait(&pool->arrived) != 0) { /* a signal */
+		}
+		(void)pthread_mutex_lock(&pool->lock);
+		pool->idle--;
+		pool->waking = false;
+	}
+}
 
 /* `idle`: the thread has executed nothing before. */
 static struct order *next_order(struct pool *pool, bool idle) {
 	(void)pthread_mutex_lock(&pool->lock);
 	pool->counts.running -= !idle;
-	while (pool->first == NULL && !pool->ending) {
-		(void)pthread_cond_wait(&pool->arrived, &pool->lock);
-	}
+	wait_for_order(pool);
 	struct order *order = pool->first;
 	if (order != NULL) {
 		pool->first = order->next;
@@ -33,7 +59,11 @@ static struct order *next_order(struct pool *pool, bool idle) {
 		pool->counts.waiting--;
 		pool->counts.running++;
 	}
+	bool wake = must_wake(pool);
 	(void)pthread_mutex_unlock(&pool->lock);
+	if (wake) {
+		(void)sem_post(&pool->arrived);
+	}
 	return order;
 }
 
@@ -72,7 +102,7 @@ struct pool *pool_create(struct executor *executor, struct error *err) {
 	(void)pthread_mutex_init(&pool->lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&pool->arrived, &monotonic);
+	(void)sem_init(&pool->arrived, 0, 0);
 	(void)pthread_cond_init(&pool->left, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	if (!start_threads(pool, executor->settings->workers, err)) {
@@ -114,9 +144,12 @@ bool pool_submit(struct pool *pool, struct order *order, struct error *err) {
 	if (taken) {
 		order->next = NULL;
 		link_order(pool, order);
-		(void)pthread_cond_signal(&pool->arrived);
 	}
+	bool wake = must_wake(pool);
 	(void)pthread_mutex_unlock(&pool->lock);
+	if (wake) {
+		(void)sem_post(&pool->arrived);
+	}
 	return taken;
 }
 
@@ -172,13 +205,15 @@ void pool_destroy(struct pool *pool) {
 	}
 	(void)pthread_mutex_lock(&pool->lock);
 	pool->ending = true;
-	(void)pthread_cond_broadcast(&pool->arrived);
 	(void)pthread_mutex_unlock(&pool->lock);
+	for (uint64_t i = 0; i < pool->counts.threads; i++) {
+		(void)sem_post(&pool->arrived);
+	}
 	for (uint64_t i = 0; i < pool->counts.threads; i++) {
 		(void)pthread_join(pool->threads[i], NULL);
 	}
 	free(pool->threads);
-	(void)pthread_cond_destroy(&pool->arrived);
+	(void)sem_destroy(&pool->arrived);
 	(void)pthread_cond_destroy(&pool->left);
 	(void)pthread_mutex_destroy(&pool->lock);
 	free(pool);
