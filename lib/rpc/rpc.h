@@ -42,7 +42,7 @@ struct rpc_server_options {
 	size_t message_max;         /* bytes of a request message; 16 MiB */
 	size_t memory_max;          /* bytes of all calls together, requests and answers; 256 MiB */
 	size_t connection_memory;   /* of one connection; a quarter of that, message_max at least */
-	unsigned threads;           /* loops; as many as there are cores, at most 4 */
+	unsigned threads;           /* loops; one for each two cores, at most 4 */
 	unsigned connections_max;   /* 10,000 */
 	unsigned streams_max;       /* calls of one connection at once; 128 */
 	unsigned handshake_seconds; /* until TLS and HTTP/2 have begun; 10 */

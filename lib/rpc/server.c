@@ -25,12 +25,14 @@ static unsigned or_default(unsigned value, unsigned standard) {
 	return value != 0 ? value : standard;
 }
 
+/* The handlers need processors, too; and the fewer loops, the more answers leave in one round: with
+ * four on four cores the executor's calls took a sixth more of processor time. */
 static unsigned thread_count(unsigned wanted) {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	if (wanted != 0) {
 		return wanted < RPC_LOOPS_MAX ? wanted : RPC_LOOPS_MAX;
 	}
-	return cores < 1 ? 1 : cores > 4 ? 4 : (unsigned)cores;
+	return cores < 4 ? 1 : cores > 8 ? 4 : (unsigned)cores / 2;
 }
 
 static void set_options(struct rpc_server *server, const struct rpc_server_options *given) {
