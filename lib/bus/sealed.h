@@ -32,4 +32,6 @@ bool sealed_verify(struct seal_ring *ring, enum seal_direction direction, const 
 		struct error *err) MUST_CHECK;
 
 /* Whether a message says that it is sealed or signed, whoever says it. */
+/* Whose message it says it is (`proplet_id`), or NULL; freed by the caller. */
+char *sealed_sender(struct bytes message) MUST_CHECK;
 bool sealed_is(struct bytes message);

@@ -173,6 +173,73 @@ static void an_empty_message_is_neither(void **state) {
 	assert_true(sealed_is((struct bytes){ (const uint8_t *)"{\"sealed\":\"x\"}", 14 }));
 }
 
+/* However its sender writes it; and what only looks like an envelope is none. */
+static void other_ways_to_write_it(void **state) {
+	struct home *home = *state;
+	struct error err;
+	char *text = sealed_wrap(home->manager, SEAL_COMMAND, "w", start, &err);
+	assert_non_null(text);
+	json_t *object = json_loads(text, 0, NULL);
+	CLEANUP(mem_freep)
+	char *sealed = str_copy(json_string_value(json_object_get(object, "sealed")));
+	CLEANUP(mem_freep) char *spaced = json_dumps(object, JSON_INDENT(2));
+	CLEANUP(mem_freep)
+	char *first = str_format(
+			"{\"sealed\":\"%s\",\"type\":\"start\",\"boot\":\"b\",\"number\":7,"
+			"\"task_id\":\"t\",\"attempt\":2}",
+			sealed);
+	CLEANUP(mem_freep)
+	char *hidden = str_format("{\"x\":{\"sealed\":\"%s\"},%s", sealed, text + 1);
+	CLEANUP(mem_freep)
+	char *quoted = str_format("{\"x\":\"\\\"sealed\\\":\\\"\",%s", text + 1);
+	const char *const good[] = { text, spaced, first, hidden, quoted };
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct buf plain = BUF_INIT(10000);
+		if (!sealed_unwrap(home->worker, SEAL_COMMAND, "w", bytes_of(good[i]), &plain,
+				    &err)) {
+			fail_msg("%zu: %s", i, err.message);
+		}
+		same(buf_text(&plain), start);
+		buf_finish(&plain);
+	}
+	CLEANUP(mem_freep) char *inner = str_format("{\"x\":{\"sealed\":\"%s\"}}", sealed);
+	CLEANUP(mem_freep) char *twice = str_format("{\"sealed\":\"a\",%s", text + 1);
+	CLEANUP(mem_freep) char *zero = str_format("{\"sealed\":0}");
+	CLEANUP(mem_freep) char *open = str_format("{\"sealed\":\"%s", sealed);
+	CLEANUP(mem_freep) char *more = str_format("%s x", text);
+	const char *const bad[] = { inner, twice, zero, open, more };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct buf plain = BUF_INIT(10000);
+		assert_false(sealed_unwrap(
+				home->worker, SEAL_COMMAND, "w", bytes_of(bad[i]), &plain, &err));
+		assert_int_equal(plain.size, 0);
+		buf_finish(&plain);
+	}
+	struct buf plain = BUF_INIT(10000); /* bytes behind its end count, also behind a zero */
+	assert_false(sealed_unwrap(home->worker, SEAL_COMMAND, "w",
+			(struct bytes){ (const uint8_t *)text, strlen(text) + 1 }, &plain, &err));
+	json_decref(object);
+	free(text);
+}
+
+static void who_sends_it(void **state) {
+	(void)state;
+	static const struct {
+		const char *text, *sender;
+	} rows[] = { { "{\"proplet_id\":\"w\",\"sealed\":\"abc\"}", "w" },
+		{ "{\"sealed\":\"abc\",\"proplet_id\":\"w\"}", "w" },
+		{ "{\"proplet_id\":\"w\",\"auth\":\"abc\"}", "w" },
+		{ "{\"sealed\":\"\\\"proplet_id\\\":\\\"v\\\"\",\"proplet_id\":\"w\"}", "w" },
+		{ "{\"sealed\":\"abc\"}", NULL }, { "{\"proplet_id\":7}", NULL }, { "", NULL },
+		{ "{\"proplet_id\":\"w\"", NULL } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CLEANUP(mem_freep) char *sender = sealed_sender(bytes_of(rows[i].text));
+		if (!str_equal(sender, rows[i].sender)) {
+			fail_msg("%s: %s", rows[i].text, sender != NULL ? sender : "none");
+		}
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_was_sealed_comes_back, setup, teardown),
@@ -180,6 +247,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(
 				unsealed_and_foreign_ones_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_beside_adds_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_ways_to_write_it, setup, teardown),
+		cmocka_unit_test(who_sends_it),
 		cmocka_unit_test_setup_teardown(signed_ones_stay_readable, setup, teardown),
 		cmocka_unit_test(an_empty_message_is_neither),
 	};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/keys.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,14 +39,6 @@ char *keys_seal_command(const struct manager *m, const char *worker, char *text)
 	return sealed;
 }
 
-/* Whose message it says it is; to be verified with the key of that worker. */
-static char *sender_of(struct bytes message) {
-	json_t *object = json_loadb((const char *)message.data, message.size, 0, NULL);
-	char *sender = str_copy(json_string_value(json_object_get(object, "proplet_id")));
-	json_decref(object);
-	return sender;
-}
-
 static void use(struct bytes *message, const struct buf *json) {
 	*message = (struct bytes){ json->data, json->size };
 }
@@ -56,7 +47,7 @@ void keys_open_signed(const struct manager *m, enum seal_direction direction, co
 		struct bytes *message, struct buf *json, bool *verified) {
 	struct error err;
 	*verified = false;
-	CLEANUP(mem_freep) char *sender = m->ring != NULL ? sender_of(*message) : NULL;
+	CLEANUP(mem_freep) char *sender = m->ring != NULL ? sealed_sender(*message) : NULL;
 	if (sender == NULL) {
 		return;
 	}
@@ -79,7 +70,7 @@ bool keys_open_report(const struct manager *m, struct bytes *message, struct buf
 		return error_set(err, ERROR_INTEGRITY,
 				"it is sealed, and there is no MANAGER_WORKLOAD_KEY here");
 	}
-	CLEANUP(mem_freep) char *sender = sender_of(*message);
+	CLEANUP(mem_freep) char *sender = sealed_sender(*message);
 	if (sender == NULL) {
 		return error_set(err, ERROR_INTEGRITY, "it is sealed, and does not say by whom");
 	}
