@@ -28,6 +28,8 @@ bool str_to_bool(const char *text, bool *value, struct error *err) MUST_CHECK;
 bool str_to_duration_ms(const char *text, uint64_t *ms, struct error *err) MUST_CHECK;
 /* "512", "64KiB", "256MiB", "1GiB": bytes. "k", "M", "G" are short for KiB, MiB, GiB. */
 bool str_to_bytes(const char *text, uint64_t *bytes, struct error *err) MUST_CHECK;
+/* "1.5 GiB", for people; freed by the caller. */
+char *str_size(double bytes) MUST_CHECK;
 
 /* The size of the well-formed UTF-8 character that the bytes begin with, 0 if they do not. */
 size_t str_utf8_next(const char *bytes, size_t size);

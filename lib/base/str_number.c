@@ -135,3 +135,13 @@ bool str_to_bytes(const char *text, uint64_t *bytes, struct error *err) {
 	*bytes = number;
 	return true;
 }
+
+char *str_size(double bytes) {
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+	while (bytes >= 1024 && unit + 1 < COUNT(units)) {
+		bytes /= 1024;
+		unit++;
+	}
+	return str_format(unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+}

@@ -250,6 +250,19 @@ static void test_split(void **state) {
 	strings_finish(&list);
 }
 
+static void test_size(void **state) {
+	(void)state;
+	static const struct {
+		double bytes;
+		const char *text;
+	} rows[] = { { 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1.0 KiB" }, { 1536, "1.5 KiB" },
+		{ 268435456, "256.0 MiB" }, { 18783019008, "17.5 GiB" }, { 1e18, "909494.7 TiB" } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CLEANUP(mem_freep) char *text = str_size(rows[i].bytes);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy_and_format),
@@ -262,6 +275,7 @@ int main(void) {
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_utf8_repair),
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_split),
 	};

@@ -47,16 +47,6 @@ json_t *member_at(const json_t *value, const char *path) {
 /* --- cells -------------------------------------------------------------------------------------
  */
 
-static char *size_cell(double bytes) {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	size_t unit = 0;
-	while (bytes >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-		bytes /= 1024;
-		unit++;
-	}
-	return str_format(unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
-}
-
 static char *list_cell(const json_t *list) {
 	struct buf text = BUF_INIT(CELL_MAX);
 	size_t i;
@@ -112,7 +102,7 @@ static char *cell_of(const json_t *row, const struct column *column) {
 	case FORM_TIME: return time_cell(value);
 	case FORM_YES: return str_copy(json_is_true(value) ? "yes" : "no");
 	case FORM_SIZE:
-		return json_is_number(value) ? size_cell(json_number_value(value)) : str_copy("");
+		return json_is_number(value) ? str_size(json_number_value(value)) : str_copy("");
 	case FORM_NUMBER:
 	case FORM_TENTHS: break;
 	}

@@ -328,9 +328,9 @@ static char *verdict(const struct manager *m, const struct task *task,
 	if (failed < CHECKS) {
 		return checks[failed].words(&candidate);
 	}
-	return str_format("can run it: %llu running, %llu bytes of memory free",
-			(unsigned long long)proplet->running,
-			(unsigned long long)proplet->memory_free_bytes);
+	CLEANUP(mem_freep) char *memory = str_size((double)proplet->memory_free_bytes);
+	return str_format("can run it: %llu running, %s of memory free",
+			(unsigned long long)proplet->running, memory);
 }
 
 static json_t *explain_worker(
