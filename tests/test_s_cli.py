@@ -240,6 +240,9 @@ def test_filters_and_many_rows(cli, up):
     assert cli.json("tasks", "list", "--filter", "name=many-*,state!=pending")["total"] == 0
     assert cli.json("proplets", "list", "--filter", "alive=true")["total"] == 1
     cli("tasks", "list", "--filter", "state", code=2)
+    assert "did you mean Running?" in cli("tasks", "list", "--filter", "state=runing", code=2).stderr
+    assert 'no row has "nmae"' in cli("tasks", "list", "--filter", "nmae=many-1").stderr
+    assert "no row has" not in cli("tasks", "list", "--filter", "name=nothing").stderr
 
 
 def test_colours_only_where_they_are_wanted(cli, up):
@@ -328,6 +331,21 @@ def test_the_hint_is_about_what_is_missing(cli, words, hint):
     assert done.returncode == 3, done
     hints = [line for line in done.stderr.splitlines() if line.startswith("hint:")]
     assert hints == ([f"hint: `{hint}` shows what there is"] if hint else []), done
+
+
+def test_a_manager_that_is_none(cli, stack, tmp_path):
+    """Another server, and a token's file without a token: said as what they are."""
+    broker_only = Cli(1, PROPELLER_MANAGER_URL="")
+    empty = tmp_path / "token"
+    empty.write_text("\n")
+    done = cli("tasks", "list", "--token-file", empty, code=2)
+    assert str(empty) in done.stderr and "empty line" in done.stderr
+    port = free_port()
+    executor = stack.spawn("executor", [BIN / "propeller-executor", "--config=", "--attester", "sample", "--http-port", str(port),
+                                        "--grpc-port", str(free_port())], clean_environment())
+    broker_only.url = f"http://127.0.0.1:{port}"
+    wait_until(lambda: executor.alive and "nothing at /tasks" in broker_only("tasks", "list", code=None).stderr, 10, "the executor")
+    assert "hint: that may be no manager" in broker_only("tasks", "list", code=3).stderr
 
 
 @pytest.mark.parametrize("words", [["version"], ["--help"], ["man"], ["completion", "zsh"], ["tasks", "list"],

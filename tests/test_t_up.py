@@ -276,3 +276,10 @@ def test_encrypted(tmp_path):
         if file.is_file() and file.suffix in (".log", ".json", ".conf"):
             assert not re.search(r"(?<!sha256=)(?<!sha256:)\b[0-9a-f]{64}\b",
                                  file.read_text(errors="replace")), file
+
+
+def test_wrong_flags_end_nothing(tmp_path):
+    done = subprocess.run([BIN / "propeller-cli", "up", "--state", tmp_path / "state", "--proplets", "99"],
+                          capture_output=True, text=True, env=clean_environment(), timeout=30)
+    assert done.returncode == 2 and "flag --proplets: a number from 0 to 64" in done.stderr
+    assert "ending" not in done.stderr

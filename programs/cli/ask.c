@@ -56,8 +56,9 @@ struct rows {
 	const char *path, *query;
 	const struct view *view;
 	struct filter filter;
-	uint64_t offset, limit, passed; /* passed: rows that the filter let through */
-	json_t *answer;                 /* as the manager gives it, with the rows of all pages */
+	uint64_t offset, limit;
+	uint64_t seen, passed; /* rows that were looked at, and that the filter let through */
+	json_t *answer;        /* as the manager gives it, with the rows of all pages */
 };
 
 static bool number_of(const char *text, uint64_t fallback, const char *flag, uint64_t *number,
@@ -102,6 +103,7 @@ static json_t *rows_of(const struct rows *rows, const json_t *page) {
 /* Without a filter the manager counts; with one, we do. */
 static void add_row(struct rows *rows, json_t *row) {
 	json_t *list = rows_of(rows, rows->answer);
+	rows->seen++;
 	if (filter_lets(&rows->filter, row)) {
 		bool wanted = rows->filter.count == 0 || rows->passed >= rows->offset;
 		if (wanted && json_array_size(list) < rows->limit) {
@@ -177,6 +179,7 @@ static bool fetch_once(void *context, struct manager *manager, json_t **answer, 
 
 static bool fetch_all(void *context, struct manager *manager, json_t **answer, struct error *err) {
 	struct rows *rows = context;
+	rows->seen = 0;
 	rows->passed = 0;
 	rows->answer = NULL;
 	bool ok = find_offset(rows, manager, err) && fetch_rows(rows, manager, err);
@@ -218,6 +221,17 @@ int ask_view(const struct arguments *arguments, const char *path, const struct v
 	return look_check(arguments, view, err) ? ask_with(&question, err) : -1;
 }
 
+/* Nothing fits, and it may be the key: that looks the same otherwise. */
+static void note_unknown(const struct rows *rows) {
+	const char *key = filter_unknown(&rows->filter);
+	if (key != NULL && rows->seen != 0 && rows->passed == 0) {
+		CLEANUP(mem_freep) char *safe = printable(key, 60);
+		(void)fprintf(stderr,
+				"note: no row has \"%s\"; -o json shows the members of rows\n",
+				safe);
+	}
+}
+
 int ask_rows(const struct arguments *arguments, const char *path, const char *query,
 		const struct view *view, struct error *err) {
 	struct rows rows = { .arguments = arguments, .path = path, .query = query, .view = view };
@@ -230,6 +244,7 @@ int ask_rows(const struct arguments *arguments, const char *path, const char *qu
 		return -1;
 	}
 	int code = ask_with(&question, err);
+	note_unknown(&rows);
 	filter_finish(&rows.filter);
 	return code;
 }

@@ -101,12 +101,21 @@ static bool holds(const json_t *row, const char *key, const char *pattern) {
 	return named || is_like(value, pattern);
 }
 
-bool filter_lets(const struct filter *filter, const json_t *row) {
+bool filter_lets(struct filter *filter, const json_t *row) {
+	bool lets = true;
 	for (size_t i = 0; i < filter->count; i++) {
-		if (holds(row, filter->terms[i].key, filter->terms[i].value) ==
-				filter->terms[i].unequal) {
-			return false;
+		const char *key = filter->terms[i].key;
+		filter->terms[i].known = filter->terms[i].known || member_at(row, key) != NULL;
+		lets = lets && holds(row, key, filter->terms[i].value) != filter->terms[i].unequal;
+	}
+	return lets;
+}
+
+const char *filter_unknown(const struct filter *filter) {
+	for (size_t i = 0; i < filter->count; i++) {
+		if (!filter->terms[i].known) {
+			return filter->terms[i].key;
 		}
 	}
-	return true;
+	return NULL;
 }

@@ -20,11 +20,14 @@ struct filter {
 	struct {
 		const char *key, *value;
 		bool unequal;
+		bool known; /* a row that was looked at has the key */
 	} terms[TERMS_MAX];
 	size_t count;
 };
 
 /* NULL is the filter that lets everything through. */
 bool filter_parse(struct filter *filter, const char *text, struct error *err) MUST_CHECK;
-bool filter_lets(const struct filter *filter, const json_t *row);
+bool filter_lets(struct filter *filter, const json_t *row);
+/* The first key that no row has had that was looked at: perhaps a slip; NULL if all were there. */
+const char *filter_unknown(const struct filter *filter);
 void filter_finish(struct filter *filter);

@@ -45,6 +45,34 @@ static void terms(void **state) {
 	json_decref(row);
 }
 
+static void keys_that_no_row_has(void **state) {
+	(void)state;
+	static const struct {
+		const char *text, *unknown;
+	} rows[] = {
+		{ "nmae=x", "nmae" },
+		{ "id=t2,nmae!=x", "nmae" },
+		{ "id=t2,metadata.inner.b=", "metadata.inner.b" },
+		{ "id=t2,none=,metadata.env=x", NULL },
+	};
+	json_t *row = json_loads(row_text, 0, NULL);
+	struct error err;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct filter filter;
+		assert_true(filter_parse(&filter, rows[i].text, &err));
+		(void)filter_lets(&filter, row);
+		const char *unknown = filter_unknown(&filter);
+		if (rows[i].unknown == NULL) {
+			assert_null(unknown);
+		} else {
+			assert_non_null(unknown);
+			assert_string_equal(unknown, rows[i].unknown);
+		}
+		filter_finish(&filter);
+	}
+	json_decref(row);
+}
+
 static void everything(void **state) {
 	(void)state;
 	struct filter filter;
@@ -75,6 +103,7 @@ static void what_is_no_filter(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(terms),
+		cmocka_unit_test(keys_that_no_row_has),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(what_is_no_filter),
 	};

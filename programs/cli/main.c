@@ -56,6 +56,9 @@ static const char *hint_for(const struct error *err) {
 		{ ERROR_TIMEOUT, "", "give it more time, or see `propeller-cli tasks view`" },
 		{ ERROR_NO_SPACE, "", "make room on the disk that the message names" },
 		{ ERROR_INTERNAL, "its address?", "name the manager with --manager-url" },
+		{ ERROR_NOT_FOUND, "there is nothing at /",
+				"that may be no manager, or an older one: name it with "
+				"--manager-url" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].code == err->code && strstr(err->message, rows[i].words) != NULL) {

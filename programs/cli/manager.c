@@ -24,6 +24,10 @@ static bool read_token(struct manager *manager, const char *path, struct error *
 	if (ok) {
 		size_t size = strcspn(buf_text(&text), "\r\n");
 		manager->token = mem_copy(buf_text(&text), size);
+		ok = size != 0 || error_set(err, ERROR_INVALID,
+						  "the file with the token, %s, "
+						  "begins with an empty line",
+						  path);
 	}
 	if (text.data != NULL) {
 		explicit_bzero(text.data, text.capacity);

@@ -140,7 +140,9 @@ static int use(struct stack *stack, struct manager *manager, const struct argume
 static void finish(struct stack *stack) {
 	CLEANUP(mem_freep)
 	char *path = str_format("%s/up.json", stack->folder != NULL ? stack->folder : ".");
-	(void)fputs("\nending ...\n", stderr);
+	if (stack->count != 0) {
+		(void)fputs("\nending ...\n", stderr);
+	}
 	children_end(stack->children, stack->count);
 	if (stack->lock >= 0 && stack->count != 0) {
 		(void)unlink(path);
