@@ -58,7 +58,8 @@ def test_a_file(rest, name):
         assert answer.headers["referrer-policy"] == "no-referrer"
         policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
         assert policy == {"default-src": "'self'", "base-uri": "'none'", "form-action": "'self'",
-                          "frame-ancestors": "'none'", "object-src": "'none'"}
+                          "frame-ancestors": "'none'", "object-src": "'none'",
+                          "require-trusted-types-for": "'script'", "trusted-types": "'none'"}
         tag = answer.headers["etag"]
         assert re.fullmatch('"[0-9a-f]{32}"', tag)
         for known in (tag, f'"x", W/{tag}', "*"):
@@ -344,17 +345,23 @@ def test_the_policy_is_on(tab):
         const refused = [];
         document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
         window.ran = 0;
-        const script = document.createElement("script");
-        script.textContent = "window.ran++";
-        document.body.append(script);
         const holder = document.createElement("div");
-        holder.innerHTML = '<img src=x onerror="window.ran++"><img src="https://example.com/x.png"><p style="color:red">x</p>';
+        for (const [kind, name, value] of [["img", "src", "https://example.com/x.png"], ["p", "style", "color: red"]]) {
+            const child = document.createElement(kind);
+            child.setAttribute(name, value);
+            holder.append(child);
+        }
         document.body.append(holder);
-        const look = () => refused.length >= 4 ? resolve([window.ran, refused]) : setTimeout(look, 20);
+        for (const force of [() => { holder.innerHTML = "<img src=x onerror='window.ran++'>"; }, () => holder.setAttribute("onclick", "window.ran++"),
+            () => { const script = document.createElement("script"); script.textContent = "window.ran++"; document.body.append(script); }]) {
+            try { force(); } catch (error) { refused.push(error.name); }
+        }
+        holder.click();
+        const look = () => refused.length >= 5 ? resolve([window.ran, refused]) : setTimeout(look, 20);
         look();
     })""")
-    assert ran[0] == 0 and {"script-src-elem", "script-src-attr", "img-src", "style-src-attr"} <= set(ran[1]), ran
-    tab.forgive("Content Security Policy", "404")
+    assert ran[0] == 0 and {"TypeError", "require-trusted-types-for", "img-src", "style-src-attr"} <= set(ran[1]), ran
+    tab.forgive("Content Security Policy", "TrustedHTML", "TrustedScript")
 
 
 def test_letters_that_are_not_seen_are_seen(tab, up):
@@ -853,7 +860,7 @@ def test_ten_thousand_tasks(browser, stack):
     assert page.locator(".grid [role=row]").count() < 60
     seen = grid.evaluate(SCROLL)
     assert seen["most"] < 60 and seen["blank"] <= 2, seen
-    assert statistics.median(seen["times"]) < 50 * PATIENCE, sorted(seen["times"])
+    assert statistics.median(seen["times"]) < 80 * PATIENCE, sorted(seen["times"])
     page.keyboard.press("j")
     page.keyboard.press("End")
     expect(page.locator("[aria-selected=true]")).to_contain_text("oldest")
@@ -871,6 +878,27 @@ def test_ten_thousand_tasks(browser, stack):
     expect(page.locator(".foot")).to_contain_text("The newest 10,000 tasks.")
     page.get_by_role("button", name="Read 10,000 older ones").click()
     expect(page.locator(".foot")).to_have_text("10,001 tasks")
+    tab.close()
+
+
+def test_many_events_at_once(browser, stack):
+    """Hundreds of tasks come and end while somebody looks; what is shown in the end is true."""
+    stack.start()
+    tab = Tab(browser, stack)
+    page = tab.open()
+    tab.live()
+
+    def run(number):
+        task = stack.rest.create(f"burst-{number}", ADD, invoke="add", inputs=[number, 1])
+        stack.rest.start(task["id"])
+        return stack.rest.wait(task["id"])["id"]
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(run, range(300)))
+    expect(page.locator(".choice.completed b")).to_have_text("300")
+    expect(page.locator(".choice.all b")).to_have_text("300")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda task: stack.rest.expect(204, "DELETE", f"/tasks/{task}"), ids))
+    expect(page.get_by_text("No task yet.")).to_be_visible()
     tab.close()
 
 

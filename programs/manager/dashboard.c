@@ -10,7 +10,7 @@
  * this is what stands behind that. */
 #define POLICY                                                                                     \
 	"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "        \
-	"object-src 'none'"
+	"object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 static const struct dashboard_file *find(const char *name) {
 	for (size_t i = 0; i < dashboard_file_count; i++) {
