@@ -39,11 +39,14 @@ export function factsOf(object) {
 		[visible(name), typeof value === "object" && value !== null ? JSON.stringify(value) : String(value)]));
 }
 
+const SHORT = 20; // characters that stay on one line
+
 export function table(caption, heads, rows) {
 	return h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": caption}, h("table", {},
 		h("caption", {class: "hidden"}, caption),
 		h("thead", {}, h("tr", {}, heads.map((head) => h("th", {scope: "col"}, head)))),
-		h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell instanceof Node ? cell : visible(cell))))))));
+		h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) =>
+			h("td", {class: cell.length < SHORT ? "short" : null}, cell instanceof Node ? cell : visible(cell))))))));
 }
 
 const WIDTH = 300;
