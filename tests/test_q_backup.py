@@ -177,6 +177,23 @@ def resized(header, size):
     return header
 
 
+def test_modules_that_are_damaged_or_gone(stack):
+    """On the manager's disk: the backup is good, and what is not is said by both commands."""
+    stack.start_broker()
+    stack.start_manager()
+    rotten, gone = (stack.rest.create("add", another(content))["digest"] for content in (b"rotten", b"gone"))
+    modules = stack.folder / "state-manager" / "modules"
+    content = bytearray((modules / rotten).read_bytes())
+    content[-1] ^= 1
+    (modules / rotten).write_bytes(content)
+    (modules / gone).unlink()
+    for words in (("backup", stack.folder / "file"), ("restore", stack.folder / "file", "--check"),
+                  ("restore", stack.folder / "file", "--state-dir", stack.folder / "new")):
+        done = cli(stack, *words, "-o", "json")
+        assert (json.loads(done.stdout)["missing"], json.loads(done.stdout)["damaged"]) == (1, 1)
+        assert "1 modules were damaged" in done.stderr and "1 modules that tasks name were not there" in done.stderr
+
+
 @pytest.mark.parametrize("how", ["newer", "torn", "flipped", "text", "empty", "tar", "gone"])
 def test_bad_backups_are_refused(stack, how):
     stack.start_broker()

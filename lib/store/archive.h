@@ -92,3 +92,6 @@ bool archive_reader_add(
 /* There are no more: ERROR_INTEGRITY if some are missing. */
 bool archive_reader_end(struct archive_reader *reader, struct error *err) MUST_CHECK;
 uint64_t archive_reader_bytes(const struct archive_reader *reader); /* so far */
+/* Modules so far that are not sealed and have not the SHA-256 that they are named by: they were
+ * damaged on the manager's disk already, and the backup is good all the same. */
+uint64_t archive_reader_rotten(const struct archive_reader *reader);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/archive_parts.h"
@@ -30,8 +31,10 @@ struct archive_reader {
 	bool begun;       /* the manifest is there */
 	bool has_database;
 	struct archive_manifest manifest;
-	uint64_t modules;
+	uint64_t modules, rotten;
 	char last[DIGEST_HEX_SIZE];
+	struct digest *module; /* of the one at hand */
+	uint8_t head[4];       /* what it begins with */
 };
 
 struct archive_reader *archive_reader_create(const struct archive_visitor *visitor, void *context) {
@@ -39,6 +42,7 @@ struct archive_reader *archive_reader_create(const struct archive_visitor *visit
 	reader->visitor = visitor;
 	reader->context = context;
 	reader->digest = digest_create();
+	reader->module = digest_create();
 	reader->left = ARCHIVE_BLOCK;
 	reader->small = BUF_INIT(ARCHIVE_MANIFEST_MAX);
 	return reader;
@@ -47,6 +51,7 @@ struct archive_reader *archive_reader_create(const struct archive_visitor *visit
 void archive_reader_destroy(struct archive_reader *reader) {
 	if (reader != NULL) {
 		digest_destroy(reader->digest);
+		digest_destroy(reader->module);
 		buf_finish(&reader->small);
 		free(reader);
 	}
@@ -54,6 +59,10 @@ void archive_reader_destroy(struct archive_reader *reader) {
 
 uint64_t archive_reader_bytes(const struct archive_reader *reader) {
 	return reader->bytes;
+}
+
+uint64_t archive_reader_rotten(const struct archive_reader *reader) {
+	return reader->rotten;
 }
 
 static bool damaged(const struct archive_reader *reader, const char *what, struct error *err) {
@@ -198,6 +207,30 @@ static bool end_failed(struct archive_reader *reader, struct error *err) {
 			buf_text(&reader->small));
 }
 
+/* Plain modules tell by themselves; what is sealed nobody can look at without its key. */
+static void judge_module(struct archive_reader *reader) {
+	uint8_t sum[DIGEST_SIZE];
+	char text[DIGEST_HEX_SIZE];
+	digest_finish(reader->module, sum);
+	hex_encode(sum, sizeof(sum), text);
+	bool plain = reader->size >= sizeof(reader->head) &&
+		     memcmp(reader->head, "\0asm", sizeof(reader->head)) == 0;
+	reader->rotten += plain && strcmp(text, reader->last) != 0;
+}
+
+static void look_at_module(struct archive_reader *reader, struct bytes piece) {
+	uint64_t at = reader->size - reader->left;
+	for (size_t i = 0; i < piece.size && at + i < sizeof(reader->head); i++) {
+		reader->head[at + i] = piece.data[i];
+	}
+	digest_update(reader->module, piece.data, piece.size);
+}
+
+static bool end_module(struct archive_reader *reader, struct error *err) {
+	judge_module(reader);
+	return reader->visitor->end == NULL || reader->visitor->end(reader->context, err);
+}
+
 static bool end_visited(struct archive_reader *reader, struct error *err) {
 	return reader->visitor->end == NULL || reader->visitor->end(reader->context, err);
 }
@@ -210,7 +243,7 @@ static const struct {
 } members[] = {
 	[MEMBER_MANIFEST] = { ARCHIVE_MANIFEST, false, begin_manifest, end_manifest },
 	[MEMBER_DATABASE] = { ARCHIVE_DATABASE, false, begin_database, end_visited },
-	[MEMBER_MODULE] = { ARCHIVE_MODULES, true, begin_module, end_visited },
+	[MEMBER_MODULE] = { ARCHIVE_MODULES, true, begin_module, end_module },
 	[MEMBER_END] = { ARCHIVE_END, false, begin_end, end_end },
 	[MEMBER_FAILED] = { ARCHIVE_FAILED, false, begin_failed, end_failed },
 };
@@ -297,6 +330,9 @@ static bool take_content(struct archive_reader *reader, struct bytes piece, stru
 	bool visited = reader->member == MEMBER_DATABASE || reader->member == MEMBER_MODULE;
 	if (reader->member != MEMBER_END) {
 		digest_update(reader->digest, piece.data, piece.size);
+	}
+	if (reader->member == MEMBER_MODULE) {
+		look_at_module(reader, piece);
 	}
 	if (!visited) {
 		return buf_append(&reader->small, piece.data, piece.size, err);

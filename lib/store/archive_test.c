@@ -295,6 +295,53 @@ static void a_reason_is_repeated(void **state) {
 	(void)state;
 }
 
+/* The backup is as it was written, and so are its modules: damaged. */
+static void damaged_modules_are_counted(void **state) {
+	static const struct {
+		const char *content;
+		unsigned rotten;
+	} rows[] = { { "\0asm\1\0\0\0", 1 }, { "ASCWxxxx", 0 }, { "\0as", 0 } };
+	(void)state;
+	struct error err;
+	for (size_t i = 0; i < 3; i++) {
+		struct buf out = BUF_INIT(1 << 20);
+		struct archive_writer writer = { .put = keep_piece, .context = &out };
+		struct archive_manifest manifest = small_manifest();
+		size_t size = i == 2 ? 3 : 8;
+		char right[DIGEST_HEX_SIZE];
+		digest_hex("\0asm\1\0\0", 7, right);
+		CLEANUP(mem_freep) char *name = str_format("modules/%s", right);
+		bool first = strcmp(right, DIGEST_A) < 0;
+		assert_ok(archive_begin(&writer, &manifest, &err));
+		put_member(&writer, "manager.db", 1000);
+		for (int k = 0; k < 2; k++) {
+			bool good = (k == 0) == first;
+			const char *content = good ? "\0asm\1\0\0" : rows[i].content;
+			const struct bytes bytes = { (const uint8_t *)content, good ? 7 : size };
+			assert_ok(archive_member(&writer, good ? name : "modules/" DIGEST_A,
+					bytes.size, &err));
+			assert_ok(archive_add(&writer, bytes, &err));
+		}
+		assert_ok(archive_end(&writer, &err));
+		archive_writer_finish(&writer);
+		for (size_t step = 1; step < 600; step += 599 - 1) {
+			struct seen seen = { 0 };
+			struct archive_reader *reader = archive_reader_create(&visitor, &seen);
+			for (size_t at = 0; at < out.size; at += step) {
+				size_t left = out.size - at;
+				assert_ok(archive_reader_add(reader,
+						(struct bytes){ out.data + at,
+								left < step ? left : step },
+						&err));
+			}
+			assert_ok(archive_reader_end(reader, &err));
+			assert_int_equal(archive_reader_rotten(reader), rows[i].rotten);
+			archive_reader_destroy(reader);
+		}
+		buf_finish(&out);
+	}
+}
+
 static void large_sizes_have_a_header(void **state) {
 	static const uint64_t sizes[] = { 0, 1, 511, (UINT64_C(1) << 33) - 1, UINT64_C(1) << 33,
 		UINT64_C(1) << 47, UINT64_MAX };
@@ -337,6 +384,7 @@ int main(void) {
 		cmocka_unit_test(newer_ones_are_refused),
 		cmocka_unit_test(bad_manifests_are_refused),
 		cmocka_unit_test(a_reason_is_repeated),
+		cmocka_unit_test(damaged_modules_are_counted),
 		cmocka_unit_test(large_sizes_have_a_header),
 		cmocka_unit_test(members_have_the_size_they_said),
 	};

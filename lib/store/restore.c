@@ -226,6 +226,10 @@ const struct archive_manifest *restore_manifest(const struct restore *restore) {
 	return &restore->manifest;
 }
 
+uint64_t restore_rotten(const struct restore *restore) {
+	return archive_reader_rotten(restore->reader);
+}
+
 uint64_t restore_tasks(const struct restore *restore) {
 	return restore->tasks;
 }

@@ -31,5 +31,7 @@ bool restore_finish(struct restore *restore, struct error *err) MUST_CHECK;
 void restore_destroy(struct restore *restore); /* accepts NULL */
 
 const struct archive_manifest *restore_manifest(const struct restore *restore);
+/* As archive_reader_rotten(). */
+uint64_t restore_rotten(const struct restore *restore);
 /* How many tasks there are in it, after restore_finish(). */
 uint64_t restore_tasks(const struct restore *restore);

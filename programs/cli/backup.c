@@ -150,13 +150,28 @@ static void show_saved(const struct arguments *arguments, struct saving *saving,
 	digest_finish(saving->digest, raw);
 	hex_encode(raw, sizeof(raw), sum);
 	clock_format((int64_t)manifest->created * 1000000000, created);
-	json_t *row = json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:s,s:s}", "file", path, "bytes",
+	json_t *row = json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:s,s:s}", "file", path, "bytes",
 			(json_int_t)archive_reader_bytes(saving->reader), "created", created,
 			"modules", (json_int_t)manifest->modules, "missing",
-			(json_int_t)manifest->missing, "schema", (json_int_t)manifest->schema,
-			"version", manifest->version, "sha256", sum);
+			(json_int_t)manifest->missing, "damaged",
+			(json_int_t)archive_reader_rotten(saving->reader), "schema",
+			(json_int_t)manifest->schema, "version", manifest->version, "sha256", sum);
 	show(look_of(arguments), &view_backup, row);
 	json_decref(row);
+}
+
+void backup_warn(uint64_t missing, uint64_t rotten) {
+	if (missing != 0) {
+		(void)fprintf(stderr,
+				"warning: %llu modules that tasks name were not there any more\n",
+				(unsigned long long)missing);
+	}
+	if (rotten != 0) {
+		(void)fprintf(stderr,
+				"warning: %llu modules were damaged on the manager's disk (their "
+				"SHA-256 is not their name): upload them again\n",
+				(unsigned long long)rotten);
+	}
 }
 
 int backup(const struct arguments *arguments, struct error *err) {
@@ -176,10 +191,8 @@ int backup(const struct arguments *arguments, struct error *err) {
 	if (ok && !piped) {
 		show_saved(arguments, &saving, path);
 	}
-	if (saving.manifest.missing != 0 && ok) {
-		(void)fprintf(stderr,
-				"warning: %llu modules that tasks name are not there any more\n",
-				(unsigned long long)saving.manifest.missing);
+	if (ok) {
+		backup_warn(saving.manifest.missing, archive_reader_rotten(saving.reader));
 	}
 	archive_reader_destroy(saving.reader);
 	digest_destroy(saving.digest);

@@ -79,6 +79,9 @@ json_t *wait_final(struct manager *manager, const char *id, const char *timeout,
 /* The exit code that a final task stands for, its output and error printed on the way. */
 int finish_with(const json_t *task, bool show_output);
 
+/* backup.c: what is wrong with the modules of a good backup, to standard error. */
+void backup_warn(uint64_t missing, uint64_t damaged);
+
 /* choose.c: where a stack's choices are, if it is not told; freed by the caller. */
 char *up_folder(void) MUST_CHECK;
 

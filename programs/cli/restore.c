@@ -59,13 +59,15 @@ static void show_restored(const struct arguments *arguments, const struct restor
 	const struct archive_manifest *manifest = restore_manifest(restore);
 	char created[CLOCK_TEXT_MAX];
 	clock_format((int64_t)manifest->created * 1000000000, created);
-	json_t *row = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:s,s:s*}", "file", path, "created",
+	json_t *row = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s*}", "file", path, "created",
 			created, "tasks", (json_int_t)restore_tasks(restore), "modules",
 			(json_int_t)manifest->modules, "missing", (json_int_t)manifest->missing,
-			"schema", (json_int_t)manifest->schema, "version", manifest->version,
-			"state_dir", folder);
+			"damaged", (json_int_t)restore_rotten(restore), "schema",
+			(json_int_t)manifest->schema, "version", manifest->version, "state_dir",
+			folder);
 	show(look_of(arguments), &view_backup, row);
 	json_decref(row);
+	backup_warn(manifest->missing, restore_rotten(restore));
 }
 
 int restore(const struct arguments *arguments, struct error *err) {

@@ -146,6 +146,7 @@ static const struct column of_backup[] = {
 	{ "tasks", "tasks", FORM_NUMBER, 0, false },
 	{ "modules", "modules", FORM_NUMBER, 0, false },
 	{ "missing", "missing", FORM_NUMBER, 0, true },
+	{ "damaged", "damaged", FORM_NUMBER, 0, true },
 	{ "schema", "schema", FORM_NUMBER, 0, true },
 	{ "version", "version", FORM_TEXT, 0, true },
 	{ "sha256", "sha256", FORM_TEXT, 0, false },
