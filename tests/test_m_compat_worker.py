@@ -25,9 +25,10 @@ PACKET_MAX = 10 << 20
 
 @pytest.fixture
 def ours(stack):
-    """Broker and manager; workers are scripts."""
+    """Broker and manager, which hears what is said from now on; workers are scripts."""
     stack.start_broker()
     stack.start_manager()
+    wait_until(lambda: "connected to the broker address" in stack.manager.text(), 20, "the manager at the broker")
     with Bus(stack, "old-one") as bus:
         stack.bus = bus
         yield stack

@@ -40,7 +40,7 @@ def start(stack, key=None, workers=("worker-1",), **settings):
     stack.start_broker()
     stack.start_manager(**key_of("MANAGER", key))
     for name in workers:
-        stack.start_proplet(name, **key_of("PROPLET", key), **settings)
+        stack.start_proplet(name, PROPLET_METRICS_INTERVAL="1", **key_of("PROPLET", key), **settings)
     return stack.rest
 
 
