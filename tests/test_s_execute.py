@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import math
+import socket
 import struct
 import threading
 
@@ -284,6 +285,36 @@ def test_a_full_queue_says_so(stack):
         thread.join()
     assert [came.code for came in results] == [DEADLINE] * 2
     assert own.way("rest").call(Ask(ADD, "add", ("5", "3"))).numbers == [8]
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "half"])
+def test_a_client_that_goes_stops_its_call(stack, how):
+    """libmicrohttpd does not see it, and would let the call run to its time limit."""
+    own = Executor(stack, "--workers=1").ready()
+    body = json.dumps(own.way("rest").body(Ask(mixed(), "loop", (), 2, limit=2**62))).encode()
+    head = f"POST /v1/dtvm/execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    for waiting in (0, 1):  # one runs, and in the second round another one waits behind it
+        clients = []
+        for count in range(waiting + 1):
+            clients.append(socket.create_connection(("127.0.0.1", own.http_port)))
+            clients[-1].sendall(head.encode() + body)
+            wait_until(lambda: own.metric("propeller_executor_calls_running") == 1
+                       and own.metric("propeller_executor_calls_waiting") == count)
+        for client in reversed(clients):
+            if how == "reset":
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if how == "half":
+                client.shutdown(socket.SHUT_WR)
+            else:
+                client.close()
+        _, seconds = measure(lambda: wait_until(
+            lambda: own.metric("propeller_executor_calls_running") == 0
+            and own.metric("propeller_executor_calls_waiting") == 0))
+        assert seconds < 5
+        for client in clients:
+            client.close()
+    assert own.way("rest").call(Ask(ADD, "add", ("5", "3"))).numbers == [8]
+    assert own.process.stop() == 0
 
 
 def test_drain_finishes_what_runs(stack):

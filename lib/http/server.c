@@ -82,6 +82,11 @@ const char *http_path(const struct http_request *request) {
 	return request->path;
 }
 
+int http_socket(const struct http_request *request) {
+	return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+			->connect_fd;
+}
+
 const char *http_param(const struct http_request *request, const char *name) {
 	for (size_t i = 0; i < request->match.param_count; i++) {
 		if (strcmp(request->match.params[i].name, name) == 0) {

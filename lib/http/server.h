@@ -92,6 +92,8 @@ const char *http_query(const struct http_request *request, const char *name);
 const char *http_header(const struct http_request *request, const char *name); /* NULL if absent */
 struct bytes http_body(const struct http_request *request);
 void *http_sink_context(const struct http_request *request); /* of the route's sink, or NULL */
+/* Of the connection: to see whether its other side is still there (POLLRDHUP), and nothing else. */
+int http_socket(const struct http_request *request);
 /* What the token of the request may do (`rank_of`); INT_MAX for `token` itself, and where none is
  * asked for. */
 int http_rank(const struct http_request *request);

@@ -14,6 +14,7 @@
 #include "http/server.h"
 
 struct pool;
+struct leavers;
 struct attestation;
 
 struct counters {
@@ -28,6 +29,7 @@ struct executor {
 	struct module_cache *modules;
 	struct attestation *attestation;
 	struct pool *pool;
+	struct leavers *leavers;
 	struct counters counters;
 };
 

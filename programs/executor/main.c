@@ -14,6 +14,7 @@
 #include "engine/child.h"
 #include "executor/executor.h"
 #include "executor/grpc.h"
+#include "executor/leavers.h"
 #include "executor/rest.h"
 #include "executor/self_test.h"
 
@@ -48,12 +49,14 @@ static bool open_all(struct executor *executor, struct error *err) {
 	if (executor->attestation == NULL) {
 		return false;
 	}
-	executor->pool = pool_create(executor, err);
+	executor->leavers = leavers_create(err);
+	executor->pool = executor->leavers != NULL ? pool_create(executor, err) : NULL;
 	return executor->pool != NULL;
 }
 
 static void close_all(struct executor *executor) {
 	pool_destroy(executor->pool);
+	leavers_destroy(executor->leavers);
 	attestation_close(executor->attestation);
 	if (executor->modules != NULL) {
 		module_cache_destroy(executor->modules);

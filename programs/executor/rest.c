@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "executor/json.h"
 #include "executor/embedded.h"
+#include "executor/leavers.h"
 #include "http/problem.h"
 
 enum { ANSWER_MAX = 2 * EXECUTOR_MESSAGE_MAX, TEXT_MAX = 64 * 1024 };
@@ -22,6 +23,7 @@ struct rest_order {
 	struct executor *executor;
 	struct http_request *request;
 	struct json_request *json;
+	struct leaver leaver;
 };
 
 static void reply(struct http_request *request, int status, const char *type, struct bytes body) {
@@ -98,6 +100,7 @@ static bool write_answer(const struct order *order, struct buf *out, struct erro
 
 static void answer(struct order *order) {
 	struct rest_order *rest = order->context;
+	leavers_forget(rest->executor->leavers, &rest->leaver);
 	struct buf body = BUF_INIT(ANSWER_MAX);
 	struct error err;
 	if (order->ok && !write_answer(order, &body, &err)) {
@@ -134,6 +137,8 @@ static void execute_post(void *context, struct http_request *request) {
 	rest->order.wants_json = true;
 	atomic_fetch_add(&executor->counters.rest, 1);
 	rest->json = json_request_read(http_body(request), &rest->order.asked, &err);
+	/* A worker may answer as soon as it is submitted: what needs the order comes before. */
+	leavers_watch(executor->leavers, &rest->leaver, http_socket(request), rest->order.stop);
 	if (rest->json == NULL ||
 			!order_set_profile(&rest->order,
 					option(request, "airscrew-profile", "profile"),
