@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: `stack` is empty and one test's own, `up` is a running one that a file shares."""
+import os
 import signal
 
 import pytest
@@ -9,6 +10,9 @@ from packages import Made
 from stack import Stack
 
 LOG_TAIL = 8000
+
+# Else grpcio stops for ever, now and then, where a test starts a program while a channel is open.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 # A shell that starts the tests in the background ignores SIGINT for them and all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -84,7 +84,7 @@ def test_bad_filters(rest, query):
 
 def test_methods(rest):
     assert rest.call("HEAD", "/events").status == 200
-    assert rest.call("POST", "/events").headers["allow"] == "GET"
+    assert rest.call("POST", "/events").headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_nothing_is_lost_between_two_connections(rest):
