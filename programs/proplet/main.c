@@ -170,7 +170,7 @@ int main(int argc, char **argv) {
 					&err) ||
 			!open_engine(&worker, state.external, &err)) {
 		log_error("cannot start error=\"%s\"", err.message);
-		return error_exit_code(err.code);
+		exit(error_exit_code(err.code)); /* what main() holds is no leak */
 	}
 	const struct journal_seal seal = { worker.ring, settings.client_id };
 	worker.journal = journal_open(state.results, worker.ring != NULL ? &seal : NULL);
@@ -178,7 +178,7 @@ int main(int argc, char **argv) {
 	worker.command_topic = topics_command(&worker.topics, settings.client_id);
 	if (!open_bus(&worker, &err)) {
 		log_error("cannot start error=\"%s\"", err.message);
-		return error_exit_code(err.code);
+		exit(error_exit_code(err.code)); /* what main() holds is no leak */
 	}
 	tls_finish(&settings.mqtt_tls); /* OpenSSL has it */
 	log_info("a worker begins proplet=%s boot=%s version=%s", settings.client_id, worker.boot,
