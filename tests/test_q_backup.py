@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import tarfile
@@ -519,6 +520,24 @@ def test_a_manager_that_goes_meanwhile(stack):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_ctrl_c(heavy):
+    """What was written goes, also while nothing comes."""
+    environment = {**clean_environment(), "PROPELLER_MANAGER_URL": f"http://127.0.0.1:{heavy.http_port}"}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        heavy.manager.signal(signal.SIGSTOP)
+        try:
+            asking = subprocess.Popen([BIN / "propeller-cli", "backup", heavy.folder / "file"], env=environment,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            wait_until((heavy.folder / "file.part").exists, 10, "the beginning")
+            asking.send_signal(number)
+            said = asking.communicate(timeout=20 * PATIENCE)
+            assert (asking.returncode, said) == (130, (b"", b""))
+            assert not (heavy.folder / "file.part").exists() and not (heavy.folder / "file").exists()
+        finally:
+            heavy.manager.signal(signal.SIGCONT)
+    wait_until(lambda: cli_status(heavy, "backup", heavy.folder / "file") == 0, 10, "another one")
 
 
 # --- who, where ----------------------------------------------------------------------------------

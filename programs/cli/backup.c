@@ -2,6 +2,7 @@
 /* `backup`: the manager's backup into a file that is there whole and verified, or not at all. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct saving {
 	int fd;
 	bool failed;
 	struct error why;
+	bool guarded; /* signals are looked for: what is written has to go then */
 };
 
 static bool note_manifest(
@@ -54,6 +56,28 @@ static bool write_all(int fd, struct bytes piece, struct error *err) {
 	return true;
 }
 
+/* Ctrl-C, and what ends programs: they wait to be looked for. */
+static void hold_signals(struct saving *saving) {
+	sigset_t ends;
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGINT);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &ends, NULL);
+	saving->guarded = true;
+}
+
+static bool is_stopped(const struct saving *saving) {
+	sigset_t waiting;
+	(void)sigemptyset(&waiting);
+	return saving->guarded && sigpending(&waiting) == 0 &&
+	       (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1);
+}
+
+/* False ends it. */
+static bool go_on(void *context) {
+	return !is_stopped(context);
+}
+
 static bool take(void *context, const void *bytes, size_t size) {
 	struct saving *saving = context;
 	const struct bytes piece = { bytes, size };
@@ -62,13 +86,13 @@ static bool take(void *context, const void *bytes, size_t size) {
 			 !write_all(saving->fd, piece, &saving->why);
 	progress_show(&saving->progress, archive_reader_bytes(saving->reader),
 			archive_size(&saving->manifest));
-	return !saving->failed;
+	return !saving->failed && !is_stopped(saving);
 }
 
 static bool receive(const struct arguments *arguments, struct saving *saving, struct error *err) {
 	struct manager manager;
 	bool ok = manager_open(&manager, arguments, err) &&
-		  manager_fetch(&manager, "/backup", take, saving, err);
+		  manager_fetch(&manager, "/backup", take, go_on, saving, err);
 	progress_end(&saving->progress);
 	manager_close(&manager);
 	if (saving->failed) {
@@ -134,6 +158,7 @@ static bool save_file(const struct arguments *arguments, struct saving *saving, 
 	if (!check_target(path, arguments->flags[FLAG_FORCE] != NULL, err)) {
 		return false;
 	}
+	hold_signals(saving);
 	CLEANUP(file_closep) int fd = open_part(part, err);
 	saving->fd = fd;
 	bool ok = fd >= 0 && receive(arguments, saving, err) && keep(fd, part, path, err);
@@ -196,5 +221,8 @@ int backup(const struct arguments *arguments, struct error *err) {
 	}
 	archive_reader_destroy(saving.reader);
 	digest_destroy(saving.digest);
+	if (!ok && is_stopped(&saving)) {
+		return STOPPED;
+	}
 	return ok ? 0 : -1;
 }

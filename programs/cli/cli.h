@@ -60,8 +60,8 @@ bool manager_listen(struct manager *manager, const char *path,
 		bool (*tick)(void *context), void *context, struct error *err) MUST_CHECK;
 /* The same for one long answer. */
 bool manager_fetch(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size), void *context,
-		struct error *err) MUST_CHECK;
+		bool (*take)(void *context, const void *bytes, size_t size),
+		bool (*tick)(void *context), void *context, struct error *err) MUST_CHECK;
 bool manager_upload(struct manager *manager, const char *id, const char *file,
 		struct error *err) MUST_CHECK;
 /* tasks.c: a task that does not get its module does not stay. A file of NULL is none. */

@@ -234,12 +234,13 @@ bool manager_listen(struct manager *manager, const char *path,
 }
 
 bool manager_fetch(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size), void *context,
-		struct error *err) {
+		bool (*take)(void *context, const void *bytes, size_t size),
+		bool (*tick)(void *context), void *context, struct error *err) {
 	const struct http_call call = { .method = "GET",
 		.path = path,
 		.timeout_ms = FETCH_MS,
 		.take = take,
+		.tick = tick,
 		.silence_seconds = FETCH_SILENCE_SECONDS,
 		.context = context };
 	return send_call(manager, &call, NULL, err);
