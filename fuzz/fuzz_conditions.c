@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What clients put into If-Match, If-None-Match and Accept-Encoding, and what an operator puts into
- * a file of tokens. The first byte chooses.
+ * What clients put into If-Match, If-None-Match, Accept-Encoding and traceparent, and what an
+ * operator puts into a file of tokens. The first byte chooses.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "http/trace.h"
 #include "manager/encoding.h"
 #include "manager/etag.h"
 #include "manager/tokens.h"
@@ -71,6 +72,17 @@ static void check_tokens(const uint8_t *data, size_t size) {
 	(void)close(file);
 }
 
+/* The id of what is taken is the one that stands there. */
+static void check_trace(const char *parent) {
+	char id[TRACE_ID_SIZE];
+	if (trace_read(parent, id)) {
+		must(strspn(id, "0123456789abcdef") == TRACE_ID_SIZE - 1);
+		must(strncmp(parent + 3, id, strlen(id)) == 0);
+	} else {
+		must(id[0] == 0);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (size == 0) {
 		return 0;
@@ -79,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		char *list = mem_copy(data + 1, size - 1);
 		check_list(list);
 		check_encoding(list);
+		check_trace(list);
 		free(list);
 	} else {
 		check_tokens(data + 1, size - 1);
