@@ -6,7 +6,7 @@ what it must print; "..." and "…" stand for anything, and a UUID for any UUID.
 * Commands that begin with `make` are not typed in again: they are how these tests were started.
 * One that ends with "&" starts a program that `up` has started already.
 * `cat FILE` of a file that is not there: the lines below it are written into the file.
-A block that is not typed in has a line above it, <!-- not run: WHY -->, which may name the test that does.
+A block of commands that is not typed in has a line above it, <!-- not run: WHY -->, which may name the test that does.
 """
 import os
 import re
@@ -129,7 +129,8 @@ def test_the_pages(begin, tmp_path):  # noqa: F811
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_is_typed_in_or_says_why_not(page):
     for block in blocks(page):
-        assert is_typed_in(block) or block["why"], \
+        is_shown = block["language"] in ("ini", "json", "text", "toml", "yaml")  # what stands in a file
+        assert is_typed_in(block) or is_shown or block["why"], \
             f"{page.name}: let it be ```console, or put <!-- not run: WHY --> above it:\n{block['text']}"
         for test in re.findall(r"tests/test_\w+\.py", block["why"] or ""):
             assert (TOP / test).exists(), (page.name, test)
