@@ -69,6 +69,17 @@ def contents(deb):
             yield mode, path.removeprefix("."), target
 
 
+def asked_for(program):
+    """(libraries that an ELF file names for the loader, those that stand in its texts: it opens them itself)."""
+    needed = set(re.findall(r"\(NEEDED\).*\[(\S+)\]", run("readelf", "-dW", program)))
+    return needed, {name.decode() for name in re.findall(rb"\0(lib[\w+-]+\.so\.\d+)\0", program.read_bytes())} - needed
+
+
+def library(name):
+    """Where the loader of this machine finds it."""
+    return re.search(rf"^\s*{re.escape(name)} .*=> (/\S+)", run("/sbin/ldconfig", "-p"), re.M)[1]
+
+
 def foreign(made):
     """What our packages ask for and is not ours."""
     rows = {row for name in NAMES for row in re.split(r", *", made.field(name, "Depends")) if row}

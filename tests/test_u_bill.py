@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from packages import PROGRAMS, contents, run
+from packages import PROGRAMS, asked_for, library, run
 from stack import TOP
 from wait import PATIENCE
 
@@ -76,7 +76,8 @@ def test_the_libraries_are_those_that_the_loader_brings(bills):
     for package, program in PROGRAMS.items():
         bill, folder = bills[package]
         path = folder / "usr" / "bin" / program
-        loaded = set(re.findall(r"(/\S+) \(0x", run("ldd", path)))
+        opened = [library(name) for name in asked_for(path)[1]]
+        loaded = set(opened) | {name for file in [path, *opened] for name in re.findall(r"(/\S+) \(0x", run("ldd", file))}
         listed = {file["name"]: file["hashes"][0]["content"] for component in bill["components"] for file in component.get("components", [])}
         assert set(listed) == loaded and len(loaded) > 3
         for name, digest in listed.items():

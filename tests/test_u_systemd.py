@@ -10,6 +10,7 @@ import pytest
 
 from freshroot import FreshRoot, base_archive
 from packages import SERVICES, foreign
+from stack import die_with_parent
 from wait import PATIENCE
 
 pytestmark = [pytest.mark.skipif(PATIENCE > 1, reason="packages have no sanitizers: once is enough"), pytest.mark.timeout(900),
@@ -114,7 +115,7 @@ def booted(made, tmp_path_factory):
     (root.path / "etc/systemd/system/multi-user.target.wants/check.service").symlink_to("/etc/systemd/system/check.service")
     with subprocess.Popen(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--link-journal=no",
                            "--console=read-only", f"--machine=airscrew-{os.getpid()}", f"--directory={root.path}", "--boot"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as boot:
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent) as boot:
         try:
             console = boot.communicate(timeout=BOOT_SECONDS)[0]
         finally:
