@@ -422,6 +422,7 @@ def test_a_key_is_rotated_with_no_downtime(stack):
     def restart(name, begin, **key):
         stack.processes[name].stop()
         begin(**key)
+        stack.proplet_ready("worker-1")  # a manager that has begun hears it first
         works()
     works()
     restart("worker-1", stack.start_proplet, PROPLET_WORKLOAD_KEYS=f"{KEY},{OTHER}")
