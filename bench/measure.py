@@ -159,10 +159,10 @@ def seconds(value):
 
 
 class Report:
-    """Tables as they come, then a page with bars and one of text."""
+    """Tables as they come, then a page with bars and one of text. `name`: the script that makes them."""
 
     def __init__(self):
-        self.parts = []
+        self.parts, self.name = [], ""
 
     def table(self, title, head, rows, bars=(), note=""):
         """`bars`: (label, value, text, True for a reference) to be drawn."""
@@ -174,23 +174,37 @@ class Report:
         if note:
             print(f"\n  {note}")
         sys.stdout.flush()
-        self.parts.append((title, head, rows, list(bars), note))
+        origin = f"`make bench ARGS={self.name}`, {datetime.date.today()}, load {os.getloadavg()[0]:.1f} at its end."
+        self.parts.append((title, head, rows, list(bars), note, origin))
 
     @staticmethod
     def machine():
         cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
                     if line.startswith("model name")), platform.machine())
-        return (f"{datetime.date.today()}, {os.cpu_count()} processors ({cpu}), Linux "
-                f"{platform.release()}, load {os.getloadavg()[0]:.1f} at the end")
+        return f"{os.cpu_count()} processors ({cpu}), Linux {platform.release()}"
 
-    def text(self):
-        lines = ["# Numbers", "", "Made by `make bench`, each beside its reference from the same run: " +
-                 self.machine() + ".", "Medians, where nothing else is said."]
-        for title, head, rows, _, note in self.parts:
-            lines += ["", f"## {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    def sections(self):
+        """Each table as a section of a page, by its title."""
+        made = {}
+        for title, head, rows, _, note, origin in self.parts:
+            lines = [f"## {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
             lines += ["| " + " | ".join(row) + " |" for row in rows]
-            lines += ["", note] if note else []
-        return "\n".join(lines) + "\n"
+            made[title] = "\n".join([*lines, "", *([note, ""] if note else []), origin])
+        return made
+
+    def text(self, sections):
+        return "\n\n".join(["# Numbers", "Made by `make bench`, each beside its reference from the same run. Medians, where nothing "
+                            f"else is said.\n{self.machine()}.", *sections.values()]) + "\n"
+
+    def publish(self, page):
+        """Into a page that keeps what other runs have put there, but not what these scripts said before."""
+        ours = {f"`make bench ARGS={origin.split('=', 1)[1].split('`')[0]}`" for *_, origin in self.parts}
+        kept, made = {}, self.sections()
+        for section in page.read_text(encoding="utf-8").split("\n## ")[1:]:
+            title = section.split("\n", 1)[0]
+            if title in made or not any(one in section for one in ours):
+                kept[title] = made.get(title, "## " + section.rstrip())
+        page.write_text(self.text(kept | made), encoding="utf-8")
 
     @staticmethod
     def drawing(bars):
@@ -211,14 +225,14 @@ class Report:
                "border-bottom:1px solid #8884}svg text{font:13px system-ui;fill:currentColor}"
                "@media(prefers-color-scheme:dark){body{background:#15181c;color:#dde}}</style>"
                f"<h1>Numbers</h1><p>{html.escape(self.machine())}. Grey: the reference."]
-        for title, head, rows, bars, note in self.parts:
+        for title, head, rows, bars, note, origin in self.parts:
             out.append(f"<h2>{html.escape(title)}</h2>" + (self.drawing(bars) if bars else ""))
             out.append("<table><tr>" + "".join(f"<th>{html.escape(cell)}" for cell in head))
             out += ["<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) for row in rows]
-            out.append(f"</table><p>{html.escape(note)}")
+            out.append(f"</table><p>{html.escape(note)}<p><small>{html.escape(origin)}</small>")
         return "\n".join(out) + "\n"
 
     def write(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "numbers.md").write_text(self.text(), encoding="utf-8")
+        (folder / "numbers.md").write_text(self.text(self.sections()), encoding="utf-8")
         (folder / "numbers.html").write_text(self.page(), encoding="utf-8")
