@@ -10,7 +10,7 @@ import pytest
 from stack import BIN, TOP
 
 DIFFERENTIAL = BIN.parent / ("main" if BIN.parent.name == "build" else "") / "tests" / "gas" / "differential"
-MODULES = int(os.environ.get("AIRSCREW_GAS_MODULES", "300"))
+MODULES = int(os.environ.get("AIRSCREW_GAS_MODULES", "60" if os.environ.get("AIRSCREW_SANITIZED") else "300"))
 SEED = int(os.environ.get("AIRSCREW_GAS_SEED", "1"))
 
 
