@@ -10,7 +10,6 @@ import struct
 import sys
 import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from api import Rest
 from modules import wat
@@ -152,13 +151,16 @@ class ByRest:
 def stubs():
     """(dtvm_pb2, dtvm_pb2_grpc, wasm_pb2, wasm_pb2_grpc), freshly made of spec/*.proto."""
     from grpc_tools import protoc
-    folder = Path(tempfile.mkdtemp(prefix="airscrew-stubs-"))
     spec = TOP / "spec"
-    assert protoc.main(["protoc", f"-I{spec}", f"--python_out={folder}", f"--grpc_python_out={folder}",
-                        str(spec / "dtvm.proto"), str(spec / "wasm.proto")]) == 0
-    sys.path.insert(0, str(folder))
-    return tuple(importlib.import_module(name)
-                 for name in ("dtvm_pb2", "dtvm_pb2_grpc", "wasm_pb2", "wasm_pb2_grpc"))
+    with tempfile.TemporaryDirectory(prefix="airscrew-stubs-") as folder:
+        assert protoc.main(["protoc", f"-I{spec}", f"--python_out={folder}", f"--grpc_python_out={folder}",
+                            str(spec / "dtvm.proto"), str(spec / "wasm.proto")]) == 0
+        sys.path.insert(0, folder)
+        try:
+            return tuple(importlib.import_module(name)
+                         for name in ("dtvm_pb2", "dtvm_pb2_grpc", "wasm_pb2", "wasm_pb2_grpc"))
+        finally:
+            sys.path.remove(folder)
 
 
 class ByGrpc:

@@ -21,14 +21,14 @@ OPTIONS = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1),
 @functools.cache
 def messages():
     """(echo_pb2, interop_pb2), freshly made."""
-    folder = tempfile.mkdtemp(prefix="airscrew-protos-")
-    assert protoc.main(["protoc", f"-I{SOURCES}", f"--python_out={folder}",
-                        str(SOURCES / "echo.proto"), str(SOURCES / "interop.proto")]) == 0
-    sys.path.insert(0, folder)
-    try:
-        return tuple(importlib.import_module(name) for name in ("echo_pb2", "interop_pb2"))
-    finally:
-        sys.path.remove(folder)
+    with tempfile.TemporaryDirectory(prefix="airscrew-protos-") as folder:
+        assert protoc.main(["protoc", f"-I{SOURCES}", f"--python_out={folder}",
+                            str(SOURCES / "echo.proto"), str(SOURCES / "interop.proto")]) == 0
+        sys.path.insert(0, folder)
+        try:
+            return tuple(importlib.import_module(name) for name in ("echo_pb2", "interop_pb2"))
+        finally:
+            sys.path.remove(folder)
 
 
 class Server:
