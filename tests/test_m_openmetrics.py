@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET /metrics, read by the parsers of prometheus_client."""
+import signal
+
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
@@ -70,8 +72,22 @@ def test_a_broker_that_is_gone(stack):
     stack.start_broker()
     stack.start_manager()
     wait_until(lambda: read(stack.rest)["propeller_mqtt_up",] == 1, 20)
+    wait_until(lambda: read(stack.rest)["propeller_mqtt_inflight",] == 0, 20)
     stack.broker.kill()
     wait_until(lambda: read(stack.rest)["propeller_mqtt_up",] == 0, 20)
+
+
+def test_messages_that_wait_for_the_broker(stack):
+    """A broker that is stopped acknowledges nothing; one that goes on acknowledges all."""
+    stack.start()
+    task = stack.rest.create("add", ADD, inputs=[1, 2])["id"]
+    stack.broker.signal(signal.SIGSTOP)
+    try:
+        stack.rest.start(task)
+        wait_until(lambda: read(stack.rest)["propeller_mqtt_inflight",] > 0, 20)
+    finally:
+        stack.broker.signal(signal.SIGCONT)
+    wait_until(lambda: read(stack.rest)["propeller_mqtt_inflight",] == 0, 20)
 
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

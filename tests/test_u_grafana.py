@@ -90,7 +90,7 @@ def test_what_programs_say_is_shown(pages):
     queries = " ".join(query for _, query in asked())
     shown = {re.sub(r"_(bucket|count|sum)$", "", name) for name in NAME.findall(queries)}
     said = {re.sub(r"_(bucket|count|sum)$", "", name) for text in pages.values() for name in names_of(text)}
-    left = {"process_virtual_memory_bytes", "propeller_proxy_requests_total", "propeller_proxy_chunks_sent_total",
+    left = {"process_virtual_memory_bytes", "propeller_mqtt_inflight", "propeller_proxy_requests_total", "propeller_proxy_chunks_sent_total",
             "propeller_executor_grpc_requests_total", "propeller_executor_rest_requests_total"}
     assert said - shown == left
 

@@ -294,6 +294,13 @@ bool bus_connected(const struct bus *bus) {
 	return atomic_load(&bus->connected);
 }
 
+size_t bus_inflight(struct bus *bus) {
+	(void)pthread_mutex_lock(&bus->lock);
+	size_t count = bus->unacknowledged;
+	(void)pthread_mutex_unlock(&bus->lock);
+	return count;
+}
+
 void bus_destroy(struct bus *bus, unsigned wait_ms) {
 	if (bus == NULL) {
 		return;

@@ -64,6 +64,8 @@ bool bus_publish(struct bus *bus, const char *topic, const void *payload, size_t
  * there is nothing to wait for. */
 bool bus_wait(struct bus *bus, size_t left, uint64_t until_ms) MUST_CHECK;
 bool bus_connected(const struct bus *bus);
+/* Messages published that the broker has not acknowledged yet; any thread. 0 with QoS 0. */
+size_t bus_inflight(struct bus *bus);
 /* Sends what was published (at most `wait_ms`), disconnects cleanly (no last will), ends the
  * thread. */
 void bus_destroy(struct bus *bus, unsigned wait_ms);

@@ -191,6 +191,9 @@ static void put_rest(struct page *page, struct manager *m) {
 	put(page, "propeller_requests_total %llu\n", (unsigned long long)m->figures.requests);
 	family(page, "propeller_mqtt_up", "gauge", "1 while there is a connection to the broker.");
 	put(page, "propeller_mqtt_up %d\n", bus_connected(m->bus));
+	family(page, "propeller_mqtt_inflight", "gauge",
+			"Messages that the broker has not acknowledged yet.");
+	put(page, "propeller_mqtt_inflight %zu\n", bus_inflight(m->bus));
 	family(page, "propeller_build_info", "gauge", "Its version.");
 	put(page, "propeller_build_info{version=\"%s\"} 1\n", AIRSCREW_VERSION);
 }
