@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import subprocess
+import threading
 
 import pytest
 
@@ -85,6 +86,44 @@ def test_stopped_just_before_the_kill(stack):
     stack.manager.kill()
     stack.restart_manager()
     assert stack.rest.wait(task["id"], 20)["state"] == INTERRUPTED
+
+
+def test_an_end_answers_what_it_did(stack):
+    """While clients create tasks without a pause, the manager is ended: each task has its answer, each answer a task."""
+    stack.start_broker()
+    stack.start_manager()
+    created, unexpected = set(), []
+    end = threading.Event()
+
+    def client():
+        while not end.is_set():
+            try:
+                answer = stack.rest.call("POST", "/tasks", {"name": "x"})
+            except OSError:  # it is away
+                continue
+            if answer.status == 201:
+                created.add(answer.json["id"])
+            elif answer.status != 503:
+                unexpected.append(answer)
+
+    clients = [threading.Thread(target=client) for _ in range(8)]
+    for thread in clients:
+        thread.start()
+    try:
+        for _ in range(5):
+            wanted = len(created) + 50
+            wait_until(lambda: len(created) >= wanted or unexpected, 20, "tasks that are created")
+            assert stack.manager.stop() == 0
+            stack.restart_manager()
+    finally:
+        end.set()
+        for thread in clients:
+            thread.join()
+    assert not unexpected
+    kept = set()
+    for offset in range(0, stack.rest.get("/tasks?limit=1").json["total"], 100):
+        kept |= {task["id"] for task in stack.rest.get(f"/tasks?offset={offset}&limit=100").json["tasks"]}
+    assert kept == created
 
 
 def test_a_queue_survives(stack):

@@ -111,6 +111,13 @@ void queue_wake(struct queue *queue) {
 	(void)pthread_mutex_unlock(&queue->lock);
 }
 
+bool queue_is_closed(struct queue *queue) {
+	(void)pthread_mutex_lock(&queue->lock);
+	bool closed = queue->closed;
+	(void)pthread_mutex_unlock(&queue->lock);
+	return closed;
+}
+
 void queue_close(struct queue *queue) {
 	(void)pthread_mutex_lock(&queue->lock);
 	queue->closed = true;

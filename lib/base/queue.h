@@ -33,5 +33,6 @@ bool queue_put_patiently(struct queue *queue, struct queue_item *item, size_t mo
 struct queue_item *queue_take_all(struct queue *queue, uint64_t deadline_ms);
 void queue_wake(struct queue *queue);
 void queue_close(struct queue *queue); /* nothing is put any more, takers wake up */
+bool queue_is_closed(struct queue *queue);
 /* The item's own structure: QUEUE_ENTRY(item, struct deed, link). */
 #define QUEUE_ENTRY(item, type, member) ((type *)(void *)((char *)(item)-offsetof(type, member)))

@@ -143,7 +143,9 @@ static void test_close(void **state) {
 	struct deed deeds[2] = { 0 };
 	struct queue *queue = queue_create(0);
 	assert_true(queue_put(queue, &deeds[0].link));
+	assert_false(queue_is_closed(queue));
 	queue_close(queue);
+	assert_true(queue_is_closed(queue));
 	assert_false(queue_put(queue, &deeds[1].link));
 	assert_false(queue_try_put(queue, &deeds[1].link));
 	assert_ptr_equal(queue_take_all(queue, UINT64_MAX), &deeds[0].link); /* what was there */

@@ -265,6 +265,13 @@ static void too_many_at_once(void **state) {
 	assert_int_equal(tasks_in(m), 0);
 }
 
+static void the_door_is_shut(void **state) {
+	struct manager *m = *state;
+	queue_close(m->queue);
+	refuse(m, json_request("POST", "/tasks", "{\"name\":\"n\"}"), 503, "", "is ending");
+	assert_int_equal(tasks_in(m), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_REQUESTS(what_a_new_task_must_not_be),
@@ -275,6 +282,7 @@ int main(void) {
 		WITH_REQUESTS(an_upload_replaces_the_module),
 		WITH_REQUESTS(a_module_or_an_image),
 		WITH_REQUESTS(too_many_at_once),
+		WITH_REQUESTS(the_door_is_shut),
 	};
 	return cmocka_run_group_tests_name("manager/admit", tests, NULL, NULL);
 }

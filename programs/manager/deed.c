@@ -41,10 +41,15 @@ void deed_submit(struct manager *m, struct http_request *request,
 	struct deed *deed = make(request, apply, finish, data);
 	deed->reads = reads;
 	deed->asked_us = clock_us();
-	if (!queue_try_put(m->queue, &deed->link)) {
-		deed_fail(deed, ERROR_BUSY, "too many requests at once; try again in a second");
-		deed_close(deed);
+	if (queue_try_put(m->queue, &deed->link)) {
+		return;
 	}
+	if (queue_is_closed(m->queue)) {
+		deed_fail(deed, ERROR_UNAVAILABLE, "the server is ending; try again in a moment");
+	} else {
+		deed_fail(deed, ERROR_BUSY, "too many requests at once; try again in a second");
+	}
+	deed_close(deed);
 }
 
 void deed_note(struct manager *m, void (*apply)(struct manager *m, struct deed *deed),

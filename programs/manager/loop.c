@@ -229,6 +229,6 @@ void manager_run(struct manager *m) {
 		}
 		run_batch(m, items);
 	}
+	run_batch(m, queue_take_all(m->queue, 0)); /* what came before the door was shut */
 	wait_cancel(m);
-	close_all(queue_take_all(m->queue, 0));
 }
