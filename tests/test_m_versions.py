@@ -246,27 +246,32 @@ class Stream:
     def run(self):
         try:
             while not self.end.is_set():
-                self.one(len(self.tasks))
+                self.one()
         except BaseException as problem:  # told by finish()
             self.problem = problem
 
     def patiently(self, call):
-        """What it gives; a manager that is away, or goes while it is asked, is asked again."""
+        """What it gives; a manager that is away, is ending, or goes while it is asked, is asked again."""
         def tried():
             try:
-                return call()
+                answer = call()
             except OSError:
                 return None
-        return wait_until(tried, 30, "a manager that answers")
+            assert answer.status < 300 or answer.status == 503, answer
+            return answer if answer.status != 503 else None
+        return wait_until(tried, 30, "a manager that answers").json
 
-    def one(self, number):
-        task = self.patiently(lambda: self.rest.create("nap", NAP, inputs=["50"], **self.fields))["id"]
+    def begun(self, task):
+        """An earlier manager could end before its answer was sent: who got none looks before asking again."""
+        view = self.rest.get(f"/tasks/{task}")
+        if view.status != 200 or view.json.get("attempt", 0) > 0:
+            return view
+        return self.rest.call("POST", f"/tasks/{task}/start")
 
-        def begin():
-            answer = self.rest.call("POST", f"/tasks/{task}/start")
-            assert answer.status in (200, 409, 503), answer  # 409: the first time it did arrive
-            return answer.status != 503
-        self.patiently(begin)
+    def one(self):
+        body = dict(name="nap", file=base64.b64encode(NAP).decode(), inputs=["50"], **self.fields)
+        task = self.patiently(lambda: self.rest.call("POST", "/tasks", body))["id"]
+        self.patiently(lambda: self.begun(task))
         self.tasks.append(task)
 
     def goes_on(self, count=15):
