@@ -39,7 +39,10 @@ class Rest:
         self.tls = tls  # an ssl.SSLContext: https
 
     def call(self, method, path, body=None, headers=None, timeout=60):
-        """A dict or list goes out as JSON, bytes as they are, an iterator of bytes in chunks."""
+        """A dict or list goes out as JSON, bytes as they are, an iterator of bytes in chunks.
+
+        OSError: there was no answer, or not all of it.
+        """
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
@@ -52,6 +55,8 @@ class Rest:
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()},
                           answer.read())
+        except http.client.HTTPException as problem:  # cut off in its middle, by a kill
+            raise ConnectionError(f"{method} {path}: {problem!r}") from problem
         finally:
             connection.close()
 

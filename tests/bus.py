@@ -31,7 +31,7 @@ class Bus:
     def __enter__(self):
         self.client.connect("127.0.0.1", self.stack.mqtt_port)
         self.client.loop_start()
-        assert self.ready.wait(10), "no connection to the broker"
+        assert self.ready.wait(60), "no connection to the broker"
         return self
 
     def aside(self, call, *arguments):
@@ -65,7 +65,8 @@ class Bus:
         if isinstance(payload, (dict, list)):
             payload = json.dumps(payload)
         info = self.client.publish(self.stack.topic(path), payload, qos=qos)
-        info.wait_for_publish(10)
+        info.wait_for_publish(60)
+        assert info.is_published(), f"the broker does not take a message on {path}"
 
     def messages(self, path):
         """The JSON messages on a path so far."""
@@ -76,6 +77,6 @@ class Bus:
         with self.lock:
             return [at for at, heard, _ in self.heard if heard == path]
 
-    def wait_for(self, path, condition=lambda message: True, seconds=10):
+    def wait_for(self, path, condition=lambda message: True, seconds=30):
         return wait_until(lambda: next((m for m in self.messages(path) if condition(m)), None),
                           seconds, f"a message on {path}")

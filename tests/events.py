@@ -16,7 +16,7 @@ class Event:
 class Listener:
     """`last_id` is what the next one would send as Last-Event-ID."""
 
-    def __init__(self, rest, query="", last_id=None, timeout=20):
+    def __init__(self, rest, query="", last_id=None, timeout=60):
         headers = {"Last-Event-ID": last_id} if last_id else {}
         if rest.token:
             headers["Authorization"] = f"Bearer {rest.token}"

@@ -237,7 +237,7 @@ class Executor:
                 return self.rest.get("/health").status == 200
             except OSError:
                 return False
-        wait_until(answers, 20, "the executor's /health")
+        wait_until(answers, 60, "the executor's /health")
         return self
 
     def way(self, name):

@@ -51,7 +51,7 @@ class Wire:
     """One connection. Reads frames as (kind, flags, stream, payload)."""
 
     def __init__(self, port, preface=True, settings=b""):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20 * PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60 * PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.decoder = hpack.Decoder(max_header_list_size=1 << 20)
@@ -100,7 +100,7 @@ class Wire:
 
     def until(self, wanted):
         """All frames up to the first for which wanted(kind, flags, stream, payload), or to the end (None)."""
-        seen, deadline = [], time.monotonic() + 20 * PATIENCE
+        seen, deadline = [], time.monotonic() + 60 * PATIENCE
         while time.monotonic() < deadline:
             seen.append(self.read())
             if seen[-1] is None or wanted(*seen[-1]):

@@ -29,7 +29,7 @@ class Peer:
             self.beat()
             view = self.bus.stack.proplet_view(self.id)
             return view.get("alive") and view["metadata"] == self.metadata
-        wait_until(known, 5, self.id)
+        wait_until(known, 30, self.id)
         return self
 
     def beat(self):
@@ -46,4 +46,4 @@ class Peer:
 
     def wait_start(self, task_id):
         return wait_until(lambda: next((c for c in self.started if c["id"] == task_id), None),
-                          10, f"the start of {task_id}")
+                          30, f"the start of {task_id}")

@@ -34,7 +34,7 @@ class Manager:
     def results(self, task_id):
         return [m for m in self.bus.messages("control/proplet/results") if m["task_id"] == task_id]
 
-    def wait(self, task_id, seconds=10):
+    def wait(self, task_id, seconds=30):
         return self.bus.wait_for("control/proplet/results", lambda m: m["task_id"] == task_id, seconds)
 
 

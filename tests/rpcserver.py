@@ -39,7 +39,7 @@ class Server:
                  for word in (f"--{name.replace('_', '-')}", str(value))]
         folder = Path(tempfile.mkdtemp(prefix="server-", dir=folder))
         self.process = Process("rpc_server", [BUILT / "rpc_server", BUILT / "rpc_server.pb", *words], folder)
-        self.port = wait_until(self.printed_port, 20, "the server's port")
+        self.port = wait_until(self.printed_port, 60, "the server's port")
 
     def printed_port(self):
         assert self.process.alive, self.process.text()
@@ -75,7 +75,7 @@ class Echo:
             f"/airscrew.test.Echo/{name}", request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=(answer or self.echo.Answer).FromString)
 
-    def say(self, seconds=20, method="Say", metadata=(), **order):
+    def say(self, seconds=60, method="Say", metadata=(), **order):
         return self.method(method)(self.echo.Order(**order), timeout=seconds * PATIENCE, metadata=metadata)
 
     def say_later(self, seconds=None, metadata=(), **order):
@@ -83,7 +83,7 @@ class Echo:
         return self.method("Say").future(self.echo.Order(**order), timeout=seconds, metadata=metadata)
 
     def counts(self, keep="", method="Count"):
-        return self.method(method, self.echo.Counts)(self.echo.Word(keep=keep), timeout=20 * PATIENCE)
+        return self.method(method, self.echo.Counts)(self.echo.Word(keep=keep), timeout=60 * PATIENCE)
 
     def release(self, keep):
         return self.counts(keep, "Release")

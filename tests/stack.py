@@ -101,7 +101,7 @@ class Process:
             pass
         self.popen.wait()
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=40):
         """SIGTERM; the exit code."""
         self.ended_by_test = True
         if self.alive:
@@ -171,7 +171,7 @@ class Stack:
                           "max_inflight_messages 0\n" + "".join(f"{line}\n" for line in lines))
         program = "/usr/sbin/mosquitto" if os.path.exists("/usr/sbin/mosquitto") else "mosquitto"
         self.spawn("broker", [program, "-c", config])
-        wait_until(self.broker_answers, 10, "the broker", pause=0.005)
+        wait_until(self.broker_answers, 30, "the broker", pause=0.005)
 
     def broker_answers(self):
         if not self.broker.alive:
@@ -213,7 +213,7 @@ class Stack:
                 return self.rest.get("/health").status == 200
             except OSError:
                 return False
-        wait_until(ready, 20, "the manager's /health")
+        wait_until(ready, 60, "the manager's /health")
 
     def start_proplet(self, name="worker-1", ready=True, **more):
         more.setdefault("PROPLET_LIVELINESS_INTERVAL", "1")
@@ -230,11 +230,11 @@ class Stack:
 
     def proxy_health(self):
         """The status of /health; None: nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.proxy_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.proxy_port, timeout=60)
         try:
             connection.request("GET", "/health")
             return connection.getresponse().status
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return None
         finally:
             connection.close()
@@ -243,9 +243,9 @@ class Stack:
         def ready():
             assert self.processes["proxy"].alive, self.processes["proxy"].text()[-4000:]
             return self.proxy_health() == 200
-        wait_until(ready, 20, "the proxy's /health")
+        wait_until(ready, 60, "the proxy's /health")
 
-    def proplet_ready(self, name="worker-1", seconds=20):
+    def proplet_ready(self, name="worker-1", seconds=60):
         def ready():
             assert self.processes[name].alive, self.processes[name].text()[-4000:]
             return self.proplet_view(name).get("alive")

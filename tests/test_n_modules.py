@@ -73,7 +73,6 @@ def test_two_engines_want_one_module_at_once(stack):
     assert {stack.rest.wait(i, 20).get("results") for i in ids} == {str(last)}
 
 
-@pytest.mark.timeout(300)
 def test_seventy_megabytes_delay_nothing(stack):
     """While they travel, heartbeats keep their pace and other tasks their speed."""
     stack.start()

@@ -88,7 +88,7 @@ def test_start_and_stop_while_there_is_no_broker(stack):
         rest.wait(sleeper["id"])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_again_and_again(stack):
     """Five restarts under load: every started task ends, and ends once."""
     stack.start(workers=2, PROPLET_LIVELINESS_INTERVAL="2")

@@ -60,7 +60,6 @@ def test_a_large_module_runs(rest):
     assert done["state"] == COMPLETED and done["results"] == "2", done
 
 
-@pytest.mark.timeout(300)
 def test_everything_else_goes_on(stack):
     stack.start()
     rest, worker = stack.rest, stack.proplet()
@@ -123,7 +122,6 @@ def test_it_shows_nothing(stack):
     ("PROPLET_COMPILE_CPU", "1", "CPU time"),
     ("PROPLET_COMPILE_MEMORY", "400MiB", "of memory"),
 ])
-@pytest.mark.timeout(120)
 def test_limits_are_told(stack, setting, value, says):
     if setting.endswith("MEMORY") and os.environ.get("AIRSCREW_SANITIZED"):
         pytest.skip("a sanitizer needs all addresses: there is no such limit then")

@@ -354,7 +354,6 @@ def tasks_of(stack):
     return found
 
 
-@pytest.mark.timeout(300)
 def test_under_load(stack):
     stack.start()
     rest = stack.rest

@@ -11,7 +11,6 @@ from modules import example, guest
 from wait import wait_until
 
 
-@pytest.mark.timeout(300)
 def test_a_thousand_tasks(stack):
     stack.start(workers=2)
     rest = stack.rest
@@ -30,7 +29,6 @@ def test_a_thousand_tasks(stack):
     assert counts == {"worker-1": 0, "worker-2": 0}
 
 
-@pytest.mark.timeout(300)
 def test_hundreds_of_instances_at_once(stack):
     """300 sleepers on one worker, a thread each; small memory; all of them can be stopped."""
     stack.start()
@@ -45,7 +43,6 @@ def test_hundreds_of_instances_at_once(stack):
         assert len(list(pool.map(rest.wait, ids))) == 300
 
 
-@pytest.mark.timeout(300)
 def test_memory_does_not_grow_with_history(stack):
     stack.start()
     rest = stack.rest
@@ -65,7 +62,6 @@ def test_memory_does_not_grow_with_history(stack):
     assert after[1] - before[1] < 16 << 20, (before, after)
 
 
-@pytest.mark.timeout(300)
 def test_parallel_uploads_in_bounded_memory(stack):
     from modules import big_module
     stack.start_broker()

@@ -94,7 +94,7 @@ def begin(tmp_path):
                 pass
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_samples_and_exit(begin):
     up = begin("--samples", "--exit")
     assert up.process.wait(120 * PATIENCE) == 0, up.text
@@ -119,7 +119,7 @@ def watched(text):
     return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_what_the_broker_saw(begin):
     """In the open it reads the result; under a key it has ciphertext, of an upload and of an image."""
     up = begin("--samples", "--exit")
@@ -140,7 +140,7 @@ def test_what_the_broker_saw(begin):
         assert not any(marked for *_, marked in rows.values())
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_no_registry_no_image_sample(begin, tmp_path):
     """Who has no docker-registry is told which package it is, and gets all the rest."""
     bin_only = tmp_path / "bin"

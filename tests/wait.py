@@ -7,8 +7,12 @@ import time
 PATIENCE = float(os.environ.get("AIRSCREW_PATIENCE", "1"))
 
 
-def wait_until(condition, seconds=10, what=None, pause=0.02):
-    """The first true value that condition() returns; AssertionError after `seconds`."""
+def wait_until(condition, seconds=30, what=None, pause=0.02):
+    """The first true value that condition() returns; AssertionError after `seconds`.
+
+    A deadline ends what would never come, and costs nothing where it comes: it is no statement
+    about speed, and must be one that a machine whose cores are all busy keeps easily.
+    """
     deadline = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
