@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one does in the dashboard: create, upload, start, stop, delete; and what is wrong stands beside its field."""
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from api import INTERRUPTED
+from browser import SECONDS, SLOW, browser, row, tab
+from modules import example
+from wait import wait_until
+
+pytestmark = pytest.mark.timeout(SLOW)
+
+def test_one_task_from_its_creation_to_its_end(tab, up, tmp_path):
+    """In the browser alone: the form, the upload, the output, the history, where it ran, and its end."""
+    (tmp_path / "hello.wasm").write_bytes(example("hello-world"))
+    page = tab.open("#/create")
+    tab.live()
+    page.get_by_label("Module").set_input_files(tmp_path / "hello.wasm")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("hello")
+    page.get_by_label("Name", exact=True).fill("from the form")
+    page.get_by_label("Command line").fill("one\ntwo words\n")
+    page.get_by_label("Environment").fill("COLOUR=blue\nEMPTY=")
+    page.get_by_text("Limits").click()
+    page.get_by_label("Memory, MiB").fill("64")
+    page.get_by_label("Time, seconds").fill("1.5")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("from the form")
+    expect(page.locator(".under .badge")).to_have_text("Completed")
+    expect(page.get_by_label("stdout")).to_contain_text("argument 2: two words")
+    expect(page.locator(".history li")).to_have_text([re.compile(word) for word in ("created", "placed on worker-1", "Running", "it ended")])
+    expect(page.get_by_role("region", name="Workers for this task")).to_contain_text("worker-1")
+    task = up.rest.task(page.url.rpartition("/")[2])
+    assert task["cli_args"] == ["one", "two words"] and task["env"] == {"COLOUR": "blue", "EMPTY": ""}
+    assert task["limits"]["memory_bytes"] == 64 << 20 and task["limits"]["wall_seconds"] == 1.5
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator(".history li")).to_have_count(7)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
+    expect(row(page, "from the form")).to_have_count(0)
+    assert up.rest.get(f"/tasks/{task['id']}").status == 404
+
+
+def test_stop(tab, up):
+    task = up.rest.create("sleeps", example("sleeper"), monitoring_profile={"interval": 1})
+    page = tab.open(f"#/tasks/{task['id']}")
+    expect(page.get_by_role("button", name="Stop")).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".under .badge")).to_have_text("Running")
+    expect(page.get_by_role("button", name="Delete")).to_have_attribute("title", "Stop it first.")
+    expect(page.locator(".chart").first).to_contain_text("CPU")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".under .badge")).to_have_text("Running")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(page.locator(".under .badge")).to_have_text("Interrupted")
+    assert up.rest.wait(task["id"])["state"] == INTERRUPTED
+
+
+@pytest.mark.parametrize("label,text,problem", [
+    ("Name", "", "A task needs a name."),
+    ("Environment", "A=1\nB", "“B” is not NAME=VALUE."),
+    ("Priority", "high", "A number is expected here."),
+    ("Priority", "101", "101 is not within 0 to 100"),
+    ("Memory, MiB", "0.01", "is not within 65536 to"),
+    ("Fuel", "1.5", "A whole number is expected here."),
+    ("Namespace", "x" * 200, "limit of 128"),
+    ("Name", "x" * 300, "limit of 255"),
+])
+def test_a_wrong_field(tab, up, label, text, problem):
+    """Some the page knows, of the others the manager says where they are."""
+    before = up.rest.get("/tasks").json["total"]
+    page = tab.open("#/create")
+    page.get_by_label("Name", exact=True).fill("fields")
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.get_by_label(label, exact=True).fill(text)
+    page.get_by_role("button", name="Create", exact=True).click()
+    field = page.get_by_label(label, exact=True)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    expect(page.locator(f"#{field.get_attribute('id')}-problem")).to_contain_text(problem)
+    expect(field).to_have_accessible_description(re.compile(re.escape(problem)))
+    assert up.rest.get("/tasks").json["total"] == before
+    tab.forgive("400")
+
+
+def test_a_file_that_is_no_module(tab, up, tmp_path):
+    page = tab.open("#/create")
+    (tmp_path / "x.wasm").write_bytes(b"PK\3\4 and so on")
+    page.get_by_label("Module").set_input_files(tmp_path / "x.wasm")
+    expect(page.locator("#field-file-problem")).to_contain_text("“x.wasm” is not a WebAssembly module")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.get_by_label("Module")).to_be_focused()
+    before = up.rest.get("/tasks").json["total"]
+    (tmp_path / "y.wasm").write_bytes(b"\0asm\1\0\0\0\xff\xff")  # only the manager sees that
+    page.get_by_label("Module").set_input_files(tmp_path / "y.wasm")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.locator("#field-file-problem")).to_contain_text("section")
+    wait_until(lambda: up.rest.get("/tasks").json["total"] == before, SECONDS, "the task without a module is gone")
+    tab.forgive("422")
+
+
+def test_an_upload_can_be_ended(tab, up, tmp_path):
+    """Its progress is seen, and a task without its module does not stay."""
+    before = up.rest.get("/tasks").json["total"]
+    size = 24 << 20
+    (tmp_path / "large.wasm").write_bytes(b"\0asm\1\0\0\0\0\xff\xff\xff\xff\0" + bytes(size))
+    page = tab.open("#/create")
+    tab.context.new_cdp_session(page).send("Network.emulateNetworkConditions", {
+        "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 512 << 10})
+    page.get_by_label("Module").set_input_files(tmp_path / "large.wasm")
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.locator(".progress")).to_contain_text(re.compile(r"^[1-9].* of 24.0 MiB, .*/s"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".progress")).to_be_hidden()
+    wait_until(lambda: up.rest.get("/tasks").json["total"] == before, SECONDS, "the task is gone")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("large")

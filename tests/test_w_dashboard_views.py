@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the dashboard shows: tasks and workers as they come, move and go; one of them; lists by state and by text."""
+import pytest
+from playwright.sync_api import expect
+
+from browser import SLOW, browser, row, tab
+from modules import example
+
+ADD = example("add")
+pytestmark = pytest.mark.timeout(SLOW)
+
+def test_tasks_appear_and_move_without_a_reload(tab, up):
+    before = up.rest.create("was-there", ADD, inputs=[1, 2])
+    page = tab.open()
+    tab.live()
+    expect(row(page, "was-there").locator(".cell.state")).to_have_text("Pending")
+    page.evaluate("window.same = true")
+    new = up.rest.create("comes-later", ADD, invoke="add", inputs=[1, 2])
+    expect(row(page, "comes-later").locator(".cell.state")).to_have_text("Pending")
+    up.rest.start(new["id"])
+    expect(row(page, "comes-later").locator(".cell.state")).to_have_text("Completed")
+    expect(row(page, "comes-later").locator(".cell.worker")).to_have_text("worker-1")
+    up.rest.expect(200, "PUT", f"/tasks/{before['id']}", {"name": "another-name"})
+    expect(row(page, "another-name")).to_have_count(1)
+    up.rest.expect(204, "DELETE", f"/tasks/{before['id']}")
+    expect(row(page, "another-name")).to_have_count(0)
+    assert page.evaluate("window.same") is True
+
+
+def test_a_failure_says_why(tab, up):
+    done = up.rest.run("fails", ADD, invoke="add", inputs=["5abc", 2])
+    page = tab.open(f"#/tasks/{done['id']}")
+    expect(page.locator(".failure")).to_have_text(done["error"])
+    expect(page.locator(".under .badge")).to_have_text("Failed")
+
+
+def test_a_task_that_somebody_deletes(tab, up):
+    task = up.rest.create("short-lived")
+    page = tab.open(f"#/tasks/{task['id']}")
+    tab.live()
+    expect(page.get_by_role("heading", level=1)).to_have_text("short-lived")
+    up.rest.expect(204, "DELETE", f"/tasks/{task['id']}")
+    expect(page.get_by_text("“short-lived” was deleted.")).to_be_visible()
+    tab.open("#/tasks/00000000-0000-4000-8000-000000000000")
+    expect(page.get_by_text("There is no such task.")).to_be_visible()
+    tab.forgive("404")
+
+
+def test_workers(tab, up):
+    page = tab.open("#/workers")
+    tab.live()
+    expect(row(page, "worker-1")).to_contain_text("alive")
+    row(page, "worker-1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("worker-1")
+    expect(page.locator("dd", has_text="multipass, singlepass, interp")).to_be_visible()
+    expect(page.locator(".heard li").first).to_be_visible()
+    up.start_proplet("worker-2")
+    tab.open("#/workers")
+    expect(row(page, "worker-2")).to_contain_text("alive")
+    up.proplet("worker-2").kill()
+    expect(row(page, "worker-2")).to_contain_text("lost")
+    row(page, "worker-2").click()
+    page.get_by_role("button", name="Forget").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Workers")
+    expect(row(page, "worker-2")).to_have_count(0)
+
+
+def test_filter_and_search(tab, up):
+    task = up.rest.run("needle-one", ADD, invoke="add", inputs=[1, 2])
+    up.rest.create("needle-two", ADD)
+    page = tab.open("#/tasks?q=needle")
+    tab.live()
+    rows = page.locator(".grid .rows [role=row]:visible")
+    expect(rows).to_have_count(2)
+    page.locator(".choice.completed").click()
+    expect(rows).to_have_count(1)
+    assert page.url.endswith("#/tasks?state=completed&q=needle")
+    page.get_by_role("searchbox").fill(task["id"][:13])
+    expect(rows).to_have_count(1)
+    page.get_by_role("searchbox").fill("nothing is called like this")
+    expect(page.get_by_text("No task is like that.")).to_be_visible()
+    page.get_by_role("searchbox").fill("needle")
+    page.locator(".choice.all").click()
+    page.get_by_role("button", name="Name").click()
+    expect(rows.first).to_contain_text("needle-one")
+    page.get_by_role("button", name="Name").click()
+    expect(rows.first).to_contain_text("needle-two")
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "descending")
