@@ -80,21 +80,24 @@ uint64_t __wrap_clock_ms(void) {
 }
 
 /* Ticks until a question has been asked. */
-static bool tick_on(bool (*tick)(void *context), void *context) {
+static bool tick_on(const struct receiver *receiver) {
 	unsigned before = peer.calls + peer.away;
 	while (peer.calls + peer.away == before) {
 		now_ms += 50;
-		if (!tick(context)) {
+		if (!receiver->tick(receiver->context)) {
 			return false;
 		}
 	}
 	return true;
 }
 
+static bool hear(const struct receiver *receiver, const char *text) {
+	return receiver->take(receiver->context, text, strlen(text));
+}
+
 /* Something happens, then the watched thing is over; by events, or without any. */
-bool manager_listen(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size),
-		bool (*tick)(void *context), void *context, struct error *err) {
+bool manager_listen(struct manager *manager, const char *path, const struct receiver *receiver,
+		struct error *err) {
 	static const char event[] = "event: task\ndata: {}\n\n", beat[] = ":\n\n";
 	(void)manager;
 	assert_string_equal(path, "/events");
@@ -102,21 +105,21 @@ bool manager_listen(struct manager *manager, const char *path,
 		peer.marked = 1;
 		return error_set(err, ERROR_NOT_FOUND, "there is nothing at /events");
 	}
-	assert_true(take(context, beat, strlen(beat)) && tick_on(tick, context)); /* it has begun */
+	assert_true(hear(receiver, beat) && tick_on(receiver)); /* it has begun */
 	unsigned before = peer.calls;
-	assert_true(take(context, beat, strlen(beat)) && tick(context));
+	assert_true(hear(receiver, beat) && receiver->tick(receiver->context));
 	assert_int_equal(peer.calls, before); /* a beat is no news */
 	peer.marked = 1;
 	peer.away = peer.script == 2 ? 1 : 0;
 	peer.foreign = peer.script == 3 ? "gone" : NULL;
-	if (take(context, event, strlen(event)) && tick_on(tick, context)) {
+	if (hear(receiver, event) && tick_on(receiver)) {
 		peer.marked = 2;
 		now_ms += 250; /* longer than the gap between two looks */
-		if (take(context, event, strlen(event))) {
+		if (hear(receiver, event)) {
 			peer.foreign = "{}"; /* else a list is watched for ever */
-			(void)tick_on(tick, context);
-			(void)take(context, event, strlen(event));
-			(void)tick_on(tick, context);
+			(void)tick_on(receiver);
+			(void)hear(receiver, event);
+			(void)tick_on(receiver);
 		}
 	}
 	return error_set(err, ERROR_INTERRUPTED, "ended");

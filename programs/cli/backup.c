@@ -90,9 +90,10 @@ static bool take(void *context, const void *bytes, size_t size) {
 }
 
 static bool receive(const struct arguments *arguments, struct saving *saving, struct error *err) {
+	const struct receiver receiver = { take, go_on, saving };
 	struct manager manager;
 	bool ok = manager_open(&manager, arguments, err) &&
-		  manager_fetch(&manager, "/backup", take, go_on, saving, err);
+		  manager_fetch(&manager, "/backup", &receiver, err);
 	progress_end(&saving->progress);
 	manager_close(&manager);
 	if (saving->failed) {

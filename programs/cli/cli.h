@@ -54,14 +54,18 @@ bool manager_call(struct manager *manager, const char *method, const char *path,
 /* The same; it may take `seconds` longer. */
 bool manager_wait(struct manager *manager, const char *path, unsigned seconds, json_t **answer,
 		struct error *err) MUST_CHECK;
-/* GET of an answer that goes on: `take`, `tick` and their context as in struct http_call. */
-bool manager_listen(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size),
-		bool (*tick)(void *context), void *context, struct error *err) MUST_CHECK;
-/* The same for one long answer. */
-bool manager_fetch(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size),
-		bool (*tick)(void *context), void *context, struct error *err) MUST_CHECK;
+/* Who gets an answer that goes on, as in struct http_call. */
+struct receiver {
+	bool (*take)(void *context, const void *bytes, size_t size);
+	bool (*tick)(void *context);
+	void *context;
+};
+/* GET of events: they go on, and are never silent for long. */
+bool manager_listen(struct manager *manager, const char *path, const struct receiver *receiver,
+		struct error *err) MUST_CHECK;
+/* GET of one long answer, which may be slow to begin. */
+bool manager_fetch(struct manager *manager, const char *path, const struct receiver *receiver,
+		struct error *err) MUST_CHECK;
 bool manager_upload(struct manager *manager, const char *id, const char *file,
 		struct error *err) MUST_CHECK;
 /* tasks.c: a task that does not get its module does not stay. A file of NULL is none. */

@@ -13,10 +13,15 @@
 #include "cli/progress.h"
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
+
+/* How long an answer may go on, and say nothing. */
+struct patience {
+	unsigned whole_ms, silence_seconds;
+};
 /* A connection is made anew every day; the manager says something every 15 s. */
-enum { LISTEN_MS = 24 * 3600 * 1000, SILENCE_SECONDS = 40 };
+static const struct patience with_events = { 24 * 3600 * 1000, 40 };
 /* What is long takes a while to begin. */
-enum { FETCH_MS = 7 * 24 * 3600 * 1000, FETCH_SILENCE_SECONDS = 600 };
+static const struct patience with_a_file = { 7 * 24 * 3600 * 1000, 600 };
 
 static bool read_token(struct manager *manager, const char *path, struct error *err) {
 	struct buf text = BUF_INIT(TOKEN_MAX);
@@ -220,30 +225,26 @@ bool manager_wait(struct manager *manager, const char *path, unsigned seconds, j
 	return send_call(manager, &call, answer, err);
 }
 
-bool manager_listen(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size),
-		bool (*tick)(void *context), void *context, struct error *err) {
+static bool receive(struct manager *manager, const char *path, const struct receiver *receiver,
+		const struct patience *patience, struct error *err) {
 	const struct http_call call = { .method = "GET",
 		.path = path,
-		.timeout_ms = LISTEN_MS,
-		.take = take,
-		.tick = tick,
-		.silence_seconds = SILENCE_SECONDS,
-		.context = context };
+		.timeout_ms = patience->whole_ms,
+		.take = receiver->take,
+		.tick = receiver->tick,
+		.silence_seconds = patience->silence_seconds,
+		.context = receiver->context };
 	return send_call(manager, &call, NULL, err);
 }
 
-bool manager_fetch(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size),
-		bool (*tick)(void *context), void *context, struct error *err) {
-	const struct http_call call = { .method = "GET",
-		.path = path,
-		.timeout_ms = FETCH_MS,
-		.take = take,
-		.tick = tick,
-		.silence_seconds = FETCH_SILENCE_SECONDS,
-		.context = context };
-	return send_call(manager, &call, NULL, err);
+bool manager_listen(struct manager *manager, const char *path, const struct receiver *receiver,
+		struct error *err) {
+	return receive(manager, path, receiver, &with_events, err);
+}
+
+bool manager_fetch(struct manager *manager, const char *path, const struct receiver *receiver,
+		struct error *err) {
+	return receive(manager, path, receiver, &with_a_file, err);
 }
 
 bool manager_upload(struct manager *manager, const char *id, const char *file, struct error *err) {

@@ -73,10 +73,9 @@ bool manager_wait(struct manager *manager, const char *path, unsigned seconds, j
 	return manager_call(manager, "GET", path, NULL, answer, err);
 }
 
-bool manager_listen(struct manager *manager, const char *path,
-		bool (*take)(void *context, const void *bytes, size_t size),
-		bool (*tick)(void *context), void *context, struct error *err) {
-	(void)manager, (void)path, (void)take, (void)tick, (void)context;
+bool manager_listen(struct manager *manager, const char *path, const struct receiver *receiver,
+		struct error *err) {
+	(void)manager, (void)path, (void)receiver;
 	return error_set(err, ERROR_INTERNAL, "nobody watches here");
 }
 

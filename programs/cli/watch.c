@@ -183,11 +183,12 @@ static bool on_tick(void *context) {
 }
 
 static void listen_and_look(struct watching *watching, struct manager *listener) {
+	const struct receiver receiver = { on_events, on_tick, watching };
 	struct error ignored;
 	int pause = FIRST_POLL_MS;
 	while (!watching->over) {
 		watching->heard = false;
-		(void)!manager_listen(listener, "/events", on_events, on_tick, watching, &ignored);
+		(void)!manager_listen(listener, "/events", &receiver, &ignored);
 		if (!watching->over) {
 			pause = watching->heard ? FIRST_POLL_MS : pause;
 			(void)poll(NULL, 0, pause);
