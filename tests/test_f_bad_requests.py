@@ -110,6 +110,16 @@ def test_a_name_twice_is_no_crash(rest):
     assert answer.status in (201, 400)
 
 
+@pytest.mark.parametrize("members", [
+    '"file":"AGFz","file":"bQEAAAA="', '"file":"AGFzbQEAAAA=","file":null', '"file":"AGFzbQEAAAA=","fil\\u0065":"x"',
+    '"\\u0066ile":"AGFzbQEAAAA="',
+])
+def test_a_module_is_whole_or_none(rest, members):
+    """Twice, where parsers disagree which one counts; and where its name is hidden."""
+    answer = rest.call("POST", "/tasks", b'{"name":"x",' + members.encode() + b"}", headers=JSON)
+    assert answer.status == 400 and answer.json["field"] == "file" and '"file"' in answer.error
+
+
 def test_unknown_members_are_ignored(rest):
     assert "colour" not in rest.create("x", colour="red")
 

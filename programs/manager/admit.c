@@ -58,11 +58,21 @@ static json_t *parse(struct bytes text, struct error *err) {
 	return json;
 }
 
-/* `file` must be text; absent, null and "" mean no module. */
-static bool check_file(const struct admission *admission, struct error *err) {
+/* `file` must be text; absent, null and "" mean no module. Of a text that was taken out "" is left:
+ * what else stands there is a second `file`, or its name was not seen for its escapes. */
+static bool check_file(
+		const struct admission *admission, const struct upload *upload, struct error *err) {
 	const json_t *file = json_object_get(admission->json, "file");
-	return file == NULL || json_is_null(file) || json_is_string(file) ||
-	       error_set(err, ERROR_INVALID, "field \"file\": expected the module in base64");
+	if (file != NULL && !json_is_null(file) && !json_is_string(file)) {
+		return error_set(err, ERROR_INVALID,
+				"field \"file\": expected the module in base64");
+	}
+	if (json_string_length(file) != 0) {
+		return error_set(err, ERROR_INVALID, "field \"file\": write its name without escapes");
+	}
+	bool taken = upload != NULL && upload_has_module(upload);
+	return !taken || json_is_string(file) ||
+	       error_set(err, ERROR_INVALID, "field \"file\" is there twice");
 }
 
 /* A module is brought, or it is said where it is. */
@@ -90,7 +100,7 @@ static struct admission *read_body(struct manager *m, struct http_request *reque
 	}
 	if (needs_json || text.size != 0) {
 		admission->json = parse(text, err);
-		if (admission->json == NULL || !check_file(admission, err)) {
+		if (admission->json == NULL || !check_file(admission, upload, err)) {
 			*field = admission->json != NULL ? "file" : NULL;
 			discard(admission);
 			return NULL;

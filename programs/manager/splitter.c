@@ -10,6 +10,8 @@ static void open_string(struct splitter *s) {
 		return;
 	}
 	s->place = s->depth == 1 && s->is_file ? SPLITTER_FILE : SPLITTER_STRING;
+	s->again = s->began && s->place == SPLITTER_FILE;
+	s->began = s->began || s->place == SPLITTER_FILE;
 }
 
 static void outside(struct splitter *s, char c) {
@@ -95,6 +97,9 @@ enum { WINDOW = 16 * 1024 };
 static bool feed_window(struct splitter *s, const char *text, size_t size, struct error *err) {
 	while (size != 0) {
 		size_t taken;
+		if (s->again) {
+			return error_set(err, ERROR_INVALID, "field \"file\" is there twice");
+		}
 		if (s->place == SPLITTER_FILE) {
 			if (!take_file(s, text, size, &taken, err)) {
 				return false;

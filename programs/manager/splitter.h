@@ -29,6 +29,9 @@ struct splitter {
 	char key[8];
 	unsigned key_size; /* over sizeof(key): some other key */
 	bool is_file;      /* the last key was "file" */
+	bool began;        /* there was a text to take out */
+	bool again;        /* and here is another: parsers disagree about which one counts */
 };
 
+/* A second text is refused: the module must not be of two halves. */
 bool splitter_feed(struct splitter *splitter, struct bytes piece, struct error *err) MUST_CHECK;

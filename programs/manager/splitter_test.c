@@ -48,6 +48,28 @@ static void only_the_top_level_file_is_taken_out(void **state) {
 	}
 }
 
+static void a_second_file_is_refused(void **state) {
+	(void)state;
+	const char *json = "{\"file\":\"AAAA\",\"x\":{\"file\":\"in\"},\"file\":\"BBBB\"}";
+	for (size_t step = 1; step < 50; step++) {
+		struct buf around = BUF_INIT(100), inside = BUF_INIT(100);
+		struct splitter splitter = { .rest = &around, .file = collect, .context = &inside };
+		struct error err;
+		size_t size = strlen(json), at = 0;
+		bool goes_on = true;
+		for (; at < size && goes_on; at += step) {
+			size_t piece = size - at < step ? size - at : step;
+			goes_on = splitter_feed(&splitter,
+					(struct bytes){ (const uint8_t *)json + at, piece }, &err);
+		}
+		assert_false(goes_on);
+		assert_string_equal(err.message, "field \"file\" is there twice");
+		assert_string_equal(buf_text(&inside), "AAAA");
+		buf_finish(&around);
+		buf_finish(&inside);
+	}
+}
+
 static void what_stands_around_is_bounded(void **state) {
 	(void)state;
 	struct buf around = BUF_INIT(10), inside = BUF_INIT(100);
@@ -82,6 +104,7 @@ static void a_zero_byte_is_refused(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_top_level_file_is_taken_out),
+		cmocka_unit_test(a_second_file_is_refused),
 		cmocka_unit_test(what_stands_around_is_bounded),
 		cmocka_unit_test(a_zero_byte_is_refused),
 	};
