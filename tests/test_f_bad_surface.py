@@ -224,6 +224,9 @@ def test_numbers_that_fit_nowhere(rest):
     huge = 10 ** 30
     task = rest.expect(201, "POST", "/tasks", {"name": "x", "metadata": {"n": huge}, "inputs": [7, huge]}).json
     assert task["metadata"]["n"] == 1e30 and task["inputs"] == ["7", "1e+30"]
+    beside = {"name": "x", "metadata": {"n": huge, "m": 2 ** 53 + 1}, "inputs": [2 ** 53 + 1, -(2 ** 63)]}
+    task = rest.expect(201, "POST", "/tasks", beside).json
+    assert task["metadata"]["m"] == 2 ** 53 + 1 and task["inputs"] == [str(2 ** 53 + 1), str(-(2 ** 63))]
     assert rest.call("POST", "/tasks", {"name": "x", "priority": huge}).status == 400
     assert rest.call("POST", "/tasks", b'{"name":"x","n":1e999}', headers={"Content-Type": "application/json"}).status == 400
 

@@ -15,6 +15,7 @@
 #include "manager/tasks.h"
 #include "manager/tokens.h"
 #include "manager/upload.h"
+#include "manager/widen.h"
 
 enum { BODY_MAX = 4 * 1024 * 1024, HISTORY_MAX = 1000 };
 
@@ -212,8 +213,12 @@ json_t *api_parse(struct bytes text, json_error_t *where) {
 	const char *bytes = (const char *)text.data;
 	json_t *json = json_loadb(bytes, text.size, JSON_ALLOW_NUL, where);
 	if (json == NULL && json_error_code(where) == json_error_numeric_overflow) {
-		json = json_loadb(
-				bytes, text.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, where);
+		struct buf wide = BUF_INIT(text.size + text.size / 8 + 2);
+		struct error ignored;
+		if (widen_numbers(text, &wide, &ignored)) {
+			json = json_loadb(buf_text(&wide), wide.size, JSON_ALLOW_NUL, where);
+		}
+		buf_finish(&wide);
 	}
 	return json;
 }

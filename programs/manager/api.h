@@ -22,8 +22,7 @@ bool api_is_current(struct manager *m, struct deed *deed, const struct task *tas
  * `id` are for the message. */
 bool api_matches(struct deed *deed, const char *what, const char *id, json_t *view);
 
-/* JSON of a client. A whole number that does not fit 64 bits makes all numbers of its text real
- * ones, as they are for most who read JSON. */
+/* JSON of a client. A whole number that does not fit 64 bits becomes a real one (widen.h). */
 json_t *api_parse(struct bytes text, json_error_t *where);
 
 /* Query numbers; an error names the parameter. */

@@ -26,9 +26,45 @@ static void every_route_says_who_may(void **state) {
 	free(routes);
 }
 
+static void numbers_stay_what_they_are(void **state) {
+	static const char *const rows[][2] = {
+		{ "{\"n\":9007199254740993}", "{\"n\":9007199254740993}" },
+		{ "{\"n\":9223372036854775807,\"m\":-9223372036854775808}",
+				"{\"n\":9223372036854775807,\"m\":-9223372036854775808}" },
+		{ "{\"n\":9223372036854775808,\"m\":9007199254740993}",
+				"{\"n\":9.2233720368547758e18,\"m\":9007199254740993}" },
+		{ "{\"n\":-9223372036854775809,\"m\":-1.5,\"k\":-0}",
+				"{\"n\":-9.2233720368547758e18,\"m\":-1.5,\"k\":0}" },
+		{ "[1000000000000000000000,1,2.0,\"10000000000000000000\\\"10000000000000000000\"]",
+				"[1e21,1,2.0,\"10000000000000000000\\\"10000000000000000000\"]" },
+		{ "{\"10000000000000000000\":10000000000000000000.5,\"e\":10000000000000000000E2}",
+				"{\"10000000000000000000\":1e19,\"e\":1e21}" },
+		{ "[1e400,9223372036854775808]", NULL },
+		{ "[9223372036854775808,\"\\", NULL },
+		{ "[9223372036854775808 9223372036854775808]", NULL },
+		{ "[01000000000000000000000]", NULL },
+		{ "[9223372036854775808", NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_error_t where;
+		json_t *json = api_parse(
+				(struct bytes){ (const uint8_t *)rows[i][0], strlen(rows[i][0]) },
+				&where);
+		char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+		if (rows[i][1] == NULL ? text != NULL
+				       : text == NULL || strcmp(text, rows[i][1]) != 0) {
+			fail_msg("%s is %s", rows[i][0], text != NULL ? text : where.text);
+		}
+		free(text);
+		json_decref(json);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_route_says_who_may),
+		cmocka_unit_test(numbers_stay_what_they_are),
 	};
 	return cmocka_run_group_tests_name("manager/api", tests, NULL, NULL);
 }
