@@ -61,7 +61,7 @@ def test_a_chip_gets_numbers(stack, chip):
     command = chip.wait_start(task_id)
     assert command["taken"] == command["inputs"] == [20, 22, -1.5]
     assert set(command) == {"id", "name", "proplet_id", "inputs", "file", "taken"}
-    wait_until(lambda: stack.rest.task(task_id)["state"] == RUNNING, 5, "Running")
+    wait_until(lambda: stack.rest.task(task_id)["state"] == RUNNING, 30, "Running")
     chip.answer(task_id, "42")
     done = stack.rest.wait(task_id)
     assert (done["state"], done["results"]) == (COMPLETED, "42") and not chip.refused
@@ -77,7 +77,7 @@ def test_a_chip_whose_announcement_was_missed(stack):
         def heard():
             chip.beat()
             return stack.proplet_view("chip-1").get("alive")
-        wait_until(heard, 5, "the chip")
+        wait_until(heard, 30, "the chip")
         assert chip.wait_start(start(stack, inputs=[1, 2]))["taken"] == [1, 2]
 
 
@@ -91,9 +91,9 @@ def test_a_chip_fails(stack, chip):
 def test_a_chip_can_be_told_to_stop(stack, chip):
     task_id = start(stack)
     chip.wait_start(task_id)
-    wait_until(lambda: stack.rest.task(task_id)["state"] == RUNNING, 5, "Running")
+    wait_until(lambda: stack.rest.task(task_id)["state"] == RUNNING, 30, "Running")
     stack.rest.stop(task_id)
-    (stop,) = wait_until(lambda: chip.stopped, 5, "the stop")
+    (stop,) = wait_until(lambda: chip.stopped, 30, "the stop")
     assert (stop["id"], stop["name"]) == (task_id, "add") and not chip.refused
     chip.answer(task_id, "", "stopped")
     assert stack.rest.wait(task_id)["state"] == INTERRUPTED
@@ -126,7 +126,7 @@ def test_a_chip_runs_what_was_sent_to_another(stack, chip):
         chip.wait_start(task_id)
         chip.answer(task_id, "0")
         bus.say("control/proplet/alive", {"proplet_id": "marker"})  # read after that
-        wait_until(lambda: stack.proplet_view("marker"), 5, "the marker")
+        wait_until(lambda: stack.proplet_view("marker"), 30, "the marker")
         assert stack.rest.task(task_id)["state"] == RUNNING
         bus.say("control/proplet/results", {"task_id": task_id, "proplet_id": "old-one",
                                             "results": "42", "error": None})

@@ -153,7 +153,7 @@ def test_two_images_interleaved(theirs):
     names = [IMAGE, "registry.example/other"]
     ids = [theirs.them.start("add", image_url=names[0], inputs=["1", "2"]),
            theirs.them.start("answer", image_url=names[1])]
-    wait_until(lambda: len(proxy.asked) == 2, 10, "both requests")
+    wait_until(lambda: len(proxy.asked) == 2, 30, "both requests")
     small, large = proxy.chunks(names[0], example("add"), 16), proxy.chunks(names[1], module, 300000)
     for index in range(max(len(small), len(large))):
         proxy.send(*small[index:index + 1], *large[index:index + 1])
@@ -195,7 +195,7 @@ def test_an_image_that_our_proxy_cannot_get(theirs):
     start_worker(theirs)
     waiting = [theirs.them.start("add", image_url=IMAGE, inputs=["1", "2"]) for _ in range(2)]
     other = theirs.them.start("add", image_url=IMAGE + ".4", inputs=["1", "2"])
-    wait_until(lambda: len(proxy.asked) == 2, 10, "both requests")
+    wait_until(lambda: len(proxy.asked) == 2, 30, "both requests")
     proxy.send({"app_name": IMAGE, "error": "registry.example has no such image"})
     for task_id in waiting:
         said = theirs.them.wait(task_id)
@@ -224,7 +224,7 @@ def test_many_tasks_wait_for_one_image(theirs):
     start_worker(theirs)
     ids = [theirs.them.start("add", image_url=IMAGE, inputs=[str(i), "1"]) for i in range(20)]
     wait_until(lambda: [len(m["running"]) for m in theirs.bus.messages("control/proplet/alive")
-                        if "running" in m].count(20) >= 2, 10, "two heartbeats that list them all")
+                        if "running" in m].count(20) >= 2, 30, "two heartbeats that list them all")
     proxy.send(*proxy.chunks(IMAGE, example("add"), 16))
     assert [theirs.them.wait(i)["results"] for i in ids] == [str(i + 1) for i in range(20)]
     assert len(proxy.asked) == 1
@@ -236,7 +236,7 @@ def test_images_take_turns(theirs):
     start_worker(theirs, PROPLET_PULL_CONCURRENT_LIMIT="2")
     names = [f"registry.example/image-{i}" for i in range(5)]
     ids = [theirs.them.start("add", image_url=name, inputs=["1", "2"]) for name in names]
-    wait_until(lambda: len(proxy.asked) == 2, 10, "two requests")
+    wait_until(lambda: len(proxy.asked) == 2, 30, "two requests")
     assert stays(lambda: len(proxy.asked) == 2, 0.3)
     proxy.images = dict.fromkeys(names, example("add"))
     for request in list(proxy.asked):

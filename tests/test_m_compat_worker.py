@@ -28,7 +28,7 @@ def ours(stack):
     """Broker and manager, which hears what is said from now on; workers are scripts."""
     stack.start_broker()
     stack.start_manager()
-    wait_until(lambda: "connected to the broker address" in stack.manager.text(), 20, "the manager at the broker")
+    wait_until(lambda: "connected to the broker address" in stack.manager.text(), 30, "the manager at the broker")
     with Bus(stack, "old-one") as bus:
         stack.bus = bus
         yield stack
@@ -37,7 +37,7 @@ def ours(stack):
 def worker_of(stack, answer=None, name="old-one"):
     worker = OldWorker(stack.bus, answer, name)
     worker.announce()
-    wait_until(lambda: stack.proplet_view(name).get("alive"), 5, "alive")
+    wait_until(lambda: stack.proplet_view(name).get("alive"), 30, "alive")
     return worker
 
 
@@ -45,7 +45,7 @@ def running_task(stack, worker, **fields):
     """A task that the worker has been sent; it says nothing of itself."""
     task = stack.rest.create("add", example("add"), inputs=[1, 2], **fields)
     stack.rest.start(task["id"])
-    wait_until(lambda: [c for c in worker.started if c["id"] == task["id"]], 5, "the start")
+    wait_until(lambda: [c for c in worker.started if c["id"] == task["id"]], 30, "the start")
     return task["id"]
 
 
@@ -57,7 +57,7 @@ def settled(stack):
     """Everything that was said before has been read."""
     name = f"marker-{time.monotonic_ns()}"
     stack.bus.say("control/proplet/alive", {"proplet_id": name, "status": "alive"})
-    wait_until(lambda: stack.proplet_view(name), 10, "the marker")
+    wait_until(lambda: stack.proplet_view(name), 30, "the marker")
 
 
 def test_instant_answers_are_never_lost(ours):
@@ -71,7 +71,7 @@ def test_instant_answers_are_never_lost(ours):
             ours.bus.client.publish(ours.topic("control/proplet/results"), json.dumps(message), qos=1)
     ours.bus.handlers.append(answer_at_once)
     worker.announce()
-    wait_until(lambda: ours.proplet_view("old-one").get("alive"), 5, "alive")
+    wait_until(lambda: ours.proplet_view("old-one").get("alive"), 30, "alive")
     done = {}
 
     def run(numbers):
@@ -101,7 +101,7 @@ def test_running_is_committed_before_the_start_goes_out(ours):
                 seen.append(error)
     ours.bus.handlers.append(look)
     running_task(ours, worker)
-    wait_until(lambda: seen, 5, "the state")
+    wait_until(lambda: seen, 30, "the state")
     assert seen == [RUNNING]
 
 
@@ -155,7 +155,7 @@ def test_a_result_is_taken_once(ours):
 def test_alive_without_create_is_a_worker(ours):
     worker = OldWorker(ours.bus, lambda command: {"results": "ok", "error": None})
     worker.beat()
-    wait_until(lambda: ours.proplet_view("old-one").get("alive"), 5, "alive")
+    wait_until(lambda: ours.proplet_view("old-one").get("alive"), 30, "alive")
     assert ours.rest.run("add", example("add"))["results"] == "ok"
 
 
@@ -163,11 +163,11 @@ def test_create_without_alive_is_sent_nothing(ours):
     """It says `create` before it subscribes: what was sent in between would be lost."""
     worker = OldWorker(ours.bus, lambda command: {"results": "ok", "error": None})
     ours.bus.say("control/proplet/create", {"proplet_id": "old-one", "namespace": "default"})
-    wait_until(lambda: ours.proplet_view("old-one"), 5, "registered")
+    wait_until(lambda: ours.proplet_view("old-one"), 30, "registered")
     task = ours.rest.create("add", example("add"))
     assert ours.rest.expect(503, "POST", f"/tasks/{task['id']}/start").error
     worker.beat()
-    wait_until(lambda: ours.proplet_view("old-one")["alive"], 5, "alive")
+    wait_until(lambda: ours.proplet_view("old-one")["alive"], 30, "alive")
     assert ours.rest.run("add", example("add"))["results"] == "ok"
 
 
@@ -177,7 +177,7 @@ def test_create_of_every_generation(ours, message):
     """The first ones had no metadata."""
     ours.bus.say("control/proplet/create", {"proplet_id": "old-one", **message})
     ours.bus.say("control/proplet/alive", {"proplet_id": "old-one", "status": "alive"})
-    wait_until(lambda: ours.proplet_view("old-one").get("alive"), 5, "alive")
+    wait_until(lambda: ours.proplet_view("old-one").get("alive"), 30, "alive")
     assert ours.proplet_view("old-one")["metadata"] == (message.get("metadata") or {})
 
 
@@ -185,13 +185,13 @@ def test_offline_is_honoured(ours):
     """Propeller takes it for a heartbeat. What runs there may go on: the worker may come back."""
     worker = worker_of(ours, lambda command: {"results": "ok", "error": None})
     ours.bus.say("control/proplet/alive", {"status": "offline", "proplet_id": "old-one"}, qos=0)
-    wait_until(lambda: not ours.proplet_view("old-one")["alive"], 5, "offline")
+    wait_until(lambda: not ours.proplet_view("old-one")["alive"], 30, "offline")
     task = ours.rest.create("add", example("add"))
     answer = ours.rest.call("POST", f"/tasks/{task['id']}/start")
     assert answer.status == 503 and "alive" in answer.error
     assert ours.rest.task(task["id"])["state"] == PENDING and not worker.started
     worker.beat()
-    wait_until(lambda: ours.proplet_view("old-one")["alive"], 5, "alive again")
+    wait_until(lambda: ours.proplet_view("old-one")["alive"], 30, "alive again")
     ours.rest.start(task["id"])
     assert ours.rest.wait(task["id"], 10)["results"] == "ok"
 
@@ -213,9 +213,9 @@ def test_a_stop_that_was_lost_is_said_again(ours):
     worker = worker_of(ours)
     task_id = running_task(ours, worker)
     ours.rest.stop(task_id)
-    wait_until(lambda: len(worker.stopped) == 1, 5, "the stop")
+    wait_until(lambda: len(worker.stopped) == 1, 30, "the stop")
     worker.beat()
-    wait_until(lambda: len(worker.stopped) == 2, 5, "the stop again")
+    wait_until(lambda: len(worker.stopped) == 2, 30, "the stop again")
     assert {stop["id"] for stop in worker.stopped} == {task_id}
     say_result(ours, task_id=task_id, proplet_id="old-one", results="", error="Task was cancelled")
     assert ours.rest.wait(task_id, 10)["state"] == INTERRUPTED
@@ -228,7 +228,7 @@ def test_the_wall_limit_holds_there_too(ours):
     other = running_task(ours, worker, daemon=True)
     done = ours.rest.wait(late, 10)
     assert done["state"] == FAILED and "wall-clock limit of 1000 ms" in done["error"], done
-    wait_until(lambda: [stop["id"] for stop in worker.stopped] == [late], 5, "the stop")
+    wait_until(lambda: [stop["id"] for stop in worker.stopped] == [late], 30, "the stop")
     say_result(ours, task_id=late, proplet_id="old-one", results="too late")
     settled(ours)
     assert ours.rest.task(late)["state"] == FAILED and not ours.rest.task(late).get("results")
@@ -332,7 +332,7 @@ def test_old_and_new_side_by_side(ours):
     assert [command["proplet_id"] for command in old.started] == ["old-one"]
     nap = ours.rest.create("nap", guest("nap"), inputs=["60000"], proplet_id="worker-1")
     ours.rest.start(nap["id"])
-    wait_until(lambda: ours.rest.task(nap["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: ours.rest.task(nap["id"])["state"] == RUNNING, 30, "Running")
     ours.bus.say("control/proplet/results", {"task_id": nap["id"], "results": "forged"})
     assert stays(lambda: ours.rest.task(nap["id"])["state"] == RUNNING, 0.3)
     ours.rest.stop(nap["id"])

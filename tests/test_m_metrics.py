@@ -36,7 +36,7 @@ def wait_total(stack, path, total):
     def enough():
         page = stack.rest.expect(200, "GET", f"{path}?limit=1000").json
         return page if page["total"] == total else None
-    return wait_until(enough, 5, f"{total} samples at {path}")
+    return wait_until(enough, 30, f"{total} samples at {path}")
 
 
 def start_on(stack, peer, **fields):
@@ -127,7 +127,7 @@ def test_the_profile_says_how_many_are_kept(alone, profile, kept):
     with Bus(alone, "old-one") as bus:
         peer = Peer(bus).announce()
         task_id = start_on(alone, peer, monitoring_profile=profile)
-        wait_until(lambda: alone.rest.task(task_id)["state"] == RUNNING, 5, "Running")
+        wait_until(lambda: alone.rest.task(task_id)["state"] == RUNNING, 30, "Running")
         for second in range(20):
             bus.say("control/proplet/task_metrics", {
                 "task_id": task_id, "proplet_id": "old-one", "timestamp": MOMENT + second,
@@ -137,7 +137,7 @@ def test_the_profile_says_how_many_are_kept(alone, profile, kept):
         def last():
             samples = alone.rest.get(path).json["metrics"]
             return samples and samples[-1]["metrics"]["uptime_seconds"] == 19 and samples
-        samples = wait_until(last, 5, "the last sample")
+        samples = wait_until(last, 30, "the last sample")
     assert [s["metrics"]["uptime_seconds"] for s in samples] == list(range(20 - kept, 20))
 
 
@@ -172,7 +172,7 @@ def samples_of(stack, task_id, count):
     def enough():
         samples = stack.rest.get(f"/tasks/{task_id}/metrics").json["metrics"]
         return samples if len(samples) >= count else None
-    return wait_until(enough, 10, f"{count} samples of {task_id}")
+    return wait_until(enough, 30, f"{count} samples of {task_id}")
 
 
 def end(stack, *task_ids):
@@ -195,7 +195,7 @@ def test_our_worker_tells_of_itself(ours):
     def enough():
         samples = ours.rest.get("/proplets/worker-1/metrics").json["metrics"]
         return samples if len(samples) >= 3 else None
-    samples = wait_until(enough, 10, "three samples")
+    samples = wait_until(enough, 30, "three samples")
     cpu, memory = samples[-1]["cpu_metrics"], samples[-1]["memory_metrics"]
     assert cpu["user_seconds"] + cpu["system_seconds"] > 0 and 0 <= cpu["percent"] < 1000
     least = 0 if os.environ.get("AIRSCREW_SANITIZED") else 1  # a sanitizer's heap is not counted
@@ -256,7 +256,7 @@ def test_only_what_is_to_be_collected(ours):
                "collect_file_descriptors": False, "retain_history": False}
     task_id = start_here(ours, "nap", guest("nap"), inputs=["60000"], monitoring_profile=profile)
     (sample,) = wait_until(lambda: [s for s in samples_of(ours, task_id, 1)
-                                    if s["metrics"]["uptime_seconds"] >= 2], 10, "the second")
+                                    if s["metrics"]["uptime_seconds"] >= 2], 30, "the second")
     end(ours, task_id)
     assert set(sample["metrics"]) == {"cpu_percent", "cpu_seconds", "memory_bytes",
                                       "memory_percent", "uptime_seconds"}

@@ -49,7 +49,7 @@ def running(rest, **fields):
     fields = {"inputs": ["600000"], **fields}
     task = rest.create("nap", NAP, **fields)["id"]
     rest.start(task)
-    wait_until(lambda: rest.task(task)["state"] == RUNNING, 20, "Running")
+    wait_until(lambda: rest.task(task)["state"] == RUNNING, 30, "Running")
     return task
 
 
@@ -67,7 +67,7 @@ def works(stack, worker="worker-1"):
     rest.stop(task)
     assert rest.wait(task)["state"] == INTERRUPTED
     assert [state for _, state in rest.states(task)].count(INTERRUPTED) == 1
-    wait_until(lambda: rest.get(f"/proplets/{worker}/metrics").json["total"], 10, "metrics of the worker")
+    wait_until(lambda: rest.get(f"/proplets/{worker}/metrics").json["total"], 30, "metrics of the worker")
     stack.all_alive()
 
 
@@ -378,7 +378,7 @@ def test_a_result_on_a_workers_disk(stack, name, key, there):
     stack.manager.kill()
     stack.broker.kill()
     kept = stack.folder / "state-worker-1"
-    wait_until(lambda: list(kept.rglob("*.result")), 20, "a result on disk")
+    wait_until(lambda: list(kept.rglob("*.result")), 30, "a result on disk")
     stack.exchange("worker-1", second)
     stack.start_broker()
     stack.restart_manager()
@@ -386,7 +386,7 @@ def test_a_result_on_a_workers_disk(stack, name, key, there):
     assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, "1", 1), done
     stack.proplet_ready()
     assert rest.run("add", ADD, inputs=[1, 2])["results"] == "3"
-    wait_until(lambda: not list(kept.rglob("*.result")), 20, "nothing kept")
+    wait_until(lambda: not list(kept.rglob("*.result")), 30, "nothing kept")
 
 
 # --- what only one of them knows -------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_05_a_late_heartbeat_is_no_death(stack):
     stack.start(PROPLET_LIVELINESS_INTERVAL="2")
     task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     stack.proplet().signal(signal.SIGSTOP)
     try:
         assert stays(lambda: stack.proplet_view()["alive"], 3)
@@ -143,7 +143,7 @@ def test_09_task_count_goes_down_and_the_worker_can_be_deleted(stack):
     ids = [stack.rest.create("nap", guest("nap"), inputs=["60000"])["id"] for _ in range(3)]
     for task_id in ids:
         stack.rest.start(task_id)
-    wait_until(lambda: stack.proplet_view()["task_count"] == 3, 10, "three")
+    wait_until(lambda: stack.proplet_view()["task_count"] == 3, 30, "three")
     assert stack.rest.run("add", example("add"), inputs=[1, 2])["state"] == COMPLETED
     assert stack.rest.run("add", example("add"), inputs=["x"])["state"] == FAILED
     assert stack.proplet_view()["task_count"] == 3
@@ -164,10 +164,10 @@ def test_13_loops_do_not_freeze_the_worker(stack):
     ids = [stack.rest.create("spin", loop)["id"] for _ in range(12)]
     for task_id in ids:
         stack.rest.start(task_id)
-    wait_until(lambda: all(stack.rest.task(i)["state"] == RUNNING for i in ids), 20, "all Running")
+    wait_until(lambda: all(stack.rest.task(i)["state"] == RUNNING for i in ids), 30, "all Running")
     with Bus(stack) as bus:
         assert stack.rest.run("add", example("add"), inputs=[1, 2])["results"] == "3"
-        wait_until(lambda: len(bus.times("control/proplet/alive")) >= 3, 10, "three heartbeats")
+        wait_until(lambda: len(bus.times("control/proplet/alive")) >= 3, 30, "three heartbeats")
         times = bus.times("control/proplet/alive")
         assert all(later - sooner < 2 * PATIENCE for sooner, later in zip(times, times[1:])), times
     for task_id in ids:
@@ -233,7 +233,7 @@ def test_24_nobody_completes_or_stops_what_is_not_his(stack):
     task = stack.rest.create("nap", guest("nap"), inputs=["60000"], proplet_id="worker-1")
     for _ in range(2):  # the second attempt runs
         stack.rest.start(task["id"])
-        wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+        wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
         if stack.rest.task(task["id"])["attempt"] == 1:
             stack.rest.stop(task["id"])
             stack.rest.wait(task["id"])
@@ -250,7 +250,7 @@ def test_24_nobody_completes_or_stops_what_is_not_his(stack):
             bus.say("control/manager/command/worker-1", {
                 "type": "stop", "task_id": task["id"], "attempt": 2, "boot": boots["worker-2"]})
         beats = len(bus.messages("control/proplet/alive"))
-        wait_until(lambda: len(bus.messages("control/proplet/alive")) >= beats + 4, 10, "heartbeats")
+        wait_until(lambda: len(bus.messages("control/proplet/alive")) >= beats + 4, 30, "heartbeats")
     now = stack.rest.task(task["id"])
     assert (now["state"], now["attempt"], now.get("results")) == (RUNNING, 2, None), now
     stack.rest.stop(task["id"])

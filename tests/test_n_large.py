@@ -36,7 +36,7 @@ def test_it_runs_and_delays_nothing(shared, stored):
     rest.run("add", example("add"), inputs=[1, 2])
     with Bus(shared, listen=False) as bus:
         bus.client.subscribe(shared.topic("control/proplet/alive"), qos=1)
-        wait_until(lambda: bus.times("control/proplet/alive"), 10, "a heartbeat")
+        wait_until(lambda: bus.times("control/proplet/alive"), 30, "a heartbeat")
         rest.start(stored)
         begin = time.monotonic()
         while (task := rest.task(stored))["state"] not in (COMPLETED, FAILED):

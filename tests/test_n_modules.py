@@ -162,7 +162,7 @@ def test_the_manager_answers_only_what_makes_sense(stack):
         bus.say("registry/manager", {"proplet_id": "worker-1", "digest": "b" * 64, "first": 0,
                                      "count": 1,
                                      "boot": bus.wait_for("control/proplet/alive")["boot"]})
-        wait_until(lambda: chunks(bus), 10, "an answer: no such module")
+        wait_until(lambda: chunks(bus), 30, "an answer: no such module")
         assert all(payload[16:20] == bytes(4) for _, payload in chunks(bus))
     stack.all_alive()
 

@@ -123,7 +123,7 @@ def test_a_stop_ends_a_fetch(stack, shelf):
     shelf.things["/slow"] = "silence"
     task = rest.create("add", None, image_url=shelf.url("/slow"))
     rest.start(task["id"])
-    wait_until(lambda: shelf.asked, 10, "the request")
+    wait_until(lambda: shelf.asked, 30, "the request")
     rest.stop(task["id"])
     assert rest.wait(task["id"])["state"] == INTERRUPTED
 

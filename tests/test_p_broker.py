@@ -26,7 +26,7 @@ def test_a_running_task_goes_on(stack):
     stack.start()
     task = stack.rest.create("nap", guest("nap"), inputs=["3000"])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     restart(stack)
     done = stack.rest.wait(task["id"], 30)
     assert (done["state"], done["attempt"], done["results"]) == (COMPLETED, 1, "1"), done
@@ -37,10 +37,10 @@ def test_a_task_ends_while_there_is_no_broker(stack):
     stack.start(PROPLET_LIVELINESS_INTERVAL="10")
     task = stack.rest.create("nap", guest("nap"), inputs=["500"])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     stack.broker.kill()
     before = stack.proplet().cpu_seconds()
-    wait_until(lambda: "\n" in stack.proplet().text(), 5)
+    wait_until(lambda: "\n" in stack.proplet().text())
     assert stack.rest.expect(200, "GET", f"/tasks/{task['id']}?wait=1").json["state"] == RUNNING
     stack.start_broker()
     done = stack.rest.wait(task["id"], 30)
@@ -55,7 +55,7 @@ def test_a_broker_that_is_away_for_long(stack):
     short = stack.rest.create("nap", guest("nap"), inputs=["500"])
     for task in (long, short):
         stack.rest.start(task["id"])
-        wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+        wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     stack.broker.kill()
     assert stays(lambda: stack.rest.task(long["id"])["state"] == RUNNING, 3)
     stack.start_broker()
@@ -72,7 +72,7 @@ def test_start_and_stop_while_there_is_no_broker(stack):
     rest = stack.rest
     sleeper = rest.create("nap", guest("nap"), inputs=["60000"])
     rest.start(sleeper["id"])
-    wait_until(lambda: rest.task(sleeper["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(sleeper["id"])["state"] == RUNNING, 30, "Running")
     task = rest.create("add", example("add"), inputs=[1, 2])
     stack.broker.kill()
     started = rest.call("POST", f"/tasks/{task['id']}/start")

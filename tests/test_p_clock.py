@@ -63,7 +63,7 @@ def test_nobody_dies_and_what_runs_goes_on(stack, clock, jumps):
     rest = stack.rest
     task = rest.create("nap", guest("nap"), inputs=["600000"])
     rest.start(task["id"])
-    wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     for jump in jumps:
         clock.jump(jump)
         beats = stack.proplet_view()["last_alive_at"]
@@ -99,7 +99,7 @@ def test_a_restart_waits_its_time(stack, clock, jump):
     task = rest.create("crash", example("crash"), inputs=["exit", "3"], restart="on-failure",
                        restart_limit=1)
     rest.start(task["id"])
-    wait_until(lambda: rest.task(task["id"]).get("restarts") == 1, 10, "a restart that waits")
+    wait_until(lambda: rest.task(task["id"]).get("restarts") == 1, 30, "a restart that waits")
     begin = time.monotonic()
     clock.jump(jump)
     done = rest.wait(task["id"])
@@ -115,7 +115,7 @@ def test_a_manager_that_begins_in_another_hour(stack, clock):
     kept = rest.run("add", example("add"), inputs=[1, 2])
     nap = rest.create("nap", guest("nap"), inputs=["600000"])
     rest.start(nap["id"])
-    wait_until(lambda: rest.task(nap["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(nap["id"])["state"] == RUNNING, 30, "Running")
     for jump in (HOUR, -HOUR):
         clock.jump(jump)
         stack.manager.kill()

@@ -91,7 +91,7 @@ def test_a_stop_ends_it(stack):
         done = stack.rest.wait(task_id)
         times.append(time.monotonic() - begin)
         assert done["state"] == INTERRUPTED, done
-        wait_until(lambda pid=child: gone(pid), 5, "the end of the child")
+        wait_until(lambda pid=child: gone(pid), 30, "the end of the child")
     assert min(times) < 0.1 * PATIENCE, times
 
 
@@ -102,7 +102,7 @@ def test_it_dies_with_the_worker(stack):
     worker.ended_by_test = True
     worker.popen.kill()  # the worker alone, not its group
     worker.popen.wait()
-    wait_until(lambda: gone(child), 5, "the end of the child")
+    wait_until(lambda: gone(child), 30, "the end of the child")
 
 
 def test_it_shows_nothing(stack):

@@ -12,7 +12,7 @@ def files(stack, pattern="*.result"):
 def napping(stack, milliseconds):
     task = stack.rest.create("nap", guest("nap"), inputs=[str(milliseconds)])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     return task["id"]
 
 
@@ -20,7 +20,7 @@ def recorded_once(stack, task_id):
     done = stack.rest.wait(task_id, 30)
     assert (done["state"], done["attempt"], done["results"]) == (COMPLETED, 1, "1"), done
     assert sum(state == COMPLETED for _, state in stack.rest.states(task_id)) == 1
-    wait_until(lambda: not files(stack), 10, "the end of the file")
+    wait_until(lambda: not files(stack), 30, "the end of the file")
 
 
 def test_connected_workers_write_nothing(stack):
@@ -35,7 +35,7 @@ def test_worker_and_broker_die(stack):
     stack.start()
     task_id = napping(stack, 700)
     stack.broker.kill()
-    wait_until(lambda: files(stack), 10, "the result on disk")
+    wait_until(lambda: files(stack), 30, "the result on disk")
     assert files(stack)[0].stat().st_mode & 0o777 == 0o600
     stack.proplet().kill()
     stack.start_broker()
@@ -48,7 +48,7 @@ def test_the_manager_is_away(stack):
     stack.start()
     task_id = napping(stack, 500)
     stack.manager.kill()
-    wait_until(lambda: files(stack), 15, "the result on disk")
+    wait_until(lambda: files(stack), 30, "the result on disk")
     stack.proplet().kill()
     stack.restart_manager()
     stack.proplet().start()
@@ -66,7 +66,7 @@ def test_a_clean_end_saves_what_is_left(stack):
     done = stack.rest.wait(task_id, 30)
     assert (done["state"], done["attempt"]) == (INTERRUPTED, 1), done
     assert done["history"][-1]["cause"] == "stopped by its worker"
-    wait_until(lambda: not files(stack), 10, "the end of the file")
+    wait_until(lambda: not files(stack), 30, "the end of the file")
 
 
 def test_a_damaged_result(stack):
@@ -74,7 +74,7 @@ def test_a_damaged_result(stack):
     stack.start()
     bad, good = napping(stack, 700), napping(stack, 800)
     stack.broker.kill()
-    wait_until(lambda: len(files(stack)) == 2, 10, "the results on disk")
+    wait_until(lambda: len(files(stack)) == 2, 30, "the results on disk")
     stack.proplet().kill()
     path = next(path for path in files(stack) if bad.encode() in path.read_bytes())
     content = bytearray(path.read_bytes())
@@ -94,19 +94,19 @@ def test_an_attempt_that_is_over_is_let_go(stack):
     stack.start(PROPLET_LIVELINESS_INTERVAL="300ms")
     task_id = napping(stack, 700)
     stack.broker.kill()
-    wait_until(lambda: files(stack), 10, "the result on disk")
+    wait_until(lambda: files(stack), 30, "the result on disk")
     stack.proplet().kill()
     stack.start_broker()
     assert stack.rest.wait(task_id, 40)["state"] == INTERRUPTED
     stack.proplet().start()
-    wait_until(lambda: not files(stack), 10, "the end of the file")
+    wait_until(lambda: not files(stack), 30, "the end of the file")
     assert stays(lambda: stack.rest.task(task_id)["state"] == INTERRUPTED, 0.3)
 
 
 def test_two_workers_with_one_id(stack):
     stack.start()
     again = stack.spawn("again", stack.proplet().command, stack.proplet().environment)
-    wait_until(lambda: not again.alive, 10, "its end")
+    wait_until(lambda: not again.alive, 30, "its end")
     again.ended_by_test = True
     assert again.popen.returncode not in (0, -6, -11)
     assert "another worker with this client id" in again.text()

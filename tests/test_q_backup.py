@@ -94,7 +94,7 @@ def test_the_same_worker_goes_on(stack):
     brief = rest.create("nap", guest("nap"), inputs=["1500"])["id"]
     rest.start(nap)
     rest.start(brief)
-    wait_until(lambda: rest.task(nap)["state"] == rest.task(brief)["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(nap)["state"] == rest.task(brief)["state"] == RUNNING, 30, "Running")
     backup, _ = back_up(stack)
     for _ in range(3):  # attempts 2, 3 and 4
         rest.start(again["id"])
@@ -104,12 +104,12 @@ def test_the_same_worker_goes_on(stack):
     assert rest.wait(brief)["state"] == COMPLETED
     unknown = rest.create("nap", guest("nap"), inputs=["60000"])["id"]
     rest.start(unknown)
-    wait_until(lambda: rest.task(unknown)["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(unknown)["state"] == RUNNING, 30, "Running")
     before = rest.get("/proplets/worker-1").json["boot"]
     replace(stack, backup)
     assert rest.get("/proplets/worker-1").json["boot"] == before
     # What is not known is stopped; what still runs is known; what has ended is said to be lost.
-    wait_until(lambda: f"Received stop command id={unknown}" in stack.proplet().text(), 10, "the stop")
+    wait_until(lambda: f"Received stop command id={unknown}" in stack.proplet().text(), 30, "the stop")
     assert rest.wait(brief)["state"] == INTERRUPTED
     assert (rest.task(nap)["state"], rest.task(nap)["attempt"]) == (RUNNING, 1)
     rest.start(again["id"])
@@ -133,11 +133,11 @@ def test_a_result_of_an_attempt_that_is_not_known(stack):
     assert rest.wait(task)["state"] == COMPLETED
     backup, _ = back_up(stack)
     rest.start(task)
-    wait_until(lambda: rest.task(task)["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(task)["state"] == RUNNING, 30, "Running")
     assert rest.task(task)["attempt"] == 2
     lose(stack)
     restore(stack, backup)
-    wait_until(lambda: f"Finished running app id={task} attempt=2" in stack.proplet().text(), 20, "its end")
+    wait_until(lambda: f"Finished running app id={task} attempt=2" in stack.proplet().text(), 30, "its end")
     stack.restart_manager()
     stack.proplet_ready()
     assert (rest.task(task)["state"], rest.task(task)["attempt"]) == (COMPLETED, 1)
@@ -153,7 +153,7 @@ def test_what_waited_does_not_run_by_itself(stack):
     rest = stack.rest
     first = rest.create("nap", guest("nap"), inputs=["60000"])["id"]
     rest.start(first)
-    wait_until(lambda: rest.task(first)["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(first)["state"] == RUNNING, 30, "Running")
     waits = rest.create("add", ADD, inputs=[1, 1])["id"]
     restarts = rest.create("add", ADD, inputs=[2, 2], restart="on-failure")["id"]
     for task in (waits, restarts):
@@ -428,9 +428,9 @@ def test_a_client_that_does_not_read_holds_up_nobody(heavy):
         assert time.monotonic() - begin < 20 * PATIENCE
         rest.expect(204, "DELETE", f"/tasks/{heavy.heavy[2]['id']}")
         files = heavy.folder / "state-manager" / "modules"
-        wait_until(lambda: len(list(files.iterdir())) == 2, 10, "the deleted modules gone")
+        wait_until(lambda: len(list(files.iterdir())) == 2, 30, "the deleted modules gone")
         assert heavy.heavy[2]["digest"] in os.listdir(heavy.aside)
-    wait_until(lambda: os.listdir(heavy.aside) == [], 10, "the end of the backup")
+    wait_until(lambda: os.listdir(heavy.aside) == [], 30, "the end of the backup")
 
 
 def test_one_at_a_time(heavy):
@@ -441,8 +441,8 @@ def test_one_at_a_time(heavy):
         done = cli(heavy, "backup", target, code=6)
         assert "one at a time" in done.stderr and "try again" in done.stderr
         assert not [name for name in os.listdir(heavy.folder) if name.startswith("file")]
-    wait_until(lambda: heavy.rest.get("/backup").status == 200, 10, "the end of the first one")
-    wait_until(lambda: cli_status(heavy, "backup", target) == 0, 10, "another one")
+    wait_until(lambda: heavy.rest.get("/backup").status == 200, 30, "the end of the first one")
+    wait_until(lambda: cli_status(heavy, "backup", target) == 0, 30, "another one")
 
 
 def cli_status(stack, *words):
@@ -453,7 +453,7 @@ def cli_status(stack, *words):
 def test_a_manager_that_is_killed_leaves_nothing(heavy):
     with Reader(heavy):
         heavy.rest.expect(204, "DELETE", f"/tasks/{heavy.heavy[0]['id']}")
-        wait_until(lambda: os.listdir(heavy.aside), 10, "what is held")
+        wait_until(lambda: os.listdir(heavy.aside), 30, "what is held")
         heavy.manager.kill()
         assert os.listdir(heavy.aside)
     heavy.restart_manager()
@@ -529,14 +529,14 @@ def test_ctrl_c(heavy):
         try:
             asking = subprocess.Popen([BIN / "propeller-cli", "backup", heavy.folder / "file"], env=environment,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            wait_until((heavy.folder / "file.part").exists, 10, "the beginning")
+            wait_until((heavy.folder / "file.part").exists, 30, "the beginning")
             asking.send_signal(number)
             said = asking.communicate(timeout=20 * PATIENCE)
             assert (asking.returncode, said) == (130, (b"", b""))
             assert not (heavy.folder / "file.part").exists() and not (heavy.folder / "file").exists()
         finally:
             heavy.manager.signal(signal.SIGCONT)
-    wait_until(lambda: cli_status(heavy, "backup", heavy.folder / "file") == 0, 10, "another one")
+    wait_until(lambda: cli_status(heavy, "backup", heavy.folder / "file") == 0, 30, "another one")
 
 
 # --- who, where ----------------------------------------------------------------------------------

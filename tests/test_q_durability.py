@@ -44,7 +44,7 @@ def test_a_running_task_survives_the_manager(stack):
     stack.start()
     task = stack.rest.create("nap", guest("nap"), inputs=["2500"])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     for _ in range(3):
         stack.manager.kill()
         stack.restart_manager()
@@ -58,7 +58,7 @@ def test_a_running_task_survives_a_clean_end_of_the_manager(stack):
     stack.start()
     task = stack.rest.create("nap", guest("nap"), inputs=["2000"])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     assert stack.manager.stop() == 0
     stack.restart_manager()
     assert stack.rest.wait(task["id"], 20)["state"] == COMPLETED
@@ -81,7 +81,7 @@ def test_stopped_just_before_the_kill(stack):
     stack.start()
     task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
     stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     stack.rest.stop(task["id"])
     stack.manager.kill()
     stack.restart_manager()
@@ -112,7 +112,7 @@ def test_an_end_answers_what_it_did(stack):
     try:
         for _ in range(5):
             wanted = len(created) + 50
-            wait_until(lambda: len(created) >= wanted or unexpected, 20, "tasks that are created")
+            wait_until(lambda: len(created) >= wanted or unexpected, 30, "tasks that are created")
             assert stack.manager.stop() == 0
             stack.restart_manager()
     finally:
@@ -131,7 +131,7 @@ def test_a_queue_survives(stack):
     rest = stack.rest
     first = rest.create("nap", guest("nap"), inputs=["60000"])
     rest.start(first["id"])
-    wait_until(lambda: rest.task(first["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(first["id"])["state"] == RUNNING, 30, "Running")
     waiting = [rest.create("add", example("add"), inputs=[n, 0])["id"] for n in range(3)]
     for task_id in waiting:
         rest.start(task_id)
@@ -174,7 +174,7 @@ def test_a_newer_schema_is_refused(stack):
         assert version > 0
         db.execute(f"PRAGMA user_version = {version + 1}")
     stack.start_manager(ready=False)
-    wait_until(lambda: not stack.manager.alive, 10, "its end")
+    wait_until(lambda: not stack.manager.alive, 30, "its end")
     stack.manager.ended_by_test = True
     assert stack.manager.popen.returncode != 0
     said = stack.manager.text()
@@ -187,7 +187,7 @@ def test_a_broken_database_is_said(stack):
     assert stack.manager.stop() == 0
     database(stack).write_bytes(b"this is no database" * 1000)
     stack.start_manager(ready=False)
-    wait_until(lambda: not stack.manager.alive, 10, "its end")
+    wait_until(lambda: not stack.manager.alive, 30, "its end")
     stack.manager.ended_by_test = True
     assert stack.manager.popen.returncode in range(1, 126)
     assert "database" in stack.manager.text()
@@ -206,7 +206,7 @@ def test_broken_off_uploads_are_swept(stack):
 
         def large():
             return [f for f in state.rglob("*") if f.is_file() and f.stat().st_size > 1 << 20]
-        wait_until(large, 10, "a part of the upload on disk")
+        wait_until(large, 30, "a part of the upload on disk")
         stack.manager.kill()
     stack.restart_manager()
     assert large() == []

@@ -21,14 +21,14 @@ def test_ended_tasks_are_removed(stack):
     waiting = rest.create("never started", example("hello-world"))
     shared = rest.create("never started either", example("add"))
     rest.start(running["id"])
-    wait_until(lambda: rest.task(running["id"])["state"] == RUNNING, 10, "Running")
+    wait_until(lambda: rest.task(running["id"])["state"] == RUNNING, 30, "Running")
     assert len(modules(stack)) == 4
     stack.manager.stop()
     stack.manager.environment["MANAGER_TASK_RETENTION"] = "1ms"
     stack.restart_manager()
     for task in (ended, failed):
-        wait_until(lambda: rest.get(f"/tasks/{task['id']}").status == 404, 10, "its removal")
-    wait_until(lambda: len(modules(stack)) == 3, 10, "the removal of a module")
+        wait_until(lambda: rest.get(f"/tasks/{task['id']}").status == 404, 30, "its removal")
+    wait_until(lambda: len(modules(stack)) == 3, 30, "the removal of a module")
     assert failed["digest"] not in modules(stack) and shared["digest"] in modules(stack)
     left = {task["id"] for task in rest.get("/tasks").json["tasks"]}
     assert left == {running["id"], waiting["id"], shared["id"]}

@@ -145,7 +145,7 @@ def test_logs(cli):
 def test_stop(up, cli):
     task = up.rest.create("spin", guest("loop"), invoke="spin")
     cli("tasks", "start", task["id"])
-    wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 10, "Running")
+    wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 30, "Running")
     done = cli("tasks", "start", task["id"], code=4)
     assert done.stderr
     cli("tasks", "stop", task["id"])
@@ -281,7 +281,7 @@ def test_metrics_and_alive_history(stack):
             bus.say("control/proplet/task_metrics", {
                 "proplet_id": "old-one", "task_id": task["id"], "timestamp": 1767225600 + second,
                 "metrics": {"cpu_percent": 99.5, "memory_bytes": 65536}})
-        wait_until(lambda: cli.json("tasks", "metrics", task["id"])["total"] == 3, 5, "metrics")
+        wait_until(lambda: cli.json("tasks", "metrics", task["id"])["total"] == 3, 30, "metrics")
     done = cli("tasks", "metrics", task["id"], "--offset", 2)
     shown = done.stdout.splitlines()
     assert len(shown) == 2 and done.stderr == "1 of 3\n"
@@ -344,7 +344,7 @@ def test_a_manager_that_is_none(cli, stack, tmp_path):
     executor = stack.spawn("executor", [BIN / "propeller-executor", "--config=", "--attester", "sample", "--http-port", str(port),
                                         "--grpc-port", str(free_port())], clean_environment())
     broker_only.url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: executor.alive and "nothing at /tasks" in broker_only("tasks", "list", code=None).stderr, 10, "the executor")
+    wait_until(lambda: executor.alive and "nothing at /tasks" in broker_only("tasks", "list", code=None).stderr, 30, "the executor")
     assert "hint: that may be no manager" in broker_only("tasks", "list", code=3).stderr
 
 
@@ -495,7 +495,7 @@ def test_logs_follow(cli, up):
     assert "about to fail" in done.stdout + done.stderr
     assert process.poll() is None
     cli("tasks", "start", task["id"])
-    wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 10, "Running")
+    wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 30, "Running")
     cli("tasks", "stop", task["id"])
     assert process.wait(20) == 0
     process.communicate()

@@ -147,7 +147,7 @@ def test_only_what_makes_sense(cli, up):
     running = up.rest.create("completed-spin", guest("loop"), invoke="spin")["id"]
     resting = up.rest.create("completed-rest")["id"]
     cli("tasks", "start", running)
-    wait_until(lambda: up.rest.task(running)["state"] == 2, 10, "Running")
+    wait_until(lambda: up.rest.task(running)["state"] == 2, 30, "Running")
     assert complete(cli, "tasks", "stop", "completed-") == ([running], ":")
     assert complete(cli, "tasks", "start", "completed-") == ([resting], ":")
     assert sorted(complete(cli, "tasks", "view", "completed-")[0]) == sorted([running, resting])

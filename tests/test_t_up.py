@@ -156,11 +156,11 @@ def test_no_registry_no_image_sample(begin, tmp_path):
 def test_until_ctrl_c(begin, number):
     up = begin()
     up.ready()
-    children = wait_until(lambda: family(up.process.pid), 5, "children")
+    children = wait_until(lambda: family(up.process.pid), 30, "children")
     assert len(children) >= 3
     assert up.rest().run("add", example("add"), inputs=[1, 2])["results"] == "3"
     assert up.end(number) == 0, up.text
-    wait_until(lambda: not alive(children), 10, "the end of everything")
+    wait_until(lambda: not alive(children), 30, "the end of everything")
 
 
 def test_what_was_chosen_is_written(begin):
@@ -168,7 +168,7 @@ def test_what_was_chosen_is_written(begin):
     chosen = up.ready()
     assert isinstance(chosen, dict) and chosen
     rest = up.rest()
-    wait_until(lambda: rest.get("/proplets?status=active").json["total"] == 3, 15, "three workers")
+    wait_until(lambda: rest.get("/proplets?status=active").json["total"] == 3, 30, "three workers")
     assert up.end() == 0
 
 
@@ -207,7 +207,7 @@ def test_a_worker_that_dies_comes_back(begin):
     os.kill(proplet, signal.SIGKILL)
     wait_until(lambda: any(os.path.exists(f"/proc/{pid}/exe") and pid != proplet
                            and os.readlink(f"/proc/{pid}/exe").endswith("/proplet")
-                           for pid in family(up.process.pid)), 20, "another worker")
+                           for pid in family(up.process.pid)), 30, "another worker")
 
     def works():
         task = rest.create("add", example("add"), inputs=[1, 2])
@@ -234,7 +234,7 @@ def test_kill_nine_of_up_leaves_nothing(begin):
     children = family(up.process.pid)
     up.process.kill()
     up.process.wait()
-    wait_until(lambda: not alive(children), 20, "the end of everything it started")
+    wait_until(lambda: not alive(children), 30, "the end of everything it started")
 
 
 def test_a_state_folder_that_cannot_be(begin, tmp_path):

@@ -241,8 +241,8 @@ def test_the_services_work_as_they_are_composed(stack, compose, stages):
     services.start("proxy", PROXY_HTTP_PORT=str(services.ports["9191"]))
     services.start("proplet")
     for name in ("manager", "proxy"):
-        wait_until(lambda name=name: services.healthy(name), 20, f"{name} is healthy")
-    wait_until(lambda: "worker-1" in services.client("proplets", "list", "--filter", "alive=true", "-o", "id"), 20, "the worker")
+        wait_until(lambda name=name: services.healthy(name), 30, f"{name} is healthy")
+    wait_until(lambda: "worker-1" in services.client("proplets", "list", "--filter", "alive=true", "-o", "id"), 30, "the worker")
     assert services.client("tasks", "run", ADD, "--invoke", "add", "10", "20").strip() == "30"
     stack.processes["manager"].stop()
     assert not Process("health-manager", [BIN / "propeller-cli", "health"], stack.folder, services.environment("manager")).popen.wait(30) == 0
@@ -251,7 +251,7 @@ def test_the_services_work_as_they_are_composed(stack, compose, stages):
 def test_the_executor_works_as_it_is_composed(stack, compose, stages):
     services = Composed(stack, compose, stages)
     services.start("executor", EXECUTOR_HTTP_PORT=str(services.ports["8080"]), EXECUTOR_GRPC_PORT=str(services.ports["50051"]), EXECUTOR_ATTESTER="sample")
-    wait_until(lambda: services.healthy("executor"), 20, "the executor is healthy")
+    wait_until(lambda: services.healthy("executor"), 30, "the executor is healthy")
     assert services.client("execute", ADD, "add", "10", "20").strip() == "30"
 
 
