@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from wait import PATIENCE
+from wait import PATIENCE, patience
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = range(7)
 FINAL = {COMPLETED, FAILED, SKIPPED, INTERRUPTED}
@@ -41,7 +41,7 @@ class Rest:
     def call(self, method, path, body=None, headers=None, timeout=60):
         """A dict or list goes out as JSON, bytes as they are, an iterator of bytes in chunks.
 
-        OSError: there was no answer, or not all of it.
+        Whatever keeps an answer from coming, also one that breaks off, is an OSError.
         """
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
@@ -55,8 +55,10 @@ class Rest:
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()},
                           answer.read())
-        except http.client.HTTPException as problem:  # cut off in its middle, by a kill
-            raise ConnectionError(f"{method} {path}: {problem!r}") from problem
+        except http.client.HTTPException as error:
+            if isinstance(error, OSError):
+                raise
+            raise ConnectionError(f"{method} {path}: {error!r}") from error
         finally:
             connection.close()
 
@@ -99,13 +101,13 @@ class Rest:
 
     def wait(self, task_id, seconds=60):
         """The task, once its state is final."""
-        deadline = time.monotonic() + seconds * PATIENCE
+        deadline = time.monotonic() + patience(seconds)
         while True:
             left = deadline - time.monotonic()
             task = self.expect(200, "GET", f"/tasks/{task_id}?wait={max(1, min(20, int(left)))}").json
             if task["state"] in FINAL:
                 return task
-            assert left > 0, f"not final in {seconds} s: {task}"
+            assert left > 0, f"not final in {patience(seconds):g} s: {task}"
 
     def run(self, name, module, seconds=60, **fields):
         task = self.create(name, module, **fields)

@@ -6,7 +6,7 @@ import time
 
 import paho.mqtt.client as mqtt
 
-from wait import wait_until
+from wait import patience, wait_until
 
 
 class Bus:
@@ -31,7 +31,7 @@ class Bus:
     def __enter__(self):
         self.client.connect("127.0.0.1", self.stack.mqtt_port)
         self.client.loop_start()
-        assert self.ready.wait(60), "no connection to the broker"
+        assert self.ready.wait(patience()), "no connection to the broker"
         return self
 
     def aside(self, call, *arguments):
@@ -65,8 +65,8 @@ class Bus:
         if isinstance(payload, (dict, list)):
             payload = json.dumps(payload)
         info = self.client.publish(self.stack.topic(path), payload, qos=qos)
-        info.wait_for_publish(60)
-        assert info.is_published(), f"the broker does not take a message on {path}"
+        info.wait_for_publish(patience())
+        assert info.is_published(), f"the broker did not take a message on {path}"
 
     def messages(self, path):
         """The JSON messages on a path so far."""

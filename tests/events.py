@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from wait import PATIENCE
+from wait import patience
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Listener:
         headers = {"Last-Event-ID": last_id} if last_id else {}
         if rest.token:
             headers["Authorization"] = f"Bearer {rest.token}"
-        self.connection = rest.connect(timeout * PATIENCE)
+        self.connection = rest.connect(patience(timeout))
         self.connection.request("GET", f"/events{query}", headers=headers)
         self.answer = self.connection.getresponse()
         assert self.answer.status == 200, self.answer.read()

@@ -5,7 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from wait import PATIENCE
+from wait import patience
 
 TOP = Path(__file__).resolve().parent.parent
 
@@ -26,7 +26,7 @@ def gotool(name):
 def run(name, *arguments, seconds=60, stdin=None):
     """What is left of it when it has ended: returncode, stdout, stderr."""
     return subprocess.run([gotool(name), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=seconds * PATIENCE, input=stdin, check=False)
+                          timeout=patience(seconds), input=stdin, check=False)
 
 
 def grpcurl(port, *words, data=None, flags=("-plaintext",), host="127.0.0.1"):

@@ -5,7 +5,7 @@ import struct
 import time
 
 import hpack
-from wait import PATIENCE
+from wait import patience
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -51,7 +51,7 @@ class Wire:
     """One connection. Reads frames as (kind, flags, stream, payload)."""
 
     def __init__(self, port, preface=True, settings=b""):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60 * PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=patience())
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.decoder = hpack.Decoder(max_header_list_size=1 << 20)
@@ -100,7 +100,7 @@ class Wire:
 
     def until(self, wanted):
         """All frames up to the first for which wanted(kind, flags, stream, payload), or to the end (None)."""
-        seen, deadline = [], time.monotonic() + 60 * PATIENCE
+        seen, deadline = [], time.monotonic() + patience()
         while time.monotonic() < deadline:
             seen.append(self.read())
             if seen[-1] is None or wanted(*seen[-1]):

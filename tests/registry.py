@@ -12,8 +12,9 @@ import subprocess
 import tarfile
 import threading
 
+from api import Rest
 from stack import free_port
-from wait import PATIENCE, wait_until
+from wait import patience, wait_until
 
 WASM = "application/wasm"
 CONTENT = "application/vnd.wasm.content.layer.v1+wasm"
@@ -79,16 +80,16 @@ class Registry:
         assert self.process.alive, self.process.text()[-2000:]
         try:
             return self.call("GET", "/v2/")[0] in (200, 401)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def call(self, method, path, body=None, kind=None, token=None):
         """(status, headers, body)"""
         if self.certificate:
             context = ssl._create_unverified_context()
-            connection = http.client.HTTPSConnection(self.host, timeout=30, context=context)
+            connection = http.client.HTTPSConnection(self.host, timeout=patience(), context=context)
         else:
-            connection = http.client.HTTPConnection(self.host, timeout=30)
+            connection = http.client.HTTPConnection(self.host, timeout=patience())
         headers = {"Content-Type": kind} if kind else {}
         authorization = f"Bearer {token}" if token else self.basic
         if authorization:
@@ -209,8 +210,8 @@ class Asker:
         """(the module, None) or (None, the error)"""
         with self.changed:
             done = self.changed.wait_for(
-                lambda: name in self.errors or self.image(name) is not None, seconds * PATIENCE)
-            assert done, f"nothing came for {name} within {seconds} s"
+                lambda: name in self.errors or self.image(name) is not None, patience(seconds))
+            assert done, f"nothing came for {name} within {patience(seconds):g} s"
             return (None, self.errors[name]) if name in self.errors else (self.image(name), None)
 
     def get(self, name, seconds=20):
@@ -228,13 +229,6 @@ class Asker:
 
 def metrics(stack):
     """The proxy's numbers."""
-    connection = http.client.HTTPConnection("127.0.0.1", stack.proxy_port, timeout=10)
-    try:
-        connection.request("GET", "/metrics")
-        answer = connection.getresponse()
-        assert answer.status == 200
-        lines = answer.read().decode().splitlines()
-    finally:
-        connection.close()
+    lines = Rest(stack.proxy_port).expect(200, "GET", "/metrics").body.decode().splitlines()
     return {name.removeprefix("propeller_proxy_"): int(value) for name, value in
             (line.split() for line in lines if not line.startswith("#"))}

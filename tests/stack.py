@@ -6,7 +6,6 @@ At the end of a test Stack.close() asks every process to end and says which of t
 the way they should: so each test also checks that nothing crashed or leaked.
 """
 import ctypes
-import http.client
 import os
 import random
 import signal
@@ -16,13 +15,14 @@ import time
 from pathlib import Path
 
 from api import Rest
-from wait import PATIENCE, wait_until
+from wait import patience, wait_until
 
 TOP = Path(__file__).resolve().parent.parent
 BIN = Path(os.environ.get("AIRSCREW_BIN", TOP / "build" / "bin"))
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+PORT_MIN, PORTS_MIN = 10000, 2000
 CLAIMS = []
 CLAIMS_MAX = 100  # select() knows no descriptor from 1024 on
 THEIRS = ("broker", "registry")  # end as they like
@@ -35,11 +35,10 @@ def die_with_parent():
 def free_port():
     """A port that stays ours, also while the program that listens there is being restarted.
 
-    The kernel gives ports of its ephemeral range to any outgoing connection, so ours lie below
-    it; a UDP socket of the same number keeps other runs of these tests away.
+    The kernel gives ports of its ephemeral range to any outgoing connection, so ours lie outside
+    of it; a UDP socket of the same number keeps other runs of these tests away.
     """
-    end = int(EPHEMERAL.read_text().split()[0])
-    for port in random.sample(range(10000, end), 1000):
+    for port in random.sample(port_range(), 1000):
         claim = socket.socket(type=socket.SOCK_DGRAM)
         try:
             claim.bind(("127.0.0.1", port))
@@ -52,7 +51,14 @@ def free_port():
         if len(CLAIMS) > CLAIMS_MAX:
             CLAIMS.pop(0).close()  # of tests that ended long ago
         return port
-    raise OSError(f"no free port from 10000 to {end}")
+    raise OSError(f"no free port in {port_range()}")
+
+
+def port_range():
+    """Below the ephemeral ports or above them; where they leave no room, wherever there are fewest."""
+    first, last = (int(word) for word in EPHEMERAL.read_text().split())
+    outside = [range(PORT_MIN, first), range(max(last + 1, PORT_MIN), 1 << 16)]
+    return next((ports for ports in outside if len(ports) >= PORTS_MIN), range(PORT_MIN, 1 << 16))
 
 
 def clean_environment():
@@ -107,10 +113,16 @@ class Process:
         if self.alive:
             self.signal(signal.SIGTERM)
         try:
-            return self.popen.wait(seconds * PATIENCE)
+            return self.popen.wait(patience(seconds))
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"{self.name} did not end in {seconds} s after SIGTERM") from None
+            raise AssertionError(f"{self.name} did not end in {patience(seconds):g} s after SIGTERM") from None
+
+    def exit_code(self):
+        """Of a process that ends by itself."""
+        code = self.popen.wait(patience())
+        self.ended_by_test = True
+        return code
 
     def cpu_seconds(self):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -217,9 +229,10 @@ class Stack:
 
     def start_proplet(self, name="worker-1", ready=True, **more):
         more.setdefault("PROPLET_LIVELINESS_INTERVAL", "1")
+        earlier = self.proplet_view(name).get("boot") if ready else None
         self.spawn(name, [BIN / "proplet"], self.environment("PROPLET", name, more))
         if ready:
-            self.proplet_ready(name)
+            self.proplet_ready(name, earlier=earlier)
 
     def start_proxy(self, ready=True, **more):
         self.proxy_port = free_port()
@@ -230,14 +243,10 @@ class Stack:
 
     def proxy_health(self):
         """The status of /health; None: nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.proxy_port, timeout=60)
         try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
+            return Rest(self.proxy_port).get("/health").status
+        except OSError:
             return None
-        finally:
-            connection.close()
 
     def proxy_ready(self):
         def ready():
@@ -245,10 +254,12 @@ class Stack:
             return self.proxy_health() == 200
         wait_until(ready, 60, "the proxy's /health")
 
-    def proplet_ready(self, name="worker-1", seconds=60):
+    def proplet_ready(self, name="worker-1", seconds=20, earlier=None):
+        """`earlier`: a boot that the manager may still take for alive, since nobody told it of its end."""
         def ready():
             assert self.processes[name].alive, self.processes[name].text()[-4000:]
-            return self.proplet_view(name).get("alive")
+            view = self.proplet_view(name)
+            return view.get("alive") and (earlier is None or view.get("boot") != earlier)
         wait_until(ready, seconds, f"proplet {name} alive")
 
     def proplet_view(self, name="worker-1"):

@@ -5,21 +5,24 @@ import time
 
 # Builds with sanitizers are several times slower; tools/check says so.
 PATIENCE = float(os.environ.get("AIRSCREW_PATIENCE", "1"))
+# What a machine that does other work may take for anything: it costs nothing where things work.
+LONG = 60
 
 
-def wait_until(condition, seconds=30, what=None, pause=0.02):
-    """The first true value that condition() returns; AssertionError after `seconds`.
+def patience(seconds=LONG):
+    """How long a deadline of `seconds` is here: never less than LONG, since no deadline is a measurement."""
+    return max(seconds, LONG) * PATIENCE
 
-    A deadline ends what would never come, and costs nothing where it comes: it is no statement
-    about speed, and must be one that a machine whose cores are all busy keeps easily.
-    """
-    deadline = time.monotonic() + seconds * PATIENCE
+
+def wait_until(condition, seconds=LONG, what=None, pause=0.02):
+    """The first true value that condition() returns; AssertionError after patience(seconds)."""
+    deadline = time.monotonic() + patience(seconds)
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds * PATIENCE:g} s for {what or condition.__name__}"
+            raise AssertionError(f"waited {patience(seconds):g} s for {what or condition.__name__}"
                                  f"; the last value was {value!r}")
         time.sleep(pause)
 
