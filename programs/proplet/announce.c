@@ -10,7 +10,7 @@
 #include "proplet/system.h"
 #include "proplet/worker.h"
 
-enum { AGAIN_MS = 1000 };
+enum { AGAIN_MS = 1000, INTERVALS = 3 /* of silence, and a worker counts as dead */ };
 
 static void publish(struct worker *worker, enum seal_direction direction, const char *topic,
 		char *text) {
@@ -89,12 +89,21 @@ void announce_all(struct worker *worker) {
 	worker->next_beat_ms = clock_ms() + worker->settings->interval_ms;
 }
 
-void announce_beat(struct worker *worker) {
+static void beat(struct worker *worker, uint64_t delay_ms) {
 	struct presence presence;
 	fill(worker, &presence);
+	presence.interval_ms += (delay_ms + INTERVALS - 1) / INTERVALS;
 	publish(worker, SEAL_ANNOUNCE, worker->topics.alive, presence_encode(&presence, false));
 	presence_finish(&presence);
+}
+
+void announce_beat(struct worker *worker) {
+	beat(worker, 0);
 	publish_held(worker, AGAIN_MS);
+}
+
+void announce_delay(struct worker *worker, uint64_t delay_ms) {
+	beat(worker, delay_ms);
 }
 
 char *announce_will(const struct worker *worker) {

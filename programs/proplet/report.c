@@ -68,10 +68,20 @@ bool report_due(const struct attempt *attempt, uint64_t older_than_ms, uint64_t 
 	return attempt->published_ms == 0 || attempt->published_ms + on_its_way <= now;
 }
 
+/* Megabytes hold up the heartbeats behind them, and whoever has to read them: as long as they may
+ * take, silence shall not be taken for an end. The next heartbeat is an ordinary one. */
+static void announce_size(struct worker *worker, size_t bytes) {
+	uint64_t on_its_way_ms = bytes / BYTES_PER_MS;
+	if (on_its_way_ms >= worker->settings->interval_ms) {
+		announce_delay(worker, on_its_way_ms);
+	}
+}
+
 void report_publish(struct worker *worker, struct attempt *attempt) {
 	struct error err;
 	CLEANUP(mem_freep)
 	char *text = keys_seal_report(worker, report_encode(&attempt->report));
+	announce_size(worker, strlen(text));
 	if (!bus_publish(worker->bus, worker->topics.results, text, strlen(text), &err)) {
 		log_debug("a result waits for the connection id=%s", attempt->command.task_id);
 		return;

@@ -74,6 +74,37 @@ static void an_end_is_published_and_held(void **state) {
 	assert_int_equal(worker->held, 0);
 }
 
+/* Megabytes go behind a heartbeat that asks for the time that they take; few bytes do not. */
+static void a_large_result_asks_for_patience(void **state) {
+	enum { MEGABYTES = 6 };
+	struct worker *worker = *state;
+	struct presence presence;
+	struct report report;
+	struct error err;
+	struct attempt *attempt = start(worker, 1, TASK, 4);
+	CLEANUP(mem_freep) char *text = mem_zero((MEGABYTES << 20) + 1, 1);
+	memset(text, 'x', MEGABYTES << 20);
+	ends(worker, attempt, text);
+	assert_int_equal(bus_count(worker->bus), 2);
+	const struct said beat = bus_said(worker->bus, 0), result = bus_said(worker->bus, 1);
+	assert_string_equal(beat.topic, worker->topics.alive);
+	assert_true(presence_decode(&presence, beat.payload, &err));
+	assert_in_range(presence.interval_ms, 1000 + MEGABYTES * 1024 / 3,
+			1001 + MEGABYTES * 1024 / 3);
+	assert_int_equal(presence.held.count, 1);
+	presence_finish(&presence);
+	assert_string_equal(result.topic, worker->topics.results);
+	assert_true(report_decode(&report, result.payload, &err));
+	assert_int_equal(json_string_length(report.outcome.results), MEGABYTES << 20);
+	report_finish(&report);
+	bus_forget(worker->bus);
+	announce_beat(worker);
+	assert_int_equal(bus_count(worker->bus), 1); /* the result is still on its way */
+	assert_true(presence_decode(&presence, bus_said(worker->bus, 0).payload, &err));
+	assert_int_equal(presence.interval_ms, 1000);
+	presence_finish(&presence);
+}
+
 static void without_a_connection_it_goes_to_disk(void **state) {
 	struct worker *worker = *state;
 	struct attempt *attempt = start(worker, 1, TASK, 1);
@@ -206,6 +237,7 @@ static void what_does_not_fit_is_cut(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_JOURNAL(an_end_is_published_and_held),
+		WITH_JOURNAL(a_large_result_asks_for_patience),
 		WITH_JOURNAL(without_a_connection_it_goes_to_disk),
 		WITH_JOURNAL(a_later_boot_finds_it),
 		WITH_JOURNAL(what_waits_for_long_goes_to_disk),

@@ -121,6 +121,8 @@ void inbox_message(void *context, const char *topic, struct bytes payload);
 /* announce.c */
 void announce_all(struct worker *worker);  /* announcement, then everything that is held */
 void announce_beat(struct worker *worker); /* heartbeat, then what is held for long */
+/* A heartbeat after which the next one may be late by that much. */
+void announce_delay(struct worker *worker, uint64_t delay_ms);
 void announce_running(struct worker *worker, const struct attempt *attempt);
 void announce_refused(struct worker *worker, const struct command *command, enum notice_kind kind,
 		const char *reason);
