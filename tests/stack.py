@@ -124,9 +124,10 @@ class Process:
         self.ended_by_test = True
         return code
 
-    def cpu_seconds(self):
+    def cpu_seconds(self, children=False):
+        """Of a child it counts what it has used when it has ended."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, fields[11:15 if children else 13])) / os.sysconf("SC_CLK_TCK")
 
     def rss_bytes(self):
         """Resident memory; with a sanitizer it says nothing about the program, and is 0."""

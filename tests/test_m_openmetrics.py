@@ -106,8 +106,7 @@ def test_a_trace_leads_from_the_caller_to_the_figures(up):
     answer = rest.call("POST", "/tasks", {"name": "x"}, headers={"traceparent": PARENT})
     assert answer.status == 201 and answer.headers["traceparent"] == PARENT
     assert rest.call("GET", "/tasks/none", headers={"traceparent": PARENT}).headers["traceparent"] == PARENT
-    found = exemplars(rest, OPEN, open_metrics)
-    sample = found[TRACE]
+    sample = wait_until(lambda: exemplars(rest, OPEN, open_metrics).get(TRACE), 30, "the exemplar")
     assert sample.name == "propeller_request_seconds_bucket"
     assert 0 <= sample.exemplar.value <= float(sample.labels["le"]) and sample.exemplar.timestamp.sec > 1.6e9
     assert "# {" not in rest.expect(200, "GET", "/metrics").body.decode()
