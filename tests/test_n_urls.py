@@ -105,7 +105,7 @@ def test_redirects_go_where_the_list_allows(stack, shelf):
 
 
 def test_what_goes_wrong_is_told_without_the_query(stack, shelf):
-    rest = start(stack, shelf, PROPLET_MODULE_MAX="1000", PROPLET_FETCH_TIMEOUT="500ms")
+    rest = start(stack, shelf, PROPLET_MODULE_MAX="1000", PROPLET_FETCH_TIMEOUT="3")
     shelf.things["/large"] = b"\0asm\1\0\0\0" + bytes(2000)
     shelf.things["/text"] = b"<html>"
     shelf.things["/slow"] = "silence"
