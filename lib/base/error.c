@@ -42,15 +42,21 @@ static void clean(char *message) {
 	}
 }
 
-static size_t fill(struct error *err, enum error_code code, const char *origin, const char *format,
-		va_list args) {
-	err->code = code;
-	err->origin = origin;
+static size_t say(struct error *err, const char *format, va_list args) {
 	int used = vsnprintf(err->message, sizeof(err->message), format, args);
 	if (used < 0) {
 		return 0;
 	}
 	return (size_t)used < sizeof(err->message) ? (size_t)used : sizeof(err->message) - 1;
+}
+
+static size_t fill(struct error *err, enum error_code code, const char *origin, const char *format,
+		va_list args) {
+	err->code = code;
+	err->origin = origin;
+	err->part = ERROR_ANYWHERE;
+	err->place[0] = 0;
+	return say(err, format, args);
 }
 
 bool error_set_at(struct error *err, enum error_code code, const char *origin, const char *format,
@@ -88,10 +94,54 @@ bool error_wrap(struct error *err, const char *format, ...) {
 
 	va_list args;
 	va_start(args, format);
-	size_t used = fill(err, err->code, err->origin, format, args);
+	size_t used = say(err, format, args);
 	va_end(args);
 	(void)snprintf(err->message + used, sizeof(err->message) - used, ": %s", inner);
 	clean(err->message);
+	return false;
+}
+
+/* RFC 6901, 3; NULL and no step if it is too long. */
+static char *write_step(char to[ERROR_PLACE_MAX], const char *name) {
+	size_t used = 0;
+	to[used++] = '/';
+	for (; *name != 0; name++) {
+		if (used + 3 > ERROR_PLACE_MAX) {
+			return NULL;
+		}
+		bool special = *name == '~' || *name == '/';
+		if (special) {
+			to[used++] = '~';
+		}
+		to[used++] = *name != '~' && special ? '1' : special ? '0' : *name;
+	}
+	to[used] = 0;
+	return to;
+}
+
+bool error_in(struct error *err, const char *member) {
+	char step[ERROR_PLACE_MAX], inner[ERROR_PLACE_MAX] = "";
+	if (err->part == ERROR_IN_BODY) {
+		memcpy(inner, err->place, sizeof(inner));
+	}
+	if (write_step(step, member) == NULL) {
+		step[0] = inner[0] = 0;
+	}
+	bool fits = strlen(step) + strlen(inner) < ERROR_PLACE_MAX;
+	err->part = ERROR_IN_BODY;
+	(void)snprintf(err->place, sizeof(err->place), "%s%s", step, fits ? inner : "");
+	return false;
+}
+
+bool error_in_item(struct error *err, size_t index) {
+	char text[24];
+	(void)snprintf(text, sizeof(text), "%zu", index);
+	return error_in(err, text);
+}
+
+bool error_of(struct error *err, enum error_part part, const char *name) {
+	err->part = part;
+	(void)snprintf(err->place, sizeof(err->place), "%s", name);
 	return false;
 }
 

@@ -22,12 +22,19 @@ enum error_code {
 #undef ERROR
 };
 
-enum { ERROR_MESSAGE_MAX = 1024 };
+enum { ERROR_MESSAGE_MAX = 1024, ERROR_PLACE_MAX = 256 };
+
+/* What of a request an error is about. */
+enum error_part { ERROR_ANYWHERE, ERROR_IN_BODY, ERROR_IN_QUERY, ERROR_IN_HEADER };
 
 struct error {
 	enum error_code code;
 	const char *origin; /* "file.c:42", for logs, never for users */
 	char message[ERROR_MESSAGE_MAX];
+	enum error_part part;
+	/* In the body the JSON pointer (RFC 6901) of what is at fault, "/limits/gas"; else the name
+	 * of the query parameter or header. */
+	char place[ERROR_PLACE_MAX];
 };
 
 /* Fills *err and returns false, so that `return error_set(...)` reads well. */
@@ -36,6 +43,14 @@ struct error {
 #define error_errno(err, number, ...) error_errno_at(err, number, ERROR_HERE, __VA_ARGS__)
 /* Puts "doing this: " in front of the message of a failed call; returns false. */
 bool error_wrap(struct error *err, const char *format, ...) PRINTF(2, 3);
+
+/* The failed check was of this member of the body, or this item of a list in it; each level of the
+ * way out says its own, which comes before what is inside. Names may be anything; what does not
+ * fit leaves the place of what is around it. Both return false. */
+bool error_in(struct error *err, const char *member);
+bool error_in_item(struct error *err, size_t index);
+/* It was of this query parameter or header; returns false. */
+bool error_of(struct error *err, enum error_part part, const char *name);
 
 int error_http_status(enum error_code code);
 int error_grpc_status(enum error_code code); /* enum rpc_status */

@@ -75,6 +75,56 @@ static void test_messages_are_clean(void **state) {
 	assert_string_equal(err.message, "?: No such file or directory");
 }
 
+static void fail_in(struct error *err, const char *member) {
+	(void)error_set(err, ERROR_INVALID, "wrong");
+	assert_false(error_in(err, member));
+}
+
+static void test_places_in_a_body(void **state) {
+	(void)state;
+	struct error err;
+	(void)error_set(&err, ERROR_INVALID, "wrong");
+	assert_true(err.part == ERROR_ANYWHERE && err.place[0] == '\0');
+	fail_in(&err, "guest");
+	assert_false(error_in_item(&err, 12));
+	assert_false(error_wrap(&err, "outer"));
+	assert_false(error_in(&err, "dirs"));
+	assert_int_equal(err.part, ERROR_IN_BODY);
+	assert_string_equal(err.place, "/dirs/12/guest");
+	fail_in(&err, "a/b~c~1");
+	assert_string_equal(err.place, "/a~1b~0c~01");
+	(void)error_set(&err, ERROR_INVALID, "wrong again");
+	assert_true(err.part == ERROR_ANYWHERE && err.place[0] == '\0');
+}
+
+static void test_places_that_are_too_long(void **state) {
+	(void)state;
+	struct error err;
+	char name[ERROR_PLACE_MAX + 1];
+	memset(name, '/', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	fail_in(&err, name);
+	assert_string_equal(err.place, "");
+	(void)error_in(&err, "env");
+	assert_string_equal(err.place, "/env");
+	name[120] = '\0';
+	fail_in(&err, name);
+	assert_int_equal(strlen(err.place), 241);
+	(void)error_in(&err, "a member"); /* 250 */
+	assert_true(str_starts(err.place, "/a member/~1") && strlen(err.place) == 250);
+	(void)error_in(&err, "longer");
+	assert_string_equal(err.place, "/longer");
+}
+
+static void test_places_elsewhere(void **state) {
+	(void)state;
+	struct error err;
+	(void)error_set(&err, ERROR_INVALID, "wrong");
+	assert_false(error_of(&err, ERROR_IN_QUERY, "limit"));
+	assert_int_equal(err.part, ERROR_IN_QUERY);
+	assert_string_equal(err.place, "limit");
+}
+
 static void test_codes(void **state) {
 	(void)state;
 	assert_int_equal(error_http_status(ERROR_NOT_FOUND), 404);
@@ -113,6 +163,9 @@ int main(void) {
 		cmocka_unit_test(test_wrap_keeps_code_and_origin),
 		cmocka_unit_test(test_long_messages_are_cut),
 		cmocka_unit_test(test_messages_are_clean),
+		cmocka_unit_test(test_places_in_a_body),
+		cmocka_unit_test(test_places_that_are_too_long),
+		cmocka_unit_test(test_places_elsewhere),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_table),
 	};
