@@ -5,14 +5,39 @@ import {heard} from "./clock.js";
 // The manager is one step above this folder, also behind a proxy that has put both below a path.
 export const TOP = new URL("..", import.meta.url);
 
+// What is wrong where in a request's body, [{path, text}], `path` the names of members from the outermost on: by
+// `errors` (a JSON pointer each, RFC 6901), else by `field` and `field "limits": field "memory_bytes": 3 is not …`.
+function faultsOf(body, message) {
+	if (Array.isArray(body?.errors) && body.errors.length !== 0) {
+		return body.errors.map((one) => ({path: pathOf(String(one?.pointer ?? "")), text: plain(one?.detail ?? message)}));
+	}
+	const named = [...message.matchAll(/field "([^"]*)"/g)].map(([, name]) => name);
+	return [{path: [...(body?.field ? [String(body.field)] : []), ...named], text: plain(message)}];
+}
+
+export function decode(part) {
+	try {
+		return decodeURIComponent(part);
+	} catch {
+		return part;
+	}
+}
+
+function pathOf(pointer) {
+	return pointer.replace(/^#/, "").split("/").slice(1).map((part) => decode(part).replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function plain(text) {
+	return String(text).replace(/field "[^"]*": /g, "");
+}
+
 // An answer that is no success: RFC 9457, or whatever somebody in between has said.
 export class Problem extends Error {
 	constructor(status, body) {
 		super(body?.detail || body?.title || `the manager answered ${status}`);
 		this.status = status;
 		this.type = body?.type ?? "";
-		// The innermost of `field "limits": field "memory_bytes": 3 is not …`.
-		this.field = /^(?:.*?: )?(?:field "[^"]*": )*field "([^"]*)"/.exec(this.message)?.[1] ?? body?.field ?? null;
+		this.faults = faultsOf(body, this.message);
 	}
 }
 

@@ -130,14 +130,12 @@ export class CreateView {
 
 	// To the first field that has a problem, and false; true if there is none.
 	#isFine() {
-		const wrong = [...this.#problems].find(([, problem]) => problem.textContent !== "");
-		if (wrong === undefined) {
-			return true;
+		const wrong = [...this.#problems].filter(([, problem]) => problem.textContent !== "").map(([name]) => this.form.elements[name]);
+		for (const input of wrong) {
+			input.closest("details")?.setAttribute("open", "");
 		}
-		const input = this.form.elements[wrong[0]];
-		input.closest("details")?.setAttribute("open", "");
-		input.focus();
-		return false;
+		wrong[0]?.focus();
+		return wrong.length === 0;
 	}
 
 	async #submit(event) {
@@ -149,7 +147,7 @@ export class CreateView {
 			return;
 		}
 		say(this.problem, "");
-		const {task, problems} = taskOf(this.form.elements);
+		const {task, problems} = taskOf(this.form.elements, start);
 		for (const name of this.#problems.keys()) {
 			this.#complain(name, problems[name] ?? (name === "file" ? this.#fileProblem : ""));
 		}
@@ -208,14 +206,16 @@ export class CreateView {
 			announce("Not created");
 			return;
 		}
-		const name = this.#problems.has(error.field) ? error.field : this.progress.hidden ? null : "file";
-		const text = error.message.replace(/field "[^"]+": /g, "");
-		if (name === null) {
-			say(this.problem, `Not created: ${text}`);
-		} else {
-			this.#complain(name, text);
-			this.#isFine();
-		}
+		const faults = error.faults ?? [{path: [], text: error.message}];
+		const homeless = faults.filter(({path, text}) => {
+			const name = path.findLast((part) => this.#problems.has(part)) ?? (this.progress.hidden ? null : "file");
+			if (name !== null) {
+				this.#complain(name, text);
+			}
+			return name === null;
+		});
+		say(this.problem, homeless.length === 0 ? "" : `Not created: ${homeless.map(({text}) => text).join("; ")}`);
+		this.#isFine(); // for the focus
 	}
 
 	// A task whose module did not come is not left behind.

@@ -244,6 +244,11 @@ function words(list) {
 	return list && list.length !== 0 ? list.map((item) => JSON.stringify(item)).join(" ") : null;
 }
 
+// From a million on the API counts nanoseconds.
+function secondsOf(interval) {
+	return interval < 1e6 ? interval : interval / 1e9;
+}
+
 function definition(task) {
 	return [
 		["Module", task.image_url || (task.module_size === undefined ? "none yet" : bytes(task.module_size))],
@@ -254,6 +259,7 @@ function definition(task) {
 		["Worker", task.proplet_id], ["Needs tags", words(task.required_tags)], ["Namespace", task.namespace],
 		["Needs free", task.min_memory_bytes ? bytes(task.min_memory_bytes) : null],
 		["Restart", task.restart && task.restart !== "never" ? `${task.restart}, ${task.restart_limit ?? 10} times at most` : null],
+		["Measured", task.monitoring_profile?.interval ? `every ${duration(secondsOf(task.monitoring_profile.interval))}` : null],
 		["Daemon", task.daemon ? "yes" : null], ["Priority", String(task.priority)], ["Attempt", task.attempt === 0 ? null : String(task.attempt)],
 		["Created", moment(task.created_at)], ["Started", isNever(task.start_time) ? null : moment(task.start_time)],
 		["Ended", isNever(task.finish_time) ? null : moment(task.finish_time)],
