@@ -338,6 +338,7 @@ def test_a_manager_that_is_none(cli, stack, tmp_path):
     broker_only = Cli(1, PROPELLER_MANAGER_URL="")
     empty = tmp_path / "token"
     empty.write_text("\n")
+    empty.chmod(0o600)
     done = cli("tasks", "list", "--token-file", empty, code=2)
     assert str(empty) in done.stderr and "empty line" in done.stderr
     port = free_port()
@@ -405,7 +406,23 @@ def test_a_token(stack):
     assert "wrong" not in done.stderr.replace("missing or wrong", "")
     file = stack.folder / "token"
     file.write_text("open-sesame\n")
-    Cli(stack.http_port, PROPELLER_TOKEN_FILE=str(file))("tasks", "list")
+    for mode in (0o640, 0o604, 0o644, 0o660):
+        file.chmod(mode)
+        done = Cli(stack.http_port, PROPELLER_TOKEN_FILE=str(file))("tasks", "list", code=2)
+        assert f"{file} (mode {mode:04o}); run chmod 600 on it" in done.stderr and "open-sesame" not in done.stderr, done
+    for mode in (0o600, 0o400):
+        file.chmod(mode)
+        Cli(stack.http_port, PROPELLER_TOKEN_FILE=str(file))("tasks", "list")
+
+
+def test_a_token_through_a_pipe(stack):
+    """--token-file <(pass show factory)"""
+    stack.start_broker()
+    stack.start_manager(MANAGER_HTTP_TOKEN="open-sesame")
+    cli = Cli(stack.http_port)
+    done = subprocess.run(["bash", "-c", f'exec "$0" -m {cli.url} tasks list --token-file <(echo open-sesame)', BIN / "propeller-cli"],
+                          capture_output=True, text=True, env=cli.environment, timeout=30)
+    assert done.returncode == 0, done
 
 
 def test_the_output_of_a_broken_pipe(cli):
@@ -420,6 +437,7 @@ def test_contexts(stack, tmp_path):
     stack.start_manager(MANAGER_HTTP_TOKEN="open-sesame")
     token = tmp_path / "token"
     token.write_text("open-sesame\n")
+    token.chmod(0o600)
     url = f"http://127.0.0.1:{stack.http_port}"
 
     def run(*words, code=0, **environment):

@@ -70,6 +70,7 @@ bool secret_read_content(const char *path, const char *what, size_t max,
 				what, path, max);
 	}
 	content->mode = info.st_mode & (is_credential(path) ? 0700 : 07777);
+	content->owner = info.st_uid;
 	content->size = (size_t)info.st_size;
 	content->bytes = mem_zero(content->size + 1, 1);
 	if (!read_exactly(fd, content->bytes, content->size)) {

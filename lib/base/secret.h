@@ -6,6 +6,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/error.h"
@@ -16,7 +17,8 @@ struct secret_content {
 	size_t size;
 	unsigned mode; /* who may do what: 0644; of a credential of the service manager's,
 			* systemd.exec(5), only its owner's part: nobody else sees its folder */
-	bool missing;  /* it failed because nothing has this name */
+	uid_t owner;
+	bool missing; /* it failed because nothing has this name */
 };
 
 /* Reads a regular file, whoever may read it; `what` ("settings file") is for messages. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -88,20 +89,27 @@ static json_t *parse(const char *path, const struct secret_content *content, str
 	return all;
 }
 
+/* As ssh is with its configuration: ours or root's, and nobody else writes it. */
+static bool check_owner(const char *path, const struct secret_content *content, struct error *err) {
+	if (content->owner != 0 && content->owner != geteuid()) {
+		return error_set(err, ERROR_INVALID,
+				"%s belongs to another user (uid %u), and it says who gets tokens: "
+				"chown it, or name another folder in XDG_CONFIG_HOME",
+				path, (unsigned)content->owner);
+	}
+	return (content->mode & 022) == 0 ||
+	       error_set(err, ERROR_INVALID,
+			       "%s: others may write it, and it says who gets tokens: chmod 600",
+			       path);
+}
+
 json_t *contexts_load(struct error *err) {
 	CLEANUP(mem_freep) char *path = contexts_path();
 	struct secret_content content = { 0 };
 	if (path == NULL || !secret_read_content(path, "contexts", FILE_MAX, &content, err)) {
 		return path == NULL || content.missing ? json_pack("{s:{}}", "contexts") : NULL;
 	}
-	json_t *all = NULL;
-	if ((content.mode & 022) != 0) {
-		error_set(err, ERROR_INVALID,
-				"%s: others may write it, and it says who gets tokens: chmod 600",
-				path);
-	} else {
-		all = parse(path, &content, err);
-	}
+	json_t *all = check_owner(path, &content, err) ? parse(path, &content, err) : NULL;
 	secret_wipe_content(&content);
 	return all;
 }

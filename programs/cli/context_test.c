@@ -12,10 +12,28 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 
 static char folder[] = "/tmp/cli-context-XXXXXX";
 static struct error failure;
+static uid_t me, owner; /* who we are, and whose the file is */
+
+uid_t __wrap_geteuid(void);
+uid_t __wrap_geteuid(void) {
+	return me;
+}
+
+bool __real_secret_read_content(const char *file, const char *what, size_t max,
+		struct secret_content *content, struct error *err);
+bool __wrap_secret_read_content(const char *file, const char *what, size_t max,
+		struct secret_content *content, struct error *err);
+bool __wrap_secret_read_content(const char *file, const char *what, size_t max,
+		struct secret_content *content, struct error *err) {
+	bool ok = __real_secret_read_content(file, what, max, content, err);
+	content->owner = owner;
+	return ok;
+}
 
 static void write_file(const char *text, unsigned mode) {
 	CLEANUP(mem_freep) char *path = contexts_path();
@@ -28,6 +46,7 @@ static int begin(void **state) {
 	(void)state;
 	CLEANUP(mem_freep) char *path = contexts_path();
 	(void)unlink(path);
+	me = owner = 0;
 	(void)unsetenv("PROPELLER_MANAGER_URL");
 	(void)unsetenv("PROPELLER_CONTEXT");
 	return 0;
@@ -149,6 +168,25 @@ static void files_that_are_refused(void **state) {
 	}
 }
 
+static void files_of_others(void **state) {
+	(void)state;
+	enum { ROOT = 0, ME = 1000, OTHER = 1001 };
+	static const struct {
+		uid_t me, owner;
+		bool fine;
+	} rows[] = { { ME, ME, true }, { ME, ROOT, true }, { ME, OTHER, false },
+		{ ROOT, ROOT, true }, { ROOT, OTHER, false } };
+	write_file("current = \"a\"\n[contexts.a]\nmanager_url = \"http://a\"\n", 0644);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		me = rows[i].me;
+		owner = rows[i].owner;
+		if ((chosen(NULL, NULL) != NULL) != rows[i].fine) {
+			fail_msg("row %zu: %s", i, failure.message);
+		}
+	}
+	assert_non_null(strstr(failure.message, "belongs to another user (uid 1001)"));
+}
+
 static void where_it_is(void **state) {
 	(void)state;
 	(void)unsetenv("XDG_CONFIG_HOME");
@@ -175,6 +213,7 @@ int main(void) {
 		cmocka_unit_test_setup(who_wins, begin),
 		cmocka_unit_test_setup(what_is_no_context, begin),
 		cmocka_unit_test_setup(files_that_are_refused, begin),
+		cmocka_unit_test_setup(files_of_others, begin),
 		cmocka_unit_test_setup(where_it_is, begin),
 	};
 	assert_non_null(mkdtemp(folder));

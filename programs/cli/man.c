@@ -86,6 +86,19 @@ static void print_environment(FILE *out) {
 	roff_list_end(out);
 }
 
+static void print_files(FILE *out) {
+	roff_section(out, "FILES");
+	roff_list_begin(out);
+	roff_words(out, "~/.config/propeller/contexts.toml");
+	roff_text(out, "the contexts, or below $XDG_CONFIG_HOME. It belongs to the user or to "
+		       "root, and nobody else may write it.");
+	roff_words(out, "the file of --token-file");
+	roff_text(out, "has the token in its first line. It is for its owner's eyes only (chmod "
+		       "600); one of root's may be read by others and written by nobody else. "
+		       "Others are refused. It may be a pipe.");
+	roff_list_end(out);
+}
+
 /* What the errors of one exit code are, as spec/errors.def has them. */
 static void print_exit_codes(FILE *out) {
 	roff_section(out, "EXIT STATUS");
@@ -130,6 +143,7 @@ int man(const struct arguments *arguments, struct error *err) {
 	print_flags(out, "FLAGS OF ALL COMMANDS", true);
 	print_flags(out, "OTHER FLAGS", false);
 	print_environment(out);
+	print_files(out);
 	print_exit_codes(out);
 	roff_section(out, "EXAMPLES");
 	roff_examples(out, "propeller-cli up --samples\n"

@@ -8,11 +8,13 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "cli/context.h"
 #include "cli/progress.h"
+#include "cli/token.h"
 
-enum { ANSWER_MAX = 256 * 1024 * 1024, TOKEN_MAX = 4096, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
+enum { ANSWER_MAX = 256 * 1024 * 1024, CALL_SECONDS = 60, UPLOAD_SECONDS = 3600 };
 
 /* How long an answer may go on, and say nothing. */
 struct patience {
@@ -22,24 +24,6 @@ struct patience {
 static const struct patience with_events = { 24 * 3600 * 1000, 40 };
 /* What is long takes a while to begin. */
 static const struct patience with_a_file = { 7 * 24 * 3600 * 1000, 600 };
-
-static bool read_token(struct manager *manager, const char *path, struct error *err) {
-	struct buf text = BUF_INIT(TOKEN_MAX);
-	bool ok = file_read(path, &text, err) || error_wrap(err, "the file with the token");
-	if (ok) {
-		size_t size = strcspn(buf_text(&text), "\r\n");
-		manager->token = mem_copy(buf_text(&text), size);
-		ok = size != 0 || error_set(err, ERROR_INVALID,
-						  "the file with the token, %s, "
-						  "begins with an empty line",
-						  path);
-	}
-	if (text.data != NULL) {
-		explicit_bzero(text.data, text.capacity);
-	}
-	buf_finish(&text);
-	return ok;
-}
 
 static const char *part_of(const json_t *context, const char *member) {
 	return json_string_value(json_object_get(context, member));
@@ -91,28 +75,6 @@ bool manager_open(struct manager *manager, const struct arguments *arguments, st
 	return manager_open_briefly(manager, arguments, 0, err);
 }
 
-/* Where a program's token is told: its own variables, and what the context has for it. */
-struct token_place {
-	const char *variable, *file_variable, *kept_file;
-};
-
-/* A file that a flag names, else what one variable has, else a file by another one or the context.
- */
-static bool find_token(struct manager *manager, const struct arguments *arguments,
-		const struct token_place *place, struct error *err) {
-	const char *token = getenv(place->variable);
-	const char *file = arguments->flags[FLAG_TOKEN_FILE];
-	if (file == NULL && token == NULL) {
-		file = getenv(place->file_variable);
-		file = file != NULL ? file : place->kept_file;
-	}
-	if (file != NULL) {
-		return read_token(manager, file, err);
-	}
-	manager->token = token != NULL && token[0] != 0 ? str_copy(token) : NULL;
-	return true;
-}
-
 static bool make_client(struct manager *manager, const struct arguments *arguments,
 		const json_t *context, struct error *err) {
 	if (!read_tls(manager, arguments, context, err)) {
@@ -137,7 +99,7 @@ static bool open_by(struct manager *manager, const struct arguments *arguments,
 				      : getenv("PROPELLER_MANAGER_URL");
 	}
 	manager->url = str_copy(url != NULL && url[0] != 0 ? url : "http://localhost:7070");
-	return find_token(manager, arguments, &place, err) &&
+	return token_find(arguments->flags[FLAG_TOKEN_FILE], &place, &manager->token, err) &&
 	       make_client(manager, arguments, context, err);
 }
 
@@ -157,17 +119,14 @@ bool manager_open_executor(struct manager *executor, const struct arguments *arg
 	static const struct token_place place = { "PROPELLER_EXECUTOR_TOKEN",
 		"PROPELLER_EXECUTOR_TOKEN_FILE", NULL };
 	*executor = (struct manager){ .url = str_copy(url) };
-	return find_token(executor, arguments, &place, err) &&
+	return token_find(arguments->flags[FLAG_TOKEN_FILE], &place, &executor->token, err) &&
 	       make_client(executor, arguments, NULL, err);
 }
 
 void manager_close(struct manager *manager) {
 	http_client_destroy(manager->client);
-	if (manager->token != NULL) {
-		explicit_bzero(manager->token, strlen(manager->token));
-	}
+	secret_wipe(&manager->token);
 	tls_finish(&manager->tls);
-	free(manager->token);
 	free(manager->url);
 }
 
