@@ -554,6 +554,16 @@ def test_it_is_for_admins(stack, role, code):
     assert cli(stack, "backup", stack.folder / "other", token="wrong", code=5).stderr
 
 
+def test_a_look_makes_none(stack):
+    stack.start()
+    for _ in range(3):
+        look = stack.rest.call("HEAD", "/backup")
+        assert (look.status, look.headers["content-type"], look.body) == (200, "application/x-tar", b"")
+    back_up(stack)
+    wait_until(lambda: "a backup was made" in stack.manager.text(), 10, "the backup")
+    assert "not completed" not in stack.manager.text()
+
+
 def test_files_are_not_overwritten(stack):
     stack.start_broker()
     stack.start_manager()

@@ -197,15 +197,15 @@ static bool claim(struct backups *backups, struct error *err) {
 	       error_set(err, ERROR_BUSY, "a backup is being made already: one at a time");
 }
 
+static const struct http_response answer = { .status = 200,
+	.type = "application/x-tar",
+	.headers = { { "Cache-Control", "no-store" },
+			{ "Content-Disposition", "attachment; filename=\"manager.backup\"" } } };
+
 static void begin(struct backups *backups, struct http_request *request) {
 	static const struct http_source source = { read_pipe, end_client };
-	static const struct http_response response = { .status = 200,
-		.type = "application/x-tar",
-		.headers = { { "Cache-Control", "no-store" },
-				{ "Content-Disposition",
-						"attachment; filename=\"manager.backup\"" } } };
 	(void)pthread_mutex_lock(&backups->stream_lock);
-	backups->stream = http_reply_stream(request, &response, &source, backups);
+	backups->stream = http_reply_stream(request, &answer, &source, backups);
 	(void)pthread_mutex_unlock(&backups->stream_lock);
 	bool ok = pthread_create(&backups->thread, NULL, run, backups) == 0;
 	(void)pthread_mutex_lock(&backups->lock);
@@ -218,23 +218,40 @@ static void begin(struct backups *backups, struct http_request *request) {
 	(void)pthread_mutex_unlock(&backups->lock);
 }
 
-static bool may_begin(struct backups *backups, struct error *err) {
+static long read_nothing(void *context, uint8_t *to, size_t size) {
+	(void)context, (void)to, (void)size;
+	return HTTP_STREAM_END;
+}
+
+static void end_nothing(void *context) {
+	(void)context;
+}
+
+/* For HEAD: nobody would take the backup. */
+static void describe(struct http_request *request) {
+	static const struct http_source nothing = { read_nothing, end_nothing };
+	(void)http_reply_stream(request, &answer, &nothing, NULL);
+}
+
+static bool may_begin(const struct backups *backups, struct error *err) {
 	if (backups->folder == NULL) {
 		return error_set(err, ERROR_UNSUPPORTED,
 				"there is nothing to back up: MANAGER_STORAGE_TYPE is memory");
 	}
-	return snapshot_fits(backups->m->settings->sqlite_path, backups->m->settings->state_dir,
-			       err) &&
-	       claim(backups, err);
+	return snapshot_fits(
+			backups->m->settings->sqlite_path, backups->m->settings->state_dir, err);
 }
 
 void api_backup(void *context, struct http_request *request) {
 	struct manager *m = context;
 	struct error err;
-	if (may_begin(m->backups, &err)) {
-		begin(m->backups, request);
-	} else {
+	bool asks = strcmp(http_method(request), "HEAD") == 0;
+	if (!may_begin(m->backups, &err) || (!asks && !claim(m->backups, &err))) {
 		http_reply_error(request, &err, NULL);
+	} else if (asks) {
+		describe(request);
+	} else {
+		begin(m->backups, request);
 	}
 }
 
