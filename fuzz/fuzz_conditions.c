@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What clients put into If-Match, If-None-Match, Accept-Encoding and traceparent, and what an
- * operator puts into a file of tokens. The first byte chooses.
+ * What clients put into If-Match, If-None-Match, Accept-Encoding, Content-Type and traceparent, and
+ * what an operator puts into a file of tokens. The first byte chooses.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,6 +16,7 @@
 #include "http/trace.h"
 #include "manager/encoding.h"
 #include "manager/etag.h"
+#include "manager/media.h"
 #include "manager/tokens.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -50,6 +51,18 @@ static void check_encoding(const char *accept) {
 	must(encoding_takes_gzip(longer));
 	(void)snprintf(longer, room, "gzip;q=0, %s", accept);
 	must(!encoding_takes_gzip(longer));
+	free(longer);
+}
+
+static void check_media(const char *value) {
+	char found[16];
+	size_t room = strlen(value) + 32;
+	char *longer = mem_zero(1, room);
+	must(!media_parameter(value, "name", found, sizeof(found)) ||
+			strlen(found) < sizeof(found));
+	(void)snprintf(longer, room, "a/b; name=\"c\"; %s", value);
+	must(media_is(longer, "a/b"));
+	must(media_parameter(longer, "name", found, sizeof(found)) && strcmp(found, "c") == 0);
 	free(longer);
 }
 
@@ -91,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		char *list = mem_copy(data + 1, size - 1);
 		check_list(list);
 		check_encoding(list);
+		check_media(list);
 		check_trace(list);
 		free(list);
 	} else {

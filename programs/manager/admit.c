@@ -68,7 +68,8 @@ static bool check_file(
 				"field \"file\": expected the module in base64");
 	}
 	if (json_string_length(file) != 0) {
-		return error_set(err, ERROR_INVALID, "field \"file\": write its name without escapes");
+		return error_set(err, ERROR_INVALID,
+				"field \"file\": write its name without escapes");
 	}
 	bool taken = upload != NULL && upload_has_module(upload);
 	return !taken || json_is_string(file) ||

@@ -5,22 +5,18 @@
 #include <string.h>
 #include <strings.h>
 
+#include "manager/media.h"
+
 enum { HELD_MAX = 1024 * 1024, HEADERS_MAX = 16 * 1024 };
 
 bool multipart_init(struct multipart *m, const char *content_type, struct error *err) {
-	const char *at = strcasestr(content_type, "boundary=");
-	size_t size = 0;
-	if (at != NULL) {
-		at += strlen("boundary=");
-		bool quoted = at[0] == '"';
-		at += quoted;
-		size = strcspn(at, quoted ? "\"" : "; \t");
-	}
-	if (size == 0 || size > MULTIPART_BOUNDARY_MAX) {
+	char boundary[MULTIPART_BOUNDARY_MAX + 1];
+	if (!media_parameter(content_type, "boundary", boundary, sizeof(boundary)) ||
+			boundary[0] == 0) {
 		return error_set(err, ERROR_INVALID,
 				"Content-Type: multipart/form-data has no sound boundary");
 	}
-	(void)snprintf(m->delimiter, sizeof(m->delimiter), "\r\n--%.*s", (int)size, at);
+	(void)snprintf(m->delimiter, sizeof(m->delimiter), "\r\n--%s", boundary);
 	m->held = BUF_INIT(HELD_MAX);
 	m->place = MULTIPART_PREAMBLE;
 	struct error ignored;
@@ -37,9 +33,19 @@ static const uint8_t *find(const struct multipart *m, const char *what) {
 	return m->held.size == 0 ? NULL : memmem(m->held.data, m->held.size, what, strlen(what));
 }
 
-static bool names_file(const char *headers) {
-	return strcasestr(headers, "name=\"file\"") != NULL ||
-	       strcasestr(headers, "name=file") != NULL;
+static bool names_file(char *headers) {
+	static const char disposition[] = "Content-Disposition:";
+	char *more = headers;
+	for (char *line; (line = strsep(&more, "\n")) != NULL;) {
+		char name[sizeof("file")];
+		line[strcspn(line, "\r")] = 0;
+		if (strncasecmp(line, disposition, strlen(disposition)) == 0 &&
+				media_parameter(line, "name", name, sizeof(name)) &&
+				strcmp(name, "file") == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Behind a delimiter: "--" ends it all, else headers up to an empty line. */
@@ -58,7 +64,10 @@ static bool read_headers(struct multipart *m, bool *more, struct error *err) {
 		       error_set(err, ERROR_INVALID, "multipart: a part has too long headers");
 	}
 	m->held.data[end - m->held.data] = 0;
-	m->in_file = !m->seen_file && names_file((const char *)m->held.data);
+	m->in_file = names_file((char *)m->held.data);
+	if (m->in_file && m->seen_file) {
+		return error_set(err, ERROR_INVALID, "multipart: there are two parts \"file\"");
+	}
 	m->seen_file = m->seen_file || m->in_file;
 	drop(m, (size_t)(end - m->held.data) + 4);
 	m->place = MULTIPART_BODY;
@@ -113,6 +122,11 @@ bool multipart_feed(struct multipart *m, struct bytes piece, struct error *err) 
 		at += size;
 	}
 	return true;
+}
+
+bool multipart_is_whole(const struct multipart *m, struct error *err) {
+	return m->place == MULTIPART_END ||
+	       error_set(err, ERROR_INVALID, "multipart: the body ends before its last boundary");
 }
 
 void multipart_finish(struct multipart *m) {

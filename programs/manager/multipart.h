@@ -2,7 +2,7 @@
 #pragma once
 /*
  * The content of the part named "file" out of multipart/form-data (RFC 7578) that arrives piece by
- * piece. Other parts are skipped. Part headers are bounded.
+ * piece. Other parts are skipped. Part headers are bounded. Two such parts are an error.
  */
 #include <stdbool.h>
 
@@ -24,4 +24,6 @@ struct multipart {
 bool multipart_init(struct multipart *multipart, const char *content_type,
 		struct error *err) MUST_CHECK;
 bool multipart_feed(struct multipart *multipart, struct bytes piece, struct error *err) MUST_CHECK;
+/* Whether the last boundary has come. */
+bool multipart_is_whole(const struct multipart *multipart, struct error *err) MUST_CHECK;
 void multipart_finish(struct multipart *multipart);

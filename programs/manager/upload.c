@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/manager.h"
+#include "manager/media.h"
 #include "manager/multipart.h"
 #include "manager/splitter.h"
 
@@ -80,16 +80,16 @@ static bool is_upload_route(struct http_request *request) {
 static bool choose(struct upload *upload, struct http_request *request, struct error *err) {
 	const char *type = http_header(request, "Content-Type");
 	bool uploads = is_upload_route(request);
-	if (type != NULL && strcasestr(type, "application/json") != NULL) {
+	if (type != NULL && media_is(type, "application/json")) {
 		upload->take = take_json;
 		return true;
 	}
-	if (uploads && type != NULL && strcasestr(type, "multipart/form-data") != NULL) {
+	if (uploads && type != NULL && media_is(type, "multipart/form-data")) {
 		upload->take = take_parts;
 		return multipart_init(&upload->multipart, type, err);
 	}
-	if (uploads && (type == NULL || strcasestr(type, "application/wasm") != NULL ||
-				       strcasestr(type, "application/octet-stream") != NULL)) {
+	if (uploads && (type == NULL || media_is(type, "application/wasm") ||
+				       media_is(type, "application/octet-stream"))) {
 		upload->take = take_raw;
 		return true;
 	}
@@ -142,11 +142,14 @@ struct bytes upload_json(const struct upload *upload) {
 }
 
 bool upload_failed(const struct upload *upload, const char **field, struct error *err) {
-	if (upload->failed) {
-		*field = "file";
+	bool failed = upload->failed;
+	if (failed) {
 		*err = upload->failure;
+	} else if (upload->take == take_parts && upload->multipart.seen_file) {
+		failed = !multipart_is_whole(&upload->multipart, err);
 	}
-	return upload->failed;
+	*field = failed ? "file" : *field;
+	return failed;
 }
 
 bool upload_has_module(const struct upload *upload) {
