@@ -154,7 +154,26 @@ def test_a_taken_port_is_said(stack):
         "MANAGER_HTTP_HOST": "127.0.0.1", "MANAGER_HTTP_PORT": stack.http_port})
     done = run("propeller-manager", **environment)
     assert done.returncode != 0
-    assert str(stack.http_port) in done.stderr + done.stdout
+    assert str(stack.http_port) in done.stderr and "MANAGER_HTTP_PORT" in done.stderr
+
+
+@pytest.mark.parametrize("prefix", ["MANAGER", "PROXY"])
+def test_one_that_cannot_serve_throws_nobody_off_the_broker(stack, prefix, tmp_path):
+    """A second one, by mistake: its port is taken, so it ends before the broker hears its client id."""
+    stack.start_broker()
+    stack.start_manager()
+    stack.start_proxy()
+    name = prefix.lower()
+    first = stack.processes[name]
+    wait_until(lambda: "connected to the broker" in first.text(), 10, "its connection")
+    environment = stack.environment(prefix, name, {
+        f"{prefix}_HTTP_HOST": "127.0.0.1", f"{prefix}_STATE_DIR": tmp_path / "other",
+        f"{prefix}_HTTP_PORT": stack.http_port if prefix == "MANAGER" else stack.proxy_port})
+    for _ in range(3):
+        done = run(f"propeller-{name}", **environment)
+        assert done.returncode == 6 and f"{prefix}_HTTP_PORT" in done.stderr, done.stderr
+    stack.start_proplet()  # the broker has done what came before
+    assert "connection to the broker ended" not in first.text()
 
 
 def test_secrets_stay_out_of_logs_and_arguments(stack):

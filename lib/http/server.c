@@ -530,7 +530,8 @@ static void free_server(struct http_server *server) {
 
 struct http_server *http_server_create(
 		const struct http_server_options *options, struct error *err) {
-	int fd = listen_tcp(options->host, options->port, err);
+	int fd = options->listener > 0 ? options->listener
+				       : listen_tcp(options->host, options->port, err);
 	if (fd < 0) {
 		return NULL;
 	}

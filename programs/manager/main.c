@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
@@ -140,19 +141,23 @@ static bool open_tokens(struct manager *m, struct error *err) {
 	return true;
 }
 
-static bool open_http(struct manager *m, struct error *err) {
+static int open_port(const struct manager_settings *settings, struct error *err) {
+	int listener = listen_tcp(settings->http_host, (uint16_t)settings->http_port, err);
+	if (listener < 0) {
+		(void)error_wrap(err, "settings MANAGER_HTTP_HOST and MANAGER_HTTP_PORT");
+	}
+	return listener;
+}
+
+static bool open_http(struct manager *m, int listener, struct error *err) {
 	struct http_server_options options = {
-		.host = m->settings->http_host,
-		.port = (uint16_t)m->settings->http_port,
+		.listener = listener,
 		.token = m->settings->http_token,
 		.tls = &m->settings->http_tls,
 		.context = m,
 		.program = "propeller-manager",
 		.ready = is_ready,
 	};
-	if (!open_tokens(m, err)) {
-		return false;
-	}
 	options.rank_of = m->tokens != NULL ? rank_of : NULL;
 	m->events = events_create(m->boot);
 	m->backups = backups_create(m);
@@ -212,8 +217,13 @@ static bool open_all(struct manager *m, struct error *err) {
 				"\"%.64s\"",
 				m->settings->domain_id, m->settings->channel_id);
 	}
-	return open_state(m, err) && sweep_modules(m, err) && open_bus(m, err) &&
-	       open_bulk(m, err) && open_http(m, err);
+	/* Before the broker: there a manager that cannot serve would throw off the one that does. */
+	if (!open_state(m, err) || !sweep_modules(m, err) || !open_tokens(m, err)) {
+		return false;
+	}
+	int listener = open_port(m->settings, err);
+	return listener >= 0 && open_bus(m, err) && open_bulk(m, err) &&
+	       open_http(m, listener, err);
 }
 
 static void close_all(struct manager *m) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/listen.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "http/server.h"
@@ -77,9 +78,16 @@ static const struct http_route routes[] = {
 	{ .method = "GET", .pattern = "/metrics", .handler = metrics, .open = true },
 };
 
-struct http_server *health_open(struct proxy *proxy, struct error *err) {
-	const struct http_server_options options = { .host = proxy->settings->http_host,
-		.port = (uint16_t)proxy->settings->http_port,
+int health_listen(const struct proxy_settings *settings, struct error *err) {
+	int listener = listen_tcp(settings->http_host, (uint16_t)settings->http_port, err);
+	if (listener < 0) {
+		(void)error_wrap(err, "settings PROXY_HTTP_HOST and PROXY_HTTP_PORT");
+	}
+	return listener;
+}
+
+struct http_server *health_open(struct proxy *proxy, int listener, struct error *err) {
+	const struct http_server_options options = { .listener = listener,
 		.threads = 1,
 		.connections_max = 1000, /* who says nothing holds no probe up, and is soon gone */
 		.idle_seconds = 10,
@@ -88,9 +96,5 @@ struct http_server *health_open(struct proxy *proxy, struct error *err) {
 		.context = proxy,
 		.program = "propeller-proxy",
 		.ready = is_ready };
-	struct http_server *server = http_server_create(&options, err);
-	if (server == NULL) {
-		(void)error_wrap(err, "settings PROXY_HTTP_HOST and PROXY_HTTP_PORT");
-	}
-	return server;
+	return http_server_create(&options, err);
 }

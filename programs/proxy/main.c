@@ -110,11 +110,14 @@ static int serve(struct proxy_settings *settings, const sigset_t *signals) {
 	struct error err;
 	struct http_server *server = NULL;
 	init(&proxy, settings);
+	/* The port before the broker: there a proxy that cannot serve would throw off the one that
+	 * does. */
+	int listener = -1;
 	bool ok = keys_open(&proxy, settings, &err) && open_cache(&proxy, &err) &&
-		  open_bus(&proxy, &err);
+		  (listener = health_listen(settings, &err)) >= 0 && open_bus(&proxy, &err);
 	tls_finish(&settings->mqtt_tls); /* OpenSSL has it */
 	if (ok) {
-		server = health_open(&proxy, &err);
+		server = health_open(&proxy, listener, &err);
 	}
 	if (server != NULL) {
 		log_info("a proxy begins client=%s http=%s:%u version=%s", settings->client_id,

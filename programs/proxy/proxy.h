@@ -120,5 +120,6 @@ bool sender_feed(struct sender *sender, struct bytes piece, struct error *err) M
  * is true the job is out of the map. */
 bool sender_end(struct sender *sender, const struct content *content, struct error *err) MUST_CHECK;
 
-/* health.c: GET /health and GET /metrics. */
-struct http_server *health_open(struct proxy *proxy, struct error *err) MUST_CHECK;
+/* health.c: GET /health and GET /metrics. The port first, then the server that takes it over. */
+int health_listen(const struct proxy_settings *settings, struct error *err) MUST_CHECK;
+struct http_server *health_open(struct proxy *proxy, int listener, struct error *err) MUST_CHECK;
