@@ -49,8 +49,8 @@ struct http_route {
 };
 
 struct http_server_options {
-	const char *host;  /* address or name to listen on */
-	uint16_t port;     /* 0: a free one */
+	const char *host; /* address or name to listen on */
+	uint16_t port;    /* 0: a free one */
 	/* A socket of listen_tcp(), in place of the two, for who has to know that it has its port
 	 * before it begins something else; the server's from the call on. 0: none. */
 	int listener;

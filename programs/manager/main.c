@@ -217,7 +217,8 @@ static bool open_all(struct manager *m, struct error *err) {
 				"\"%.64s\"",
 				m->settings->domain_id, m->settings->channel_id);
 	}
-	/* Before the broker: there a manager that cannot serve would throw off the one that does. */
+	/* Before the broker: there a manager that cannot serve would throw off the one that does.
+	 */
 	if (!open_state(m, err) || !sweep_modules(m, err) || !open_tokens(m, err)) {
 		return false;
 	}
