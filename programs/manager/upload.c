@@ -76,11 +76,12 @@ static bool is_upload_route(struct http_request *request) {
 	return str_ends(path, "/upload") || (size > 1 && str_ends(path, "/upload/"));
 }
 
-/* Which form the body has, by its content type. */
+/* Which form the body has, by its content type. For JSON Propeller only looks whether it is
+ * mentioned. */
 static bool choose(struct upload *upload, struct http_request *request, struct error *err) {
 	const char *type = http_header(request, "Content-Type");
 	bool uploads = is_upload_route(request);
-	if (type != NULL && media_is(type, "application/json")) {
+	if (type != NULL && strcasestr(type, "application/json") != NULL) {
 		upload->take = take_json;
 		return true;
 	}
