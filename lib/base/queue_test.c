@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { WRITERS = 4, PER_WRITER = 5000, PATIENCE_MS = 20000, STAYS_MS = 50 };
+enum { WRITERS = 4, PER_WRITER = 5000, PATIENCE_MS = 60000, STAYS_MS = 50 };
 
 struct deed {
 	int number, writer;

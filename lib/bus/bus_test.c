@@ -30,7 +30,7 @@
 #include "base/str.h"
 #include "base/tls_fixture.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60000 };
 
 static struct broker {
 	uint16_t port;
@@ -398,7 +398,7 @@ static void an_end_does_not_wait_for_a_broker(void **state) {
 	struct bus *bus = join(&ear, (struct bus_options){ .client_id = "b", .address = address });
 	uint64_t begin = clock_ms();
 	bus_destroy(bus, PATIENCE_MS);
-	assert_true(clock_ms() - begin < 5000);
+	assert_true(clock_ms() - begin < PATIENCE_MS / 2);
 }
 
 static char program[] = "bus_test", will_flag[] = "--leave-a-will";

@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "bus/bus.h"
 
-enum { BUS_PATIENCE_MS = 20000 };
+enum { BUS_PATIENCE_MS = 60000 };
 
 struct said {
 	char *topic;

@@ -319,10 +319,8 @@ static void a_stop_ends_the_waiting_of_one(void **state) {
 	assert_int_equal(pthread_create(&threads[0], NULL, take, &first), 0);
 	origin_fetching(&origin);
 	assert_int_equal(pthread_create(&threads[1], NULL, take, &second), 0);
-	uint64_t began = clock_ms();
 	run_stop_request(first.stop);
-	pthread_join(threads[0], NULL);
-	assert_true(clock_ms() - began < 1000);
+	pthread_join(threads[0], NULL); /* while the module is still held back */
 	assert_null(first.module);
 	assert_says(&first.err, ERROR_INTERRUPTED, "stopped while the module was prepared");
 	origin_hold(&origin, false);
@@ -369,7 +367,7 @@ static void what_compiles_too_long_lands_in_the_cache(void **state) {
 	assert_null(taker.module);
 	assert_says(&taker.err, ERROR_TIMEOUT, "compiling the module takes longer than 1 ms");
 	taker_finish(&taker);
-	uint64_t deadline = clock_ms() + 20000;
+	uint64_t deadline = clock_ms() + 60000;
 	while (!holds(cache, 'a') && clock_ms() < deadline) {
 		sched_yield();
 	}

@@ -14,7 +14,7 @@
 #include "engine/component_fixture.h"
 #include "engine/gauge.h"
 
-enum { PATIENCE_MS = 20000, PAGE = 65536 };
+enum { PATIENCE_MS = 60000, PAGE = 65536 };
 
 /* Takes three pages more, and then computes for ever; with calls, so that fuel is accounted for. */
 static const char grows[] =

@@ -164,7 +164,7 @@ static void too_slow(void **state) {
 	const struct http_call call = { .method = "GET", .path = "/", .timeout_ms = 200 };
 	assert_false(call_peer(&peer, NULL, call, 100, &answer, &err));
 	assert_int_equal(err.code, ERROR_TIMEOUT);
-	assert_true(clock_ms() - begin >= 200 && clock_ms() - begin < 10000);
+	assert_true(clock_ms() - begin >= 200 && clock_ms() - begin < 60000);
 }
 
 static void too_much(void **state) {

@@ -25,7 +25,7 @@
 #include "http/client.h"
 #include "http/server.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60000 };
 
 static struct made ca, foreign, good, expired, elsewhere, stranger, worker, old_worker, server_only;
 

@@ -27,7 +27,7 @@
 #include "base/version.h"
 #include "http/client.h"
 
-enum { BODY_MAX = 1000, PATIENCE_MS = 20000 };
+enum { BODY_MAX = 1000, PATIENCE_MS = 60000 };
 
 /* --- routes ------------------------------------------------------------------------------------
  */

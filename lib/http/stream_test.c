@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { PATIENCE_MS = 20000, CLIENTS = 50, LINES = 2000, LINE = 5 };
+enum { PATIENCE_MS = 60000, CLIENTS = 50, LINES = 2000, LINE = 5 };
 
 /* --- a source: lines with numbers, as far as somebody says ------------------------------------ */
 

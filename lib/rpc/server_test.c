@@ -75,7 +75,7 @@ static void test_port(void **state) {
 
 	rpc_server_quiesce(server);
 	rpc_server_quiesce(server);
-	assert_true(rpc_server_drained(server, clock_ms() + 10000));
+	assert_true(rpc_server_drained(server, clock_ms() + 60000));
 	rpc_server_destroy(server);
 	server = rpc_server_create(&options, &err); /* the port is free again */
 	assert_non_null(server);
@@ -99,7 +99,7 @@ static void test_drain_of_a_silent_client(void **state) {
 	assert_int_equal(recv(fd, &byte, 1, 0), 1); /* of its SETTINGS */
 	assert_false(rpc_server_drained(server, clock_ms()));
 	rpc_server_quiesce(server);
-	assert_true(rpc_server_drained(server, clock_ms() + 10000));
+	assert_true(rpc_server_drained(server, clock_ms() + 60000));
 	rpc_server_destroy(server);
 	(void)close(fd);
 }

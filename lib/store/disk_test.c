@@ -378,7 +378,7 @@ static void test_log_is_brought_over(void **state) {
 	begin(store);
 	assert_ok(store_task_outcome(store, task, &err));
 	commit(store);
-	uint64_t deadline = clock_ms() + 20000;
+	uint64_t deadline = clock_ms() + 60000;
 	struct timespec pause = { .tv_nsec = 1000000 };
 	while (size_of(path, "") < SIZE && clock_ms() < deadline) {
 		(void)nanosleep(&pause, NULL);

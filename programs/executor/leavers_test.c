@@ -11,7 +11,7 @@
 #include "engine/stop.h"
 #include "executor/leavers.h"
 
-enum { PATIENCE_MS = 20000, PAIRS = 50 };
+enum { PATIENCE_MS = 60000, PAIRS = 50 };
 
 struct fixture {
 	struct engine *engine;

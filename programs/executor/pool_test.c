@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "executor/executor.h"
 
-enum { THREADS = 8, CLIENTS = 4, EACH = 20000, ROUNDS = 100 * THREADS, PATIENCE_MS = 30000 };
+enum { THREADS = 8, CLIENTS = 4, EACH = 20000, ROUNDS = 100 * THREADS, PATIENCE_MS = 60000 };
 
 struct fixture {
 	struct executor executor;

@@ -121,7 +121,7 @@ static bool read_all(struct error *err) {
 
 /* When the thread has ended as well. */
 static void ask_until(struct manager *m, int status) {
-	uint64_t deadline = __real_clock_ms() + 20000;
+	uint64_t deadline = __real_clock_ms() + 60000;
 	int got;
 	while ((got = ask(m)) != status) {
 		assert_int_equal(got, 429);

@@ -8,7 +8,7 @@
 #include "manager/fixture.h"
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-enum { TASKS = 120, STEP_MS = 10, PATIENCE_MS = 20000 };
+enum { TASKS = 120, STEP_MS = 10, PATIENCE_MS = 60000 };
 
 static char folder[64];
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -31,13 +32,13 @@ static void computing_costs_time(void **state) {
 	struct usage last = { 0 };
 	struct sample sample;
 	usage_measure(&last, &sample);
-	for (uint64_t end = clock_ms() + 100; clock_ms() < end;) {
+	for (clock_t end = clock() + CLOCKS_PER_SEC / 10; clock() < end;) {
 	}
 	double before = last.cpu_seconds;
 	usage_measure(&last, &sample);
 	assert_true(last.cpu_seconds > before);
 	double percent = sample_get(&sample, METRIC_PROPLET_PERCENT);
-	assert_true(percent > 1 && percent < 150);
+	assert_true(percent > 0 && percent < 150);
 	double user = sample_get(&sample, METRIC_PROPLET_USER_SECONDS);
 	double system = sample_get(&sample, METRIC_PROPLET_SYSTEM_SECONDS);
 	assert_true(fabs(user + system - last.cpu_seconds) < 1e-9);

@@ -42,14 +42,14 @@ static void patience(struct worker *worker, uint64_t ms) {
 
 static void an_idle_worker_ends_at_once(void **state) {
 	struct worker *worker = *state;
-	patience(worker, 20000);
+	patience(worker, 120000);
 	put(worker, EVENT_CONNECTED);
 	put(worker, EVENT_ASKED);
 	put(worker, EVENT_SIGNAL);
 	put(worker, EVENT_SIGNAL);
 	uint64_t begin = clock_ms();
 	worker_run(worker);
-	assert_true(clock_ms() - begin < 10000);
+	assert_true(clock_ms() - begin < 60000);
 	assert_string_equal(order(worker), "create create");
 	assert_true(worker->ending);
 }
@@ -57,7 +57,7 @@ static void an_idle_worker_ends_at_once(void **state) {
 /* Guests are asked to end; what came of them the manager has to have first. */
 static void what_runs_ends_before_the_worker(void **state) {
 	struct worker *worker = *state;
-	patience(worker, 20000);
+	patience(worker, 120000);
 	struct attempt *attempt = start(worker, 1, TASK, 1);
 	put(worker, EVENT_SIGNAL);
 	put_command(worker, START(2, OTHER_TASK)); /* too late */
@@ -85,14 +85,14 @@ static void not_for_ever(void **state) {
 /* Nor where there is nobody to acknowledge. */
 static void without_a_connection_it_does_not_wait(void **state) {
 	struct worker *worker = *state;
-	patience(worker, 20000);
+	patience(worker, 120000);
 	struct attempt *attempt = start(worker, 1, TASK, 1);
 	worker->bus->down = true;
 	put(worker, EVENT_SIGNAL);
 	worker_put(worker, &attempt->ended);
 	uint64_t begin = clock_ms();
 	worker_run(worker);
-	assert_true(clock_ms() - begin < 10000);
+	assert_true(clock_ms() - begin < 60000);
 	assert_int_equal(worker->held, 1);
 }
 
@@ -118,7 +118,7 @@ static void *end_later(void *context) {
 static void running_is_said_after_a_moment(void **state) {
 	struct worker *worker = *state;
 	pthread_t thread;
-	patience(worker, 20000);
+	patience(worker, 120000);
 	struct attempt *shorter = start(worker, 1, OTHER_TASK, 1),
 		       *longer = start(worker, 2, TASK, 1);
 	begins(shorter);
@@ -142,7 +142,7 @@ static void running_is_said_after_a_moment(void **state) {
 /* A start that is told after the moment is said at once, once. */
 static void a_late_start_is_said(void **state) {
 	struct worker *worker = *state;
-	patience(worker, 20000);
+	patience(worker, 120000);
 	struct attempt *attempt = start(worker, 1, TASK, 1);
 	begins(attempt);
 	worker_put(worker, &attempt->started);
@@ -156,7 +156,7 @@ static void a_late_start_is_said(void **state) {
 static void heartbeats_come_by_themselves(void **state) {
 	struct worker *worker = *state;
 	pthread_t thread;
-	patience(worker, 20000);
+	patience(worker, 120000);
 	((struct proplet_settings *)(uintptr_t)worker->settings)->interval_ms = 10;
 	struct attempt *attempt = start(worker, 1, TASK, 1);
 	struct ender ender = { attempt, 2 };
