@@ -53,7 +53,7 @@ def test_a_huge_message(up):
 def held(stack):
     """A stack with two workers and a task that runs on worker-1."""
     stack.start(workers=2)
-    task = stack.rest.create("nap", guest("nap"), inputs=["60000"], proplet_id="worker-1")
+    task = stack.rest.create("nap", guest("nap"), inputs=["600000"], proplet_id="worker-1")
     with Bus(stack) as bus:
         stack.rest.start(task["id"])
         wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
@@ -237,7 +237,7 @@ def test_an_old_worker_is_told_to_stop(old_stack):
         assert isinstance(worker.stopped[0]["state"], str)
         bus.say("control/proplet/results", {"task_id": task["id"], "proplet_id": "old-one",
                                             "results": "", "error": "Task was cancelled"})
-        assert old_stack.rest.wait(task["id"], 10)["state"] == INTERRUPTED
+        assert old_stack.rest.wait(task["id"])["state"] == INTERRUPTED
 
 
 def test_a_module_too_large_for_the_old_form(old_stack):
@@ -249,7 +249,7 @@ def test_a_module_too_large_for_the_old_form(old_stack):
         task = old_stack.rest.create("answer", big_module(9)[0])
         answer = old_stack.rest.call("POST", f"/tasks/{task['id']}/start")
         if answer.status == 200:
-            done = old_stack.rest.wait(task["id"], 10)
+            done = old_stack.rest.wait(task["id"])
             assert done["state"] in (FAILED, INTERRUPTED) and done["error"], done
         assert worker.started == []
 

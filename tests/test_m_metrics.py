@@ -213,7 +213,7 @@ def test_our_worker_tells_of_itself(ours):
 def test_each_task_has_its_own(ours):
     """One that computes, one that sleeps: its thread's time, its store's memory, in bytes."""
     busy = start_here(ours, "spin", guest("loop"))
-    idle = start_here(ours, "nap", guest("nap"), inputs=["60000"])
+    idle = start_here(ours, "nap", guest("nap"), inputs=["600000"])
     last = samples_of(ours, busy, 2, lambda metrics: metrics["cpu_seconds"] > 0.5)[-1]
     asleep = samples_of(ours, idle, 2)[-1]
     end(ours, busy, idle)
@@ -245,8 +245,8 @@ GROWS = """(module (memory 2) (func $f) (func (export "grow")
 @pytest.mark.parametrize("profile", [
     {**EVERY_SECOND, "enabled": False}, {**EVERY_SECOND, "export_to_mqtt": False}], ids=str)
 def test_only_who_is_to_be_watched(ours, profile):
-    unwatched = start_here(ours, "nap", guest("nap"), inputs=["60000"], monitoring_profile=profile)
-    watched = start_here(ours, "nap", guest("nap"), inputs=["60000"])
+    unwatched = start_here(ours, "nap", guest("nap"), inputs=["600000"], monitoring_profile=profile)
+    watched = start_here(ours, "nap", guest("nap"), inputs=["600000"])
     samples_of(ours, watched, 2)
     assert ours.rest.get(f"/tasks/{unwatched}/metrics").json["total"] == 0
     end(ours, unwatched, watched)
@@ -255,7 +255,7 @@ def test_only_who_is_to_be_watched(ours, profile):
 def test_only_what_is_to_be_collected(ours):
     profile = {**EVERY_SECOND, "collect_disk_io": False, "collect_threads": False,
                "collect_file_descriptors": False, "retain_history": False}
-    task_id = start_here(ours, "nap", guest("nap"), inputs=["60000"], monitoring_profile=profile)
+    task_id = start_here(ours, "nap", guest("nap"), inputs=["600000"], monitoring_profile=profile)
     (sample,) = wait_until(lambda: [s for s in samples_of(ours, task_id, 1)
                                     if s["metrics"]["uptime_seconds"] >= 2], 30, "the second")
     end(ours, task_id)
@@ -268,7 +268,7 @@ def test_short_tasks_say_nothing(ours):
     with Bus(ours) as bus:
         done = [ours.rest.run("nap", guest("nap"), inputs=["300"],
                               monitoring_profile={"interval": 20})["id"] for _ in range(3)]
-        watched = start_here(ours, "nap", guest("nap"), inputs=["60000"])
+        watched = start_here(ours, "nap", guest("nap"), inputs=["600000"])
         samples_of(ours, watched, 2)
         said = {m["task_id"] for m in bus.messages("control/proplet/task_metrics")}
     end(ours, watched)
@@ -322,8 +322,8 @@ def test_monitoring_can_be_off(stack):
         stack.start_proplet("worker-1", PROPLET_ENABLE_MONITORING="false",
                             PROPLET_METRICS_INTERVAL="1")
         stack.start_proplet("worker-2", PROPLET_METRICS_INTERVAL="1")
-        silent = start_here(stack, "nap", guest("nap"), inputs=["60000"], proplet_id="worker-1")
-        spoken = start_here(stack, "nap", guest("nap"), inputs=["60000"], proplet_id="worker-2")
+        silent = start_here(stack, "nap", guest("nap"), inputs=["600000"], proplet_id="worker-1")
+        spoken = start_here(stack, "nap", guest("nap"), inputs=["600000"], proplet_id="worker-2")
         samples_of(stack, spoken, 2)
         bus.wait_for("control/proplet/metrics")
         for path in ("control/proplet/metrics", "control/proplet/task_metrics"):
@@ -340,7 +340,7 @@ def test_a_manager_of_theirs_hears_the_same(stack):
         for interval in (1, 1000000000):
             task_id = str(uuid.uuid4())
             bus.say("control/manager/start", {
-                "id": task_id, "name": "nap", "state": 0, "inputs": ["60000"], "cli_args": None,
+                "id": task_id, "name": "nap", "state": 0, "inputs": ["600000"], "cli_args": None,
                 "file": base64.b64encode(guest("nap")).decode(), "proplet_id": "worker-1",
                 "monitoring_profile": {"enabled": True, "interval": interval}})
             said = bus.wait_for("control/proplet/task_metrics", lambda m, i=task_id:

@@ -11,6 +11,7 @@ import pytest
 
 from api import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING
 from executor import ADD as EXECUTED, Ask, Executor
+from gate import Gate
 from modules import big_module, example, guest
 from registry import WASM, Registry
 from stack import BIN
@@ -145,7 +146,8 @@ def test_what_an_earlier_manager_does_not_know(stack, name):
     """--watch asks again and again where there are no events; what every manager knows works."""
     stack.of = {"manager": earlier(name)}
     rest = start(stack)
-    task = running(rest, inputs=["1500"])
+    task = rest.create("nap", NAP, inputs=["1500"])["id"]
+    rest.start(task)
     watched = cli(BIN, stack.http_port, "tasks", "view", task, "--watch", "-o", "json").stdout
     assert f'"state":{COMPLETED}' in watched.replace(" ", "")
     for words in (("tasks", "placement", task), ("tasks", "metrics", task), ("proplets", "metrics", "worker-1"),
@@ -173,7 +175,7 @@ def test_one_in_the_middle_of_a_new_fleet(stack, name, key):
 # --- upgrades in place -----------------------------------------------------------------------------
 
 
-def every_state(rest):
+def every_state(rest, gate):
     """Ids of tasks in all states, by what they are; worker-1 has one slot more than what runs."""
     made = {"fresh": rest.create("fresh", ADD, invoke="add", inputs=[1, 1], metadata={"a": "b"}, env={"SECRET": "s3cret"})["id"],
             "empty": rest.create("empty")["id"],
@@ -184,7 +186,7 @@ def every_state(rest):
     rest.stop(made["stopped"])
     rest.wait(made["stopped"])
     made["running"] = running(rest)
-    made["ending"] = running(rest, inputs=["1500"])
+    made["ending"] = gate.task()
     made["queued"] = rest.create("add", ADD, inputs=[4, 5])["id"]
     rest.start(made["queued"])
     return made
@@ -204,13 +206,15 @@ def is_kept(before, after, at=()):
 def test_a_manager_upgraded_in_place(stack, name, key):
     """Tasks in all states, two that run meanwhile, one whose result comes while no manager is there."""
     stack.of = {program: earlier(name) for program in ("manager", "worker-1")}
-    rest = start(stack, key, PROPLET_SLOTS="2", PROPLET_LIVELINESS_INTERVAL="10")
-    made = every_state(rest)
+    gate = Gate(stack)
+    rest = start(stack, key, PROPLET_SLOTS="2", PROPLET_LIVELINESS_INTERVAL="10", **gate.settings)
+    made = every_state(rest, gate)
     still = ("fresh", "empty", "done", "failed", "restarted", "stopped")
     before = {what: rest.task(made[what]) for what in still}
     modules = rest.task(made["fresh"])["digest"]
 
     def its_result_is_there():
+        gate.open()
         wait_until(lambda: f"Finished running app id={made['ending']}" in stack.proplet().text(), 30, "its result")
     stack.exchange("manager", BIN, its_result_is_there)
     stack.manager_ready()
@@ -373,10 +377,12 @@ def test_a_result_on_a_workers_disk(stack, name, key, there):
     """It is there while manager and worker are away, and is delivered by the other version."""
     first, second = (earlier(name), BIN) if there == "upgraded" else (BIN, earlier(name))
     stack.of = {"worker-1": first}
-    rest = start(stack, key, PROPLET_LIVELINESS_INTERVAL="10")
-    task = running(rest, inputs=["700"])
+    gate = Gate(stack)
+    rest = start(stack, key, PROPLET_LIVELINESS_INTERVAL="10", **gate.settings)
+    task = gate.task()
     stack.manager.kill()
     stack.broker.kill()
+    gate.open()
     kept = stack.folder / "state-worker-1"
     wait_until(lambda: list(kept.rglob("*.result")), 30, "a result on disk")
     stack.exchange("worker-1", second)

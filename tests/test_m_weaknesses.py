@@ -119,7 +119,7 @@ def test_04_the_broker_goes_and_no_phantom_comes(stack):
 def test_05_a_late_heartbeat_is_no_death(stack):
     """Frozen for one and a half intervals: it stays alive and keeps its task."""
     stack.start(PROPLET_LIVELINESS_INTERVAL="5")
-    task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+    task = stack.rest.create("nap", guest("nap"), inputs=["600000"])
     stack.rest.start(task["id"])
     wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     stack.proplet().signal(signal.SIGSTOP)
@@ -137,7 +137,7 @@ def test_05_a_late_heartbeat_is_no_death(stack):
 
 def test_09_task_count_goes_down_and_the_worker_can_be_deleted(stack):
     stack.start()
-    ids = [stack.rest.create("nap", guest("nap"), inputs=["60000"])["id"] for _ in range(3)]
+    ids = [stack.rest.create("nap", guest("nap"), inputs=["600000"])["id"] for _ in range(3)]
     for task_id in ids:
         stack.rest.start(task_id)
     wait_until(lambda: stack.proplet_view()["task_count"] == 3, 30, "three")
@@ -226,7 +226,7 @@ def slow_to_compile():
 def test_24_nobody_completes_or_stops_what_is_not_his(stack):
     """Results and states of strangers, of another worker, of another attempt; stops of another boot."""
     stack.start(workers=2)
-    task = stack.rest.create("nap", guest("nap"), inputs=["60000"], proplet_id="worker-1")
+    task = stack.rest.create("nap", guest("nap"), inputs=["600000"], proplet_id="worker-1")
     for _ in range(2):  # the second attempt runs
         stack.rest.start(task["id"])
         wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")

@@ -70,7 +70,7 @@ def test_two_engines_want_one_module_at_once(stack):
            for engine in ("multipass", "singlepass", "interp") for _ in range(3)]
     for task_id in ids:
         stack.rest.start(task_id)
-    assert {stack.rest.wait(i, 20).get("results") for i in ids} == {str(last)}
+    assert {stack.rest.wait(i).get("results") for i in ids} == {str(last)}
 
 
 def test_seventy_megabytes_delay_nothing(stack):
@@ -121,7 +121,7 @@ def test_a_lost_module_is_said(stack):
     file.unlink()
     answer = stack.rest.call("POST", f"/tasks/{task['id']}/start")
     if answer.status == 200:
-        done = stack.rest.wait(task["id"], 20)
+        done = stack.rest.wait(task["id"])
         assert done["state"] in (FAILED, INTERRUPTED) and done["error"], done
     else:
         assert answer.error
@@ -133,7 +133,7 @@ def test_stop_during_the_transfer(stack):
     task = upload(stack.rest, "answer", module)
     stack.rest.start(task["id"])
     stack.rest.stop(task["id"])
-    done = stack.rest.wait(task["id"], 10)
+    done = stack.rest.wait(task["id"])
     assert done["state"] in (INTERRUPTED, COMPLETED)
     assert stack.rest.run("add", example("add"), inputs=[2, 2])["results"] == "4"
 

@@ -1,35 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers that die, come back, or fall silent: their attempts end, once and with a reason."""
 import signal
-import time
+from datetime import datetime
 
 import pytest
 
 from api import COMPLETED, INTERRUPTED, RUNNING
 from bus import Bus
+from gate import Gate
 from modules import example, guest
-from wait import PATIENCE, stays, wait_until
+from wait import stays, wait_until
 
 
 def running(stack, worker="worker-1"):
-    task = stack.rest.create("nap", guest("nap"), inputs=["60000"], proplet_id=worker)
+    task = stack.rest.create("nap", guest("nap"), inputs=["600000"], proplet_id=worker)
     stack.rest.start(task["id"])
     wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     return task["id"]
 
 
 def test_killed(stack):
-    """kill -9: the last will ends placement at once, the attempt ends when the worker is dead."""
+    """kill -9: the attempt ends when the worker is dead; placement ends at once (test_offline_ends_placement_at_once)."""
     stack.start(workers=2)
     task_id = running(stack)
     stack.proplet().kill()
-    begin = time.monotonic()
     wait_until(lambda: not stack.proplet_view()["alive"], 30, "the last will to be heard")
     done = stack.rest.run("add", example("add"), inputs=[1, 2])
     assert done["state"] == COMPLETED
-    done = stack.rest.wait(task_id, 10)
+    done = stack.rest.wait(task_id)
     assert done["state"] == INTERRUPTED and done["error"], done
-    assert time.monotonic() - begin < 8 * PATIENCE
     assert "worker" in done["history"][-1]["cause"]
 
 
@@ -37,22 +36,21 @@ def test_frozen(stack):
     """SIGSTOP: no last will, no heartbeat; after three intervals it is dead; later it learns so."""
     stack.start()
     task_id = running(stack)
-    begin = time.monotonic()
     stack.proplet().signal(signal.SIGSTOP)
     try:
-        done = stack.rest.wait(task_id, 20)
-        lasted = time.monotonic() - begin
+        done = stack.rest.wait(task_id)
         assert done["state"] == INTERRUPTED
-        assert 1.5 < lasted < 8 * PATIENCE, lasted
+        heard, ended = (datetime.fromisoformat(text) for text in (stack.proplet_view()["last_alive_at"], done["finish_time"]))
+        assert (ended - heard).total_seconds() > 2.9, (heard, ended)
         assert not stack.proplet_view()["alive"]
         task = stack.rest.create("add", example("add"), inputs=[1, 2])
         assert stack.rest.call("POST", f"/tasks/{task['id']}/start").status == 503
     finally:
         stack.proplet().signal(signal.SIGCONT)
-    stack.proplet_ready(seconds=40)
+    stack.proplet_ready()
     with Bus(stack) as bus:
         bus.wait_for("control/proplet/alive", lambda beat: beat["running"] == []
-                     and beat["held"] == [], 10)
+                     and beat["held"] == [])
     after = stack.rest.task(task_id)
     assert (after["state"], after["attempt"]) == (INTERRUPTED, 1)
     stack.rest.start(task["id"])
@@ -65,7 +63,7 @@ def test_a_new_boot(stack):
     task_id = running(stack)
     stack.proplet().kill()
     stack.start_proplet(PROPLET_LIVELINESS_INTERVAL="10")
-    done = stack.rest.wait(task_id, 8)
+    done = stack.rest.wait(task_id)
     assert done["state"] == INTERRUPTED and "restart" in done["history"][-1]["cause"], done
     stack.rest.start(task_id)
     wait_until(lambda: stack.rest.task(task_id)["state"] == RUNNING, 30, "Running again")
@@ -75,8 +73,8 @@ def test_a_new_boot(stack):
 
 
 def test_offline_ends_placement_at_once(stack):
-    """The last will is heard in no time, although the interval is long."""
-    stack.start(PROPLET_LIVELINESS_INTERVAL="10")
+    """The last will is heard, although the interval is long."""
+    stack.start(PROPLET_LIVELINESS_INTERVAL="60")
     stack.proplet().kill()
     wait_until(lambda: not stack.proplet_view()["alive"], 30, "not alive")
     task = stack.rest.create("add", example("add"), inputs=[1, 2])
@@ -101,26 +99,26 @@ def test_queued_tasks_go_to_who_is_left(stack):
     assert stack.rest.task(waiting["id"])["queued"] is True
     stack.proplet("worker-1").kill()
     stack.rest.stop(second)
-    done = stack.rest.wait(waiting["id"], 10)
+    done = stack.rest.wait(waiting["id"])
     assert (done["state"], done["results"]) == (COMPLETED, "3")
     assert any("worker-2" in move["cause"] for move in done["history"])
-    assert stack.rest.wait(first, 10)["state"] == INTERRUPTED
+    assert stack.rest.wait(first)["state"] == INTERRUPTED
 
 
 def test_a_result_waits_for_the_manager(stack):
     """The guest ends while the manager is down: the worker keeps the result until it is back."""
-    stack.start()
-    task = stack.rest.create("nap", guest("nap"), inputs=["700"])
-    stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    task = gate.task()
     stack.manager.kill()
+    gate.open()
     with Bus(stack) as bus:
-        bus.wait_for("control/proplet/alive", lambda beat: beat["held"] == [[task["id"], 1]], 10)
+        bus.wait_for("control/proplet/alive", lambda beat: beat["held"] == [[task, 1]])
         stack.restart_manager()
-        done = stack.rest.wait(task["id"], 10)
+        done = stack.rest.wait(task)
         assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, "1", 1)
         bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "ack"
-                     and [task["id"], 1] in m["attempts"])
+                     and [task, 1] in m["attempts"])
         count = len(bus.times("control/proplet/alive"))
         wait_until(lambda: len(bus.times("control/proplet/alive")) > count + 1, 30, "heartbeats")
         assert bus.messages("control/proplet/alive")[-1]["held"] == []
@@ -136,6 +134,6 @@ def test_sigterm_lets_results_out(stack, engine):
         stack.rest.start(task_id)
     assert stack.proplet().stop() == 0
     for n, task_id in enumerate(ids):
-        done = stack.rest.wait(task_id, 10)
+        done = stack.rest.wait(task_id)
         assert (done["state"], done.get("results")) == (COMPLETED, str(2 * n)) or \
             done["state"] == INTERRUPTED, done

@@ -4,6 +4,7 @@ import pytest
 
 from api import COMPLETED, INTERRUPTED, RUNNING
 from bus import Bus
+from gate import Gate
 from modules import example, guest
 from wait import stays, wait_until
 
@@ -23,43 +24,45 @@ def test_idle(stack):
 
 
 def test_a_running_task_goes_on(stack):
-    stack.start()
-    task = stack.rest.create("nap", guest("nap"), inputs=["3000"])
-    stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    task_id = gate.task()
     restart(stack)
-    done = stack.rest.wait(task["id"], 30)
+    stack.proplet_ready()
+    gate.open()
+    done = stack.rest.wait(task_id)
     assert (done["state"], done["attempt"], done["results"]) == (COMPLETED, 1, "1"), done
 
 
 def test_a_task_ends_while_there_is_no_broker(stack):
     """The worker counts as dead if it is silent for too long, so its interval is long here."""
-    stack.start(PROPLET_LIVELINESS_INTERVAL="10")
-    task = stack.rest.create("nap", guest("nap"), inputs=["500"])
-    stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
+    gate = Gate(stack)
+    stack.start(PROPLET_LIVELINESS_INTERVAL="10", **gate.settings)
+    task_id = gate.task()
     stack.broker.kill()
+    gate.open()
     before = stack.proplet().cpu_seconds()
-    wait_until(lambda: "\n" in stack.proplet().text())
-    assert stack.rest.expect(200, "GET", f"/tasks/{task['id']}?wait=1").json["state"] == RUNNING
+    wait_until(lambda: f"Finished running app id={task_id}" in stack.proplet().text(), 30, "its end")
+    assert stack.rest.expect(200, "GET", f"/tasks/{task_id}?wait=1").json["state"] == RUNNING
     stack.start_broker()
-    done = stack.rest.wait(task["id"], 30)
+    done = stack.rest.wait(task_id)
     assert (done["state"], done["attempt"]) == (COMPLETED, 1), done
     assert stack.proplet().cpu_seconds() - before < 5, "it must not spin while it waits"
 
 
 def test_a_broker_that_is_away_for_long(stack):
     """Who cannot hear must not take the silent for dead: three intervals pass, and nothing ends."""
-    stack.start(PROPLET_LIVELINESS_INTERVAL="300ms")
-    long = stack.rest.create("nap", guest("nap"), inputs=["60000"])
-    short = stack.rest.create("nap", guest("nap"), inputs=["500"])
-    for task in (long, short):
-        stack.rest.start(task["id"])
-        wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    long = stack.rest.create("nap", guest("nap"), inputs=["600000"])
+    stack.rest.start(long["id"])
+    wait_until(lambda: stack.rest.task(long["id"])["state"] == RUNNING, 30, "Running")
+    short = gate.task()
     stack.broker.kill()
-    assert stays(lambda: stack.rest.task(long["id"])["state"] == RUNNING, 3)
+    gate.open()
+    assert stays(lambda: stack.rest.task(long["id"])["state"] == RUNNING, 5)
     stack.start_broker()
-    done = stack.rest.wait(short["id"], 30)
+    done = stack.rest.wait(short)
     assert (done["state"], done["attempt"]) == (COMPLETED, 1), done
     assert stack.rest.task(long["id"])["state"] == RUNNING
     stack.rest.stop(long["id"])
@@ -70,7 +73,7 @@ def test_start_and_stop_while_there_is_no_broker(stack):
     """Accepted is accepted: it happens when the broker is back; or it is refused, honestly."""
     stack.start(PROPLET_LIVELINESS_INTERVAL="10")
     rest = stack.rest
-    sleeper = rest.create("nap", guest("nap"), inputs=["60000"])
+    sleeper = rest.create("nap", guest("nap"), inputs=["600000"])
     rest.start(sleeper["id"])
     wait_until(lambda: rest.task(sleeper["id"])["state"] == RUNNING, 30, "Running")
     task = rest.create("add", example("add"), inputs=[1, 2])

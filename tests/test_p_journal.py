@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results that nobody could take are kept on the worker's disk, and recorded once."""
 from api import COMPLETED, INTERRUPTED, RUNNING
+from gate import Gate
 from modules import guest
 from wait import stays, wait_until
 
@@ -32,9 +33,11 @@ def test_connected_workers_write_nothing(stack):
 
 def test_worker_and_broker_die(stack):
     """The result comes while there is no broker, and then the worker is killed."""
-    stack.start()
-    task_id = napping(stack, 700)
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    task_id = gate.task()
     stack.broker.kill()
+    gate.open()
     wait_until(lambda: files(stack), 30, "the result on disk")
     assert files(stack)[0].stat().st_mode & 0o777 == 0o600
     stack.proplet().kill()
@@ -45,9 +48,11 @@ def test_worker_and_broker_die(stack):
 
 def test_the_manager_is_away(stack):
     """Nobody acknowledges: after a while the result is put on disk, and killing the worker is safe."""
-    stack.start()
-    task_id = napping(stack, 500)
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    task_id = gate.task()
     stack.manager.kill()
+    gate.open()
     wait_until(lambda: files(stack), 30, "the result on disk")
     stack.proplet().kill()
     stack.restart_manager()
@@ -57,7 +62,7 @@ def test_the_manager_is_away(stack):
 
 def test_a_clean_end_saves_what_is_left(stack):
     stack.start(PROPLET_LIVELINESS_INTERVAL="10", PROPLET_MQTT_TIMEOUT="1")
-    task_id = napping(stack, 60000)
+    task_id = napping(stack, 600000)
     stack.manager.kill()
     assert stack.proplet().stop() == 0
     assert len(files(stack)) == 1
@@ -71,9 +76,11 @@ def test_a_clean_end_saves_what_is_left(stack):
 
 def test_a_damaged_result(stack):
     """It is moved aside and told about; its attempt ends as lost, everything else goes on."""
-    stack.start()
-    bad, good = napping(stack, 700), napping(stack, 800)
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    bad, good = gate.task(), gate.task()
     stack.broker.kill()
+    gate.open()
     wait_until(lambda: len(files(stack)) == 2, 30, "the results on disk")
     stack.proplet().kill()
     path = next(path for path in files(stack) if bad.encode() in path.read_bytes())
@@ -91,9 +98,11 @@ def test_a_damaged_result(stack):
 
 def test_an_attempt_that_is_over_is_let_go(stack):
     """The worker was away for too long: the manager has given the attempt up, and says so."""
-    stack.start(PROPLET_LIVELINESS_INTERVAL="300ms")
-    task_id = napping(stack, 700)
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    task_id = gate.task()
     stack.broker.kill()
+    gate.open()
     wait_until(lambda: files(stack), 30, "the result on disk")
     stack.proplet().kill()
     stack.start_broker()

@@ -49,7 +49,7 @@ def test_a_running_task_survives_the_manager(stack):
         stack.manager.kill()
         stack.restart_manager()
         assert stack.rest.task(task["id"])["attempt"] == 1
-    done = stack.rest.wait(task["id"], 20)
+    done = stack.rest.wait(task["id"])
     assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, "1", 1)
 
 
@@ -61,7 +61,7 @@ def test_a_running_task_survives_a_clean_end_of_the_manager(stack):
     wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     assert stack.manager.stop() == 0
     stack.restart_manager()
-    assert stack.rest.wait(task["id"], 20)["state"] == COMPLETED
+    assert stack.rest.wait(task["id"])["state"] == COMPLETED
 
 
 def test_started_just_before_the_kill(stack):
@@ -72,20 +72,20 @@ def test_started_just_before_the_kill(stack):
         stack.rest.start(task["id"])
         stack.manager.kill()
         stack.restart_manager()
-        done = stack.rest.wait(task["id"], 20)
+        done = stack.rest.wait(task["id"])
         assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, str(n + 1), 1), done
         stack.proplet_ready()
 
 
 def test_stopped_just_before_the_kill(stack):
     stack.start()
-    task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+    task = stack.rest.create("nap", guest("nap"), inputs=["600000"])
     stack.rest.start(task["id"])
     wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
     stack.rest.stop(task["id"])
     stack.manager.kill()
     stack.restart_manager()
-    assert stack.rest.wait(task["id"], 20)["state"] == INTERRUPTED
+    assert stack.rest.wait(task["id"])["state"] == INTERRUPTED
 
 
 def test_an_end_answers_what_it_did(stack):
@@ -129,7 +129,7 @@ def test_an_end_answers_what_it_did(stack):
 def test_a_queue_survives(stack):
     stack.start(PROPLET_SLOTS="1")
     rest = stack.rest
-    first = rest.create("nap", guest("nap"), inputs=["60000"])
+    first = rest.create("nap", guest("nap"), inputs=["600000"])
     rest.start(first["id"])
     wait_until(lambda: rest.task(first["id"])["state"] == RUNNING, 30, "Running")
     waiting = [rest.create("add", example("add"), inputs=[n, 0])["id"] for n in range(3)]
@@ -141,7 +141,7 @@ def test_a_queue_survives(stack):
         task = rest.task(task_id)
         assert (task["state"], task["queued"]) == (PENDING, True)
     rest.stop(first["id"])
-    assert [rest.wait(i, 20)["results"] for i in waiting] == ["0", "1", "2"]
+    assert [rest.wait(i)["results"] for i in waiting] == ["0", "1", "2"]
 
 
 def test_the_database_is_sound_after_kills(stack):

@@ -17,7 +17,7 @@ def test_ended_tasks_are_removed(stack):
     rest = stack.rest
     ended = rest.run("add", example("add"), inputs=[1, 2])
     failed = rest.run("fib", example("fib"), inputs=["x"], invoke="fib")
-    running = rest.create("nap", guest("nap"), inputs=["60000"])
+    running = rest.create("nap", guest("nap"), inputs=["600000"])
     waiting = rest.create("never started", example("hello-world"))
     shared = rest.create("never started either", example("add"))
     rest.start(running["id"])
