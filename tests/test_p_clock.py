@@ -11,7 +11,7 @@ import pytest
 
 from api import COMPLETED, FAILED, RUNNING
 from modules import example, guest
-from wait import PATIENCE, wait_until
+from wait import wait_until
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("AIRSCREW_SANITIZED")),
                                 reason="a sanitizer wants to be the first library, so no clock can be put before it")
@@ -78,18 +78,22 @@ def test_nobody_dies_and_what_runs_goes_on(stack, clock, jumps):
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
 def test_limits_and_waits_keep_their_length(stack, clock, jump):
-    """A wall limit of two seconds, and ?wait=1, during a jump."""
+    """A wall limit of two seconds, and ?wait=1, during a jump: neither is over at once, or in an hour."""
     rest = stack.rest
+    other = rest.create("nap", guest("nap"), inputs=["600000"])
+    rest.start(other["id"])
     task = rest.create("nap", guest("nap"), inputs=["600000"], limits={"wall_seconds": 2})
     begin = time.monotonic()
     rest.start(task["id"])
     clock.jump(jump)
     waited = time.monotonic()
-    rest.get(f"/tasks/{task['id']}?wait=1")
-    assert 0.9 < time.monotonic() - waited < 5 * PATIENCE
+    rest.get(f"/tasks/{other['id']}?wait=1")
+    assert time.monotonic() - waited > 0.9
     done = rest.wait(task["id"])
     assert done["state"] == FAILED and "wall" in done["error"]
-    assert 1.9 < time.monotonic() - begin < 10 * PATIENCE
+    assert time.monotonic() - begin > 1.9
+    rest.stop(other["id"])
+    rest.wait(other["id"])
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
@@ -98,13 +102,13 @@ def test_a_restart_waits_its_time(stack, clock, jump):
     rest = stack.rest
     task = rest.create("crash", example("crash"), inputs=["exit", "3"], restart="on-failure",
                        restart_limit=1)
+    begin = time.monotonic()
     rest.start(task["id"])
     wait_until(lambda: rest.task(task["id"]).get("restarts") == 1, 30, "a restart that waits")
-    begin = time.monotonic()
     clock.jump(jump)
     done = rest.wait(task["id"])
     assert (done["state"], done["attempt"]) == (FAILED, 2), done
-    assert 0.5 < time.monotonic() - begin < 10 * PATIENCE
+    assert time.monotonic() - begin > 0.9
     moves = [(move["attempt"], move["state"]) for move in done["history"]]
     assert moves == sorted(moves)
 

@@ -2,7 +2,6 @@
 """Large modules compile in a child: it delays nothing, a stop ends it, and it dies with the worker."""
 import functools
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,7 @@ import pytest
 from api import COMPLETED, FAILED, INTERRUPTED
 from bus import Bus
 from modules import example, leb, section, sleb
-from wait import PATIENCE, wait_until
-
-INTERVAL = 1
+from wait import wait_until
 
 
 @functools.lru_cache
@@ -36,8 +33,13 @@ def slow():
 
 def children(pid):
     """The ids of a process's children, whichever of its threads started them."""
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()]
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            found += map(int, (task / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # a thread that has just ended
+    return found
 
 
 def gone(pid):
@@ -51,8 +53,8 @@ def start_compiling(stack, **fields):
     """A started task and the child that compiles its module."""
     task = stack.rest.create("two", slow(), invoke="two", **fields)
     stack.rest.start(task["id"])
-    wait_until(lambda: children(stack.proplet().pid), 30, "a child that compiles", pause=0.001)
-    return task["id"], children(stack.proplet().pid)[0]
+    found = wait_until(lambda: children(stack.proplet().pid), 30, "a child that compiles", pause=0.001)
+    return task["id"], found[0]
 
 
 def test_a_large_module_runs(rest):
@@ -67,32 +69,27 @@ def test_everything_else_goes_on(stack):
     with Bus(stack, listen=False) as bus:
         bus.client.subscribe(stack.topic("control/proplet/alive"), qos=1)
         task_id, child = start_compiling(stack)
-        small, ran = worker.rss_bytes(), 0
-        until = time.monotonic() + 4 * INTERVAL
-        while time.monotonic() < until and not gone(child):
+        small, ran, beats = worker.rss_bytes(), 0, len(bus.times("control/proplet/alive"))
+        while ran < 5 or len(bus.times("control/proplet/alive")) < beats + 3:
             assert rest.run("add", example("add"), inputs=[1, 2])["state"] == COMPLETED
             small, ran = max(small, worker.rss_bytes()), ran + 1
-        assert ran >= 2 and small < 200 << 20, (ran, small)
-        beats = bus.times("control/proplet/alive")
-        gaps = [b - a for a, b in zip(beats, beats[1:])]
-        assert gaps and max(gaps) < 2 * INTERVAL * PATIENCE, gaps
+        assert not gone(child), "it has compiled before anything else went on"
+        assert small < 200 << 20, (ran, small)
     rest.stop(task_id)
     assert rest.wait(task_id)["state"] == INTERRUPTED
 
 
 def test_a_stop_ends_it(stack):
-    """The best of three, since others share the machine."""
+    """The child has used next to nothing of the processor time that it needs to the end."""
     stack.start()
-    times = []
+    before = stack.proplet().cpu_seconds(children=True)
     for _ in range(3):
         task_id, child = start_compiling(stack)
-        begin = time.monotonic()
         stack.rest.stop(task_id)
         done = stack.rest.wait(task_id)
-        times.append(time.monotonic() - begin)
         assert done["state"] == INTERRUPTED, done
         wait_until(lambda pid=child: gone(pid), 30, "the end of the child")
-    assert min(times) < 0.1 * PATIENCE, times
+    assert stack.proplet().cpu_seconds(children=True) - before < 15
 
 
 def test_it_dies_with_the_worker(stack):
@@ -126,6 +123,6 @@ def test_limits_are_told(stack, setting, value, says):
     if setting.endswith("MEMORY") and os.environ.get("AIRSCREW_SANITIZED"):
         pytest.skip("a sanitizer needs all addresses: there is no such limit then")
     stack.start(**{setting: value})
-    done = stack.rest.run("two", slow(), invoke="two")
+    done = stack.rest.run("two", slow(), seconds=240, invoke="two")
     assert done["state"] == FAILED and says in done["error"] and "singlepass" in done["error"], done
     assert stack.rest.run("add", example("add"), inputs=[1, 2])["state"] == COMPLETED

@@ -285,7 +285,7 @@ def test_memory_store_is_for_tests(stack):
 def test_a_state_folder_that_cannot_be(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    done = subprocess.run([BIN / "propeller-manager"], capture_output=True, text=True, timeout=30, env={
+    done = subprocess.run([BIN / "propeller-manager"], capture_output=True, text=True, timeout=60, env={
         "MANAGER_DOMAIN_ID": "d", "MANAGER_CHANNEL_ID": "c", "MANAGER_CLIENT_ID": "m",
         "MANAGER_CLIENT_KEY": "k", "MANAGER_STATE_DIR": str(blocked),
         "PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL)
