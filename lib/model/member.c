@@ -2,6 +2,7 @@
 #include "model/member.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,17 @@ static const json_t *find(const json_t *object, const char *name) {
 	return json_is_null(value) ? NULL : value;
 }
 
+bool member_refuse(struct error *err, const char *name, const char *format, ...) {
+	char text[ERROR_MESSAGE_MAX];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return error_set(err, ERROR_INVALID, "field \"%s\": %s", name, text) || error_in(err, name);
+}
+
 static bool wrong(const char *name, const char *expected, const json_t *got, struct error *err) {
-	return error_set(err, ERROR_INVALID, "field \"%s\": expected %s, got %s", name, expected,
-			kind_name(got));
+	return member_refuse(err, name, "expected %s, got %s", expected, kind_name(got));
 }
 
 static bool has_control(const char *text, size_t size) {
@@ -72,13 +81,10 @@ static bool check_text(const char *name, const json_t *value, size_t max, struct
 	}
 	size_t size = json_string_length(value);
 	if (size > max) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": %zu bytes are over the limit of %zu", name, size,
-				max);
+		return member_refuse(err, name, "%zu bytes are over the limit of %zu", size, max);
 	}
 	if (memchr(json_string_value(value), 0, size) != NULL) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": a zero character is not allowed", name);
+		return member_refuse(err, name, "a zero character is not allowed");
 	}
 	return true;
 }
@@ -101,8 +107,7 @@ bool member_text(const json_t *object, const char *name, size_t max, char **plac
 	const json_t *value = find(object, name);
 	if (json_is_string(value) &&
 			has_control(json_string_value(value), json_string_length(value))) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": control characters are not allowed", name);
+		return member_refuse(err, name, "control characters are not allowed");
 	}
 	return member_any_text(object, name, max, place, err);
 }
@@ -129,8 +134,7 @@ bool member_digest(const json_t *object, const char *name, char place[DIGEST_HEX
 	/* The length too: a zero character would hide what follows it. */
 	if (!json_is_string(value) || json_string_length(value) != DIGEST_HEX_SIZE - 1 ||
 			!digest_text_valid(json_string_value(value))) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": expected 64 lower-case hex digits", name);
+		return member_refuse(err, name, "expected 64 lower-case hex digits");
 	}
 	memcpy(place, json_string_value(value), DIGEST_HEX_SIZE);
 	return true;
@@ -173,8 +177,7 @@ bool member_u64(const json_t *object, const char *name, uint64_t min, uint64_t m
 		return wrong(name, "a whole number", value, err);
 	}
 	if (number < 0 || (uint64_t)number < min || (uint64_t)number > max) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": %lld is not within %llu to %llu", name,
+		return member_refuse(err, name, "%lld is not within %llu to %llu",
 				(long long)number, (unsigned long long)min,
 				(unsigned long long)max);
 	}
@@ -193,9 +196,8 @@ bool member_seconds(const json_t *object, const char *name, uint64_t max_ms, uin
 	}
 	double scaled = json_number_value(value) * 1000.0;
 	if (!(scaled >= 0.0) || scaled > (double)max_ms) {
-		return error_set(err, ERROR_INVALID, "field \"%s\": %g s is not within 0 to %llu s",
-				name, json_number_value(value),
-				(unsigned long long)(max_ms / 1000));
+		return member_refuse(err, name, "%g s is not within 0 to %llu s",
+				json_number_value(value), (unsigned long long)(max_ms / 1000));
 	}
 	*ms = (uint64_t)ceil(scaled);
 	return true;
@@ -215,6 +217,12 @@ static void number_text(const json_t *value, char text[40]) {
 	}
 }
 
+/* What is wrong is one of those that the member holds. */
+static bool inside(struct error *err, const char *name, const char *which) {
+	(void)error_of(err, ERROR_IN_BODY, "");
+	return error_in(err, which) || error_in(err, name);
+}
+
 static bool add_item(struct strings *list, const char *name, bool numbers, const json_t *item,
 		struct error *err) {
 	char number[40];
@@ -224,8 +232,7 @@ static bool add_item(struct strings *list, const char *name, bool numbers, const
 		return true;
 	}
 	if (!json_is_string(item)) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": item %zu: expected a string%s, got %s", name,
+		return member_refuse(err, name, "item %zu: expected a string%s, got %s",
 				list->count, numbers ? " or a number" : "", kind_name(item));
 	}
 	if (!check_text(name, item, WORKLOAD_STDIN_MAX, err)) {
@@ -237,8 +244,7 @@ static bool add_item(struct strings *list, const char *name, bool numbers, const
 
 static bool check_count(const char *name, size_t count, struct error *err) {
 	if (count > WORKLOAD_LIST_MAX) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": %zu items are over the limit of %d", name, count,
+		return member_refuse(err, name, "%zu items are over the limit of %d", count,
 				WORKLOAD_LIST_MAX);
 	}
 	return true;
@@ -259,7 +265,9 @@ bool member_strings(const json_t *object, const char *name, bool numbers, struct
 	strings_finish(list);
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		if (!add_item(list, name, numbers, json_array_get(value, i), err)) {
-			return false;
+			char which[24];
+			(void)snprintf(which, sizeof(which), "%zu", i);
+			return inside(err, name, which);
 		}
 	}
 	return true;
@@ -268,13 +276,12 @@ bool member_strings(const json_t *object, const char *name, bool numbers, struct
 static bool add_variable(struct strings *list, const char *name, const char *key,
 		const json_t *value, struct error *err) {
 	if (key[0] == 0 || strchr(key, '=') != NULL) {
-		return error_set(err, ERROR_INVALID,
-				"field \"%s\": a variable's name is neither empty nor has \"=\" in "
-				"it",
-				name);
+		return member_refuse(err, name,
+				       "a variable's name is neither empty nor has \"=\" in it") ||
+		       inside(err, name, key);
 	}
 	if (!check_text(name, value, WORKLOAD_STDIN_MAX, err)) {
-		return error_wrap(err, "variable %.100s", key);
+		return error_wrap(err, "variable %.100s", key) || inside(err, name, key);
 	}
 	char *pair = str_format("%s=%s", key, json_string_value(value));
 	strings_add(list, pair);
@@ -355,7 +362,7 @@ bool member_time(const json_t *object, const char *name, int64_t *wall_ns, struc
 	}
 	if (json_is_string(value)) {
 		return clock_parse(json_string_value(value), wall_ns) ||
-		       error_set(err, ERROR_INVALID, "field \"%s\": not an RFC 3339 time", name);
+		       member_refuse(err, name, "not an RFC 3339 time");
 	}
 	if (!json_is_object(value) && !json_is_number(value)) {
 		return wrong(name, "a time", value, err);
@@ -401,5 +408,6 @@ json_t *member_env_object(const struct strings *env) {
 }
 
 bool member_need(const char *name, bool there, struct error *err) {
-	return there || error_set(err, ERROR_INVALID, "field \"%s\" is missing", name);
+	return there || error_set(err, ERROR_INVALID, "field \"%s\" is missing", name) ||
+	       error_in(err, name);
 }

@@ -21,6 +21,9 @@ json_t *member_parse(struct bytes text, struct error *err) MUST_CHECK;
 /* The compact text of a value, which it drops; freed by the caller; never NULL. */
 char *member_dump(json_t *value) MUST_CHECK;
 
+/* ERROR_INVALID, `field "NAME": ` and what is wrong with it, in that place; returns false. */
+bool member_refuse(struct error *err, const char *name, const char *format, ...) PRINTF(3, 4);
+
 /* Text of at most `max` bytes; replaces *value. Control characters are refused. */
 bool member_text(const json_t *object, const char *name, size_t max, char **value,
 		struct error *err) MUST_CHECK;

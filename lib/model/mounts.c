@@ -26,7 +26,9 @@ static bool read_one(struct mount *mount, const json_t *object, struct error *er
 	}
 	if (mount->host == NULL || mount->host[0] != '/' || has_parent_step(mount->host)) {
 		return error_set(err, ERROR_INVALID,
-				"field \"dirs\": \"host\" must be an absolute path without \"..\"");
+				       "field \"dirs\": \"host\" must be an absolute path "
+				       "without \"..\"") ||
+		       error_in(err, "host");
 	}
 	if (mount->guest == NULL || mount->guest[0] == 0) {
 		str_set(&mount->guest, mount->host);
@@ -47,7 +49,9 @@ static bool add(struct mounts *mounts, const json_t *object, struct error *err) 
 	struct mount mount = { 0 };
 	bool ok = read_one(&mount, object, err);
 	if (ok && is_known(mounts, mount.guest)) {
-		ok = error_set(err, ERROR_CLASH, "field \"dirs\": two are \"%.200s\"", mount.guest);
+		ok = error_set(err, ERROR_CLASH, "field \"dirs\": two are \"%.200s\"",
+				     mount.guest) ||
+		     error_in(err, "guest");
 	}
 	if (!ok) {
 		free(mount.host);
@@ -66,14 +70,13 @@ bool mounts_read(struct mounts *mounts, const json_t *object, struct error *err)
 		return true;
 	}
 	if (!json_is_array(list) || json_array_size(list) > MOUNTS_MAX) {
-		return error_set(err, ERROR_INVALID,
-				"field \"dirs\": expected a list of at most %d objects",
-				MOUNTS_MAX);
+		return member_refuse(
+				err, "dirs", "expected a list of at most %d objects", MOUNTS_MAX);
 	}
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (!add(&read, json_array_get(list, i), err)) {
 			mounts_finish(&read);
-			return false;
+			return error_in_item(err, i) || error_in(err, "dirs");
 		}
 	}
 	mounts_finish(mounts);

@@ -52,8 +52,8 @@ static bool read_number(struct profile *profile, const json_t *value, struct err
 	double ms = profile->nanos ? number / NANOS_PER_MS : number * MS;
 	if (!(number >= 0) || ms > (double)PROFILE_INTERVAL_MAX_MS ||
 			json_integer_value(value) > most) {
-		return error_set(err, ERROR_INVALID,
-				"field \"interval\": %g is not within 0 s to a year; numbers from "
+		return member_refuse(err, "interval",
+				"%g is not within 0 s to a year; numbers from "
 				"%d on count nanoseconds, smaller ones seconds",
 				number, PROFILE_NANOS);
 	}
@@ -70,14 +70,13 @@ static bool read_interval(struct profile *profile, const json_t *object, struct 
 		return read_number(profile, value, err);
 	}
 	if (!json_is_string(value)) {
-		return error_set(err, ERROR_INVALID,
-				"field \"interval\": expected a number or text such as \"10s\"");
+		return member_refuse(err, "interval", "expected a number or text such as \"10s\"");
 	}
 	if (!str_to_duration_ms(json_string_value(value), &profile->interval_ms, err)) {
-		return error_wrap(err, "field \"interval\"");
+		return error_wrap(err, "field \"interval\"") || error_in(err, "interval");
 	}
 	return profile->interval_ms <= PROFILE_INTERVAL_MAX_MS ||
-	       error_set(err, ERROR_INVALID, "field \"interval\": more than a year");
+	       member_refuse(err, "interval", "more than a year");
 }
 
 static bool read_members(struct profile *profile, const json_t *object, struct error *err) {
@@ -97,13 +96,13 @@ bool profile_read(struct profile *profile, const json_t *object, struct error *e
 		return true;
 	}
 	if (!json_is_object(value)) {
-		return error_set(err, ERROR_INVALID,
-				"field \"monitoring_profile\": expected an object");
+		return member_refuse(err, "monitoring_profile", "expected an object");
 	}
 	profile_init(&said);
 	said.given = true;
 	if (!read_members(&said, value, err)) {
-		return error_wrap(err, "field \"monitoring_profile\"");
+		return error_wrap(err, "field \"monitoring_profile\"") ||
+		       error_in(err, "monitoring_profile");
 	}
 	*profile = said;
 	return true;

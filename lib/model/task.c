@@ -93,9 +93,11 @@ static bool refuse_unsupported(const json_t *object, const char **field, struct 
 		if (!asks_nothing(json_object_get(object, names[i]))) {
 			*field = names[i];
 			return error_set(err, ERROR_UNSUPPORTED,
-					"field \"%s\" asks for what this manager does not run yet; "
-					"leave it out",
-					names[i]);
+					       "field \"%s\" asks for what this manager does not "
+					       "run yet; "
+					       "leave it out",
+					       names[i]) ||
+			       error_in(err, names[i]);
 		}
 	}
 	return true;
@@ -110,7 +112,8 @@ static bool read_kind(struct task *task, const json_t *object, struct error *err
 		return true;
 	}
 	return error_set(err, ERROR_UNSUPPORTED,
-			"field \"kind\": only \"standard\" is run yet; leave it out");
+			       "field \"kind\": only \"standard\" is run yet; leave it out") ||
+	       error_in(err, "kind");
 }
 
 static bool read_pinned(struct task *task, const json_t *object, struct error *err) {
@@ -129,7 +132,8 @@ static bool read_metadata(struct task *task, const json_t *object, struct error 
 	}
 	if (task->metadata != NULL &&
 			json_dumpb(task->metadata, NULL, 0, JSON_COMPACT) > METADATA_MAX) {
-		return error_set(err, ERROR_INVALID, "metadata exceeds 1MB limit");
+		return error_set(err, ERROR_INVALID, "metadata exceeds 1MB limit") ||
+		       error_in(err, "metadata");
 	}
 	return true;
 }
@@ -167,9 +171,7 @@ static bool read_restart(struct task *task, const json_t *object, struct error *
 		return false;
 	}
 	return name == NULL || restart_parse(name, &task->restart) ||
-	       error_set(err, ERROR_INVALID,
-			       "field \"restart\": \"%s\" is none of never, on-failure, always",
-			       name);
+	       member_refuse(err, "restart", "\"%s\" is none of never, on-failure, always", name);
 }
 
 static bool read_restart_limit(struct task *task, const json_t *object, struct error *err) {
@@ -229,7 +231,8 @@ bool task_read(struct task *task, const json_t *object, bool update, const char 
 	if (ok && !update && task->work.name == NULL) {
 		*field = "name";
 		return error_set(err, ERROR_INVALID,
-				"missing identity name: a task needs a \"name\"");
+				       "missing identity name: a task needs a \"name\"") ||
+		       error_in(err, "name");
 	}
 	return ok;
 }

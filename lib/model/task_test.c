@@ -52,6 +52,7 @@ static void what_is_not_run_yet_is_refused(void **state) {
 		assert_false(read(task, rows[i][0], false, &field, &err));
 		assert_int_equal(err.code, ERROR_UNSUPPORTED);
 		assert_string_equal(field, rows[i][1]);
+		assert_string_equal(err.place + 1, rows[i][1]);
 		task_destroy(task);
 	}
 }
@@ -97,8 +98,10 @@ static void needs_and_restart_are_kept(void **state) {
 	assert_int_equal(again->restart_limit, 3);
 	assert_false(read(task, "{\"restart\":\"sometimes\"}", true, &field, &err));
 	assert_string_equal(field, "restart");
+	assert_string_equal(err.place, "/restart");
 	assert_false(read(task, "{\"restart_limit\":0}", true, &field, &err));
 	assert_string_equal(field, "restart_limit");
+	assert_string_equal(err.place, "/restart_limit");
 	task_destroy(task);
 	task_destroy(again);
 }
@@ -123,6 +126,7 @@ static void a_name_is_needed_once(void **state) {
 	struct error err;
 	assert_false(read(task, "{}", false, &field, &err));
 	assert_string_equal(field, "name");
+	assert_string_equal(err.place, "/name");
 	assert_true(read(task, "{\"name\":\"x\"}", false, &field, &err));
 	assert_true(read(task, "{\"inputs\":[1,2.5,\"x\"]}", true, &field, &err));
 	assert_string_equal(task->work.name, "x");

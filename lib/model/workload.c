@@ -62,7 +62,8 @@ static bool read_name(struct workload *work, const json_t *object, struct error 
 	}
 	if (name[0] == 0) {
 		free(name);
-		return error_set(err, ERROR_INVALID, "missing identity name: \"name\" is empty");
+		return error_set(err, ERROR_INVALID, "missing identity name: \"name\" is empty") ||
+		       error_in(err, "name");
 	}
 	free(work->name);
 	work->name = name;
@@ -94,8 +95,8 @@ static bool read_engine(struct workload *work, const json_t *object, struct erro
 			return true;
 		}
 	}
-	error_set(err, ERROR_INVALID,
-			"field \"engine\": \"%.40s\" is none of multipass, singlepass, interp, "
+	(void)member_refuse(err, "engine",
+			"\"%.40s\" is none of multipass, singlepass, interp, "
 			"external",
 			name);
 	free(name);
@@ -141,7 +142,7 @@ static bool read_limits(struct workload *work, const json_t *object, struct erro
 		return true;
 	}
 	if (!json_is_object(limits)) {
-		return error_set(err, ERROR_INVALID, "field \"limits\": expected an object");
+		return member_refuse(err, "limits", "expected an object");
 	}
 	if (json_object_get(limits, "wall_seconds") != NULL) {
 		work->default_limits = false;
@@ -154,7 +155,7 @@ static bool read_limits(struct workload *work, const json_t *object, struct erro
 			!member_u64(limits, "gas", 0, INT64_MAX, &to->gas, err) ||
 			!member_u64(limits, "output_bytes", 0, WORKLOAD_OUTPUT_MAX,
 					&to->output_bytes, err)) {
-		return error_wrap(err, "field \"limits\"");
+		return error_wrap(err, "field \"limits\"") || error_in(err, "limits");
 	}
 	return true;
 }

@@ -91,28 +91,38 @@ static void null_changes_nothing(void **state) {
 	workload_finish(&work);
 }
 
-static void what_is_refused_names_the_field(void **state) {
+static void what_is_refused_names_its_place(void **state) {
 	(void)state;
 	static const char *const rows[][2] = {
-		{ "{\"name\":\"\"}", "name" },
-		{ "{\"name\":\"a\\nb\"}", "name" },
-		{ "{\"name\":[]}", "name" },
-		{ "{\"invoke\":1}", "invoke" },
-		{ "{\"engine\":\"v8\"}", "engine" },
-		{ "{\"cli_args\":\"a\"}", "cli_args" },
-		{ "{\"cli_args\":[1]}", "cli_args" },
-		{ "{\"inputs\":[null]}", "inputs" },
-		{ "{\"inputs\":[true]}", "inputs" },
-		{ "{\"env\":[]}", "env" },
-		{ "{\"env\":{\"A=B\":\"\"}}", "env" },
-		{ "{\"stdin\":7}", "stdin" },
-		{ "{\"daemon\":1}", "daemon" },
-		{ "{\"limits\":[]}", "limits" },
-		{ "{\"limits\":{\"memory_bytes\":65535}}", "limits" },
-		{ "{\"limits\":{\"wall_seconds\":-1}}", "limits" },
-		{ "{\"limits\":{\"output_bytes\":16777217}}", "limits" },
-		{ "{\"image_url\":{}}", "image_url" },
-		{ "{\"digest\":\"abc\"}", "digest" },
+		{ "{\"name\":\"\"}", "/name" },
+		{ "{\"name\":\"a\\nb\"}", "/name" },
+		{ "{\"name\":[]}", "/name" },
+		{ "{\"invoke\":1}", "/invoke" },
+		{ "{\"engine\":\"v8\"}", "/engine" },
+		{ "{\"cli_args\":\"a\"}", "/cli_args" },
+		{ "{\"cli_args\":[1]}", "/cli_args/0" },
+		{ "{\"inputs\":[1,\"2\",null]}", "/inputs/2" },
+		{ "{\"inputs\":[true]}", "/inputs/0" },
+		{ "{\"env\":[]}", "/env" },
+		{ "{\"env\":{\"A\":\"\",\"B/C\":1}}", "/env/B~1C" },
+		{ "{\"env\":{\"A=B\":\"\"}}", "/env/A=B" },
+		{ "{\"dirs\":{}}", "/dirs" },
+		{ "{\"dirs\":[{\"host\":\"/a\"},1]}", "/dirs/1" },
+		{ "{\"dirs\":[{\"host\":\"/a\"},{\"host\":\"a\"}]}", "/dirs/1/host" },
+		{ "{\"dirs\":[{\"host\":\"/a\",\"write\":1}]}", "/dirs/0/write" },
+		{ "{\"stdin\":7}", "/stdin" },
+		{ "{\"daemon\":1}", "/daemon" },
+		{ "{\"limits\":[]}", "/limits" },
+		{ "{\"limits\":{\"memory_bytes\":65535}}", "/limits/memory_bytes" },
+		{ "{\"limits\":{\"wall_seconds\":-1}}", "/limits/wall_seconds" },
+		{ "{\"limits\":{\"output_bytes\":16777217}}", "/limits/output_bytes" },
+		{ "{\"monitoring_profile\":7}", "/monitoring_profile" },
+		{ "{\"monitoring_profile\":{\"interval\":\"soon\"}}",
+				"/monitoring_profile/interval" },
+		{ "{\"monitoring_profile\":{\"collect_cpu\":1}}",
+				"/monitoring_profile/collect_cpu" },
+		{ "{\"image_url\":{}}", "/image_url" },
+		{ "{\"digest\":\"abc\"}", "/digest" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct workload work;
@@ -121,7 +131,8 @@ static void what_is_refused_names_the_field(void **state) {
 		workload_init(&work);
 		assert_false(read(&work, rows[i][0], &field, &err));
 		assert_int_equal(err.code, ERROR_INVALID);
-		assert_string_equal(field, rows[i][1]);
+		assert_string_equal(err.place, rows[i][1]);
+		assert_true(strncmp(field, rows[i][1] + 1, strlen(field)) == 0);
 		workload_finish(&work);
 	}
 }
@@ -149,7 +160,7 @@ int main(void) {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything_there_and_back),
 		cmocka_unit_test(null_changes_nothing),
-		cmocka_unit_test(what_is_refused_names_the_field),
+		cmocka_unit_test(what_is_refused_names_its_place),
 		cmocka_unit_test(lists_have_a_length),
 	};
 	return cmocka_run_group_tests_name("model/workload", tests, NULL, NULL);
