@@ -28,10 +28,10 @@ export function listenToKeys(deeds) {
 		if (event.key !== "Escape" && (writes(event.target) || !keysWanted())) {
 			return;
 		}
-		const chord = first !== null && Date.now() - since < CHORD_MS ? `${first} ${event.key}` : event.key;
+		const deed = (Date.now() - since < CHORD_MS ? deeds[`${first} ${event.key}`] : undefined) ?? deeds[event.key];
 		first = event.key;
 		since = Date.now();
-		if (deeds[chord] && deeds[chord](event) !== false) {
+		if (deed && deed(event) !== false) {
 			event.preventDefault();
 			first = null;
 		}
