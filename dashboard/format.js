@@ -51,6 +51,11 @@ export function age(ms) {
 	return `${Math.floor(seconds / unit)} ${name}`;
 }
 
+// The same as seen from now: "12 s ago", "in 5 s".
+export function relative(ms) {
+	return Math.abs(ms) < 1000 ? "now" : ms < 0 ? `in ${age(-ms)}` : `${age(ms)} ago`;
+}
+
 // Of seconds: "850 ms", "3.2 s", "4 min 10 s".
 export function duration(seconds) {
 	if (seconds < 1) {
@@ -80,10 +85,10 @@ export function count(number, noun) {
 	return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-// In the reader's own time zone.
+// Of text or milliseconds, in the reader's own time zone.
 export function moment(time) {
 	const date = new Date(time);
-	if (isNever(time) || Number.isNaN(date.getTime())) {
+	if ((typeof time === "string" && isNever(time)) || Number.isNaN(date.getTime())) {
 		return "not yet";
 	}
 	const two = (number, digits = 2) => String(number).padStart(digits, "0");

@@ -5,6 +5,7 @@
 import {attribute, h} from "./dom.js";
 
 const MORE = 8; // rows above and below what is seen
+const PRINTED = 1000; // rows at most on paper
 let grids = 0;
 
 export class Grid {
@@ -18,6 +19,7 @@ export class Grid {
 	#activeId = null;
 	#height = 0;
 	#planned = false;
+	#printing = false;
 
 	// `columns`: [{name, label, sort}]; `fill(cells, item)` writes a row's cells, in their order;
 	// `open(item)` is Enter or a click; `sort(name)` a click on a head.
@@ -35,6 +37,8 @@ export class Grid {
 		this.element.addEventListener("scroll", () => this.#plan(), {passive: true});
 		this.spacer.addEventListener("click", (event) => this.#click(event));
 		new ResizeObserver(() => this.#plan()).observe(this.element);
+		addEventListener("beforeprint", () => this.#print(true));
+		addEventListener("afterprint", () => this.#print(false));
 	}
 
 	get isActive() {
@@ -51,6 +55,15 @@ export class Grid {
 		this.#active = this.#activeId === null ? -1 : items.findIndex((item) => item.id === this.#activeId);
 		this.#measure();
 		this.#render();
+	}
+
+	// Hidden it has no focus: that goes to the title of its view.
+	set shown(shown) {
+		const leaves = !shown && this.element === document.activeElement;
+		this.element.hidden = !shown;
+		if (leaves) {
+			this.element.closest(".view").querySelector("h1").focus({preventScroll: true});
+		}
 	}
 
 	sorted(name, descending) {
@@ -77,10 +90,19 @@ export class Grid {
 		}
 	}
 
+	// Paper does not scroll: so the first rows of all are there, not only those in sight.
+	#print(begins) {
+		if (this.element.isConnected) {
+			this.#printing = begins;
+			this.#measure();
+			this.#render();
+		}
+	}
+
 	#measure() {
 		const row = this.#height || this.#rowHeight();
 		this.#height = row;
-		this.spacer.style.height = `${row * this.#items.length}px`;
+		this.spacer.style.height = `${row * (this.#printing ? Math.min(PRINTED, this.#items.length) : this.#items.length)}px`;
 		this.element.style.maxHeight = `${this.element.firstChild.offsetHeight + Math.max(3, this.#items.length) * row + 2}px`;
 	}
 
@@ -104,10 +126,10 @@ export class Grid {
 		if (height === 0 || this.element.clientHeight === 0) {
 			return;
 		}
-		const top = this.element.scrollTop;
-		const seen = Math.ceil(this.element.clientHeight / height) + 1;
+		const top = this.#printing ? 0 : this.element.scrollTop;
+		const seen = this.#printing ? Math.min(PRINTED, this.#items.length) : Math.ceil(this.element.clientHeight / height) + 1;
 		const first = Math.max(0, Math.floor(top / height) - MORE);
-		const last = Math.min(this.#items.length, Math.floor(top / height) + seen + MORE);
+		const last = Math.min(this.#items.length, Math.floor(top / height) + seen + (this.#printing ? 0 : MORE));
 		this.#fit(seen + 2 * MORE);
 		for (let index = first; index < first + this.#pool.length; index++) {
 			this.#place(this.#pool[index % this.#pool.length], index < last ? index : -1);

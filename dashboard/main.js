@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts the parts together: what is in the address after the # says which view is shown.
-import {Api} from "./api.js";
+import {Api, decode} from "./api.js";
 import {CreateView} from "./create.js";
 import {help} from "./dialogs.js";
 import {announce, attribute, say} from "./dom.js";
 import {EventStream} from "./events.js";
 import {listenToKeys} from "./keys.js";
+import {tellTimes} from "./parts.js";
 import {Session} from "./session.js";
 import {TaskView} from "./task.js";
 import {TasksView} from "./tasks.js";
@@ -32,12 +33,10 @@ const main = document.querySelector("main");
 const byId = (id) => document.getElementById(id);
 let view = null;
 
-function decode(part) {
-	try {
-		return decodeURIComponent(part);
-	} catch {
-		return part;
-	}
+// Where one goes on in a view: its list, else its title, else (while it is read) itself.
+function focusTarget() {
+	view.element.tabIndex = -1;
+	return [view.grid?.element, view.element.querySelector("h1"), view.element].find((target) => target?.checkVisibility());
 }
 
 function route() {
@@ -57,18 +56,33 @@ function route() {
 	for (const link of document.querySelectorAll("nav a")) {
 		attribute(link, "aria-current", link.dataset.view === name ? (next === list ? "page" : "true") : null);
 	}
-	if (!first) {
-		(view.grid?.element ?? view.element.querySelector("h1")).focus({preventScroll: true});
-	}
 	view.enter(new URLSearchParams(query ?? ""), decode(id ?? ""));
+	if (!first && !view.element.contains(document.activeElement)) {
+		focusTarget().focus({preventScroll: true});
+	}
 }
 
+const AWAY_MS = 2000; // a break that is shorter is none
+let away = 0;
 const LINKS = {connecting: "Connecting…", live: "Live", waiting: "Reconnecting…", paused: "Paused"};
 
 function showLink() {
 	const link = byId("link");
 	attribute(link, "data-state", stream.state);
 	say(link.querySelector("span"), LINKS[stream.state]);
+	clearTimeout(away);
+	if (stream.state === "waiting") {
+		const since = new Date().toLocaleTimeString();
+		away = setTimeout(() => showAway(since), AWAY_MS);
+	} else {
+		byId("away").hidden = true;
+	}
+}
+
+// What the word in the head has said already; this is how it stays seen.
+function showAway(since) {
+	say(byId("away").querySelector("p"), `The manager does not answer. What is shown is as it was at ${since}.`);
+	byId("away").hidden = false;
 }
 
 function showTheme() {
@@ -128,7 +142,7 @@ listenToKeys({
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
 	event.preventDefault();
-	(view.grid?.element ?? view.element.querySelector("h1")).focus();
+	focusTarget().focus();
 });
 byId("theme").addEventListener("click", () => {
 	nextTheme();
@@ -137,7 +151,7 @@ byId("theme").addEventListener("click", () => {
 });
 byId("help").addEventListener("click", help);
 byId("leave").addEventListener("click", () => session.forget());
-byId("link").addEventListener("click", () => stream.retry());
+byId("away").querySelector("button").addEventListener("click", () => stream.retry());
 stream.addEventListener("state", () => {
 	showLink();
 	if (stream.state === "live") {
@@ -146,6 +160,7 @@ stream.addEventListener("state", () => {
 });
 session.addEventListener("role", showSession);
 addEventListener("hashchange", route);
+setInterval(tellTimes, 1000);
 showTheme();
 showLink();
 showSession();

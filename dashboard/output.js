@@ -41,6 +41,9 @@ export function outputOf(data) {
 			data.truncated ? "cut at the limit" : null,
 		].filter((note) => note !== null);
 		const box = h("pre", {class: "output", tabindex: "0", "aria-label": stream}, visible(shown, true));
+		if (shown.length < whole.length) {
+			requestAnimationFrame(() => box.scrollTo(0, box.scrollHeight)); // what was written last is what one looks for
+		}
 		return h("div", {class: "stream"}, h("div", {class: "about"}, h("h3", {}, stream), h("span", {class: "soft"}, notes.join(", ")),
 			h("button", {type: "button", class: "quiet", onclick: () => keep(fileName(data.name, stream), [raw])}, `Save ${stream}`)), box);
 	});

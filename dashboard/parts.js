@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parts that several views show: facts, tables, charts of what was measured, a piece of a view that
 // is made anew only when what it shows is another thing.
-import {h} from "./dom.js";
-import {duration, visible} from "./format.js";
+import {now} from "./clock.js";
+import {h, say} from "./dom.js";
+import {bytes, duration, isNever, moment, relative, visible} from "./format.js";
 
 // A card with a title. show(data) calls make(data) if data is not what is there; null hides it.
 export class Part {
@@ -26,23 +27,54 @@ export class Part {
 	}
 }
 
-// [[name, value]], without those that have none. A value is text, or {mono: text}.
+// A time as one thinks of it, told anew by tellTimes(); the exact one is its title.
+export function when(time) {
+	const element = h("time", {class: "when", datetime: time, title: `${moment(time)}, ${time}`});
+	tellTime(element);
+	return element;
+}
+
+function tellTime(element) {
+	say(element, relative(now() - Date.parse(element.dateTime)));
+}
+
+export function tellTimes() {
+	document.querySelectorAll("time.when").forEach(tellTime);
+}
+
+function valueOf(value) {
+	return value.time ? when(value.time) : value.mono ? h("span", {class: "mono"}, visible(value.mono)) : h("bdi", {}, visible(value));
+}
+
+// [[name, value]], without those that have none. A value is text, {mono: text}, or {time: text}.
 export function facts(pairs) {
 	const there = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
 	return there.length === 0 ? "" : h("dl", {class: "facts"}, there.map(([name, value]) =>
-		h("div", {}, h("dt", {}, name), h("dd", {}, value.mono ? h("span", {class: "mono"}, visible(value.mono)) : h("bdi", {}, visible(value))))));
+		h("div", {}, h("dt", {}, name), h("dd", {}, valueOf(value)))));
+}
+
+// A time of the API as such a value; null for "not yet".
+export function timeOf(time) {
+	return isNever(time) ? null : {time};
 }
 
 // Whatever an object of somebody else has in it, as facts.
 export function factsOf(object) {
-	return facts(Object.entries(object).map(([name, value]) =>
-		[visible(name), typeof value === "object" && value !== null ? JSON.stringify(value) : String(value)]));
+	return facts(Object.entries(object).map(([name, value]) => [visible(name),
+		typeof value === "object" && value !== null ? JSON.stringify(value)
+			: name.endsWith("_bytes") && Number.isSafeInteger(value) ? bytes(value) : String(value)]));
 }
 
+// What to type, to be marked with one click.
+export function command(text) {
+	return h("pre", {class: "command", tabindex: "0", "aria-label": "Command"}, text);
+}
+
+const MANY = 3; // columns that fit on a small screen
 const SHORT = 20; // characters that stay on one line
 
 export function table(caption, heads, rows) {
-	return h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": caption}, h("table", {},
+	return h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": caption}, h("table", {class: heads.length > MANY ? "many" : null},
 		h("caption", {class: "hidden"}, caption),
 		h("thead", {}, h("tr", {}, heads.map((head) => h("th", {scope: "col"}, head)))),
 		h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) =>

@@ -5,7 +5,7 @@ import {announce, attribute, h, say} from "./dom.js";
 import {sure} from "./dialogs.js";
 import {bytes, count, duration, isLive, isNever, moment, stateOf, visible} from "./format.js";
 import {outputOf} from "./output.js";
-import {chart, facts, factsOf, forbid, Part, table} from "./parts.js";
+import {chart, facts, factsOf, forbid, Part, table, timeOf} from "./parts.js";
 import {Poll} from "./poll.js";
 
 const LOOK_MS = 5000; // at what no event tells: metrics, and where it would go
@@ -189,7 +189,7 @@ export class TaskView {
 			const after = before === null ? "" : `+${duration(Math.max(0, at - before) / 1000)}`;
 			before = at;
 			return h("li", {}, h("span", {class: `badge ${seen.class}`}, seen.word), h("span", {class: "cause"}, h("bdi", {}, visible(move.cause))),
-				h("span", {class: "soft"}, move.attempt === 0 ? "" : `attempt ${move.attempt}`), h("time", {datetime: move.at, class: "soft"}, moment(move.at)), h("span", {class: "soft after"}, after));
+				h("span", {class: "soft"}, move.attempt === 0 ? "" : `attempt ${move.attempt}`), h("time", {datetime: move.at, title: move.at, class: "soft"}, moment(move.at)), h("span", {class: "soft after"}, after));
 		}));
 	}
 
@@ -226,7 +226,7 @@ function outcome(task) {
 			["Exit code", task.exit_code === undefined ? null : String(task.exit_code)],
 			["Took", took === null ? null : duration(Math.max(0, took))],
 			["Fuel used", task.fuel_used?.toLocaleString("en")], ["Gas used", task.gas_used?.toLocaleString("en")],
-			["Restarts", task.restarts ? String(task.restarts) : null], ["Next attempt", isNever(task.restart_at) ? null : moment(task.restart_at)],
+			["Restarts", task.restarts ? String(task.restarts) : null], ["Next attempt", timeOf(task.restart_at)],
 		],
 	};
 	return data.error === "" && data.results === null && data.facts.every(([, value]) => value === null || value === undefined) ? null : data;
@@ -261,8 +261,7 @@ function definition(task) {
 		["Restart", task.restart && task.restart !== "never" ? `${task.restart}, ${task.restart_limit ?? 10} times at most` : null],
 		["Measured", task.monitoring_profile?.interval ? `every ${duration(secondsOf(task.monitoring_profile.interval))}` : null],
 		["Daemon", task.daemon ? "yes" : null], ["Priority", String(task.priority)], ["Attempt", task.attempt === 0 ? null : String(task.attempt)],
-		["Created", moment(task.created_at)], ["Started", isNever(task.start_time) ? null : moment(task.start_time)],
-		["Ended", isNever(task.finish_time) ? null : moment(task.finish_time)],
+		["Created", timeOf(task.created_at)], ["Started", timeOf(task.start_time)], ["Ended", timeOf(task.finish_time)],
 	];
 }
 

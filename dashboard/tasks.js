@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // #/tasks: all tasks, live; chosen by state and by text.
+import {TOP} from "./api.js";
 import {now} from "./clock.js";
 import {attribute, h, say, whisper} from "./dom.js";
-import {age, count, stateOf, visible} from "./format.js";
+import {age, count, moment, stateOf, visible} from "./format.js";
 import {Grid} from "./grid.js";
+import {command} from "./parts.js";
+import {Poll} from "./poll.js";
 import {BATCH} from "./taskstore.js";
 
 const CHOICES = [
@@ -11,6 +14,7 @@ const CHOICES = [
 	["completed", "Completed"], ["failed", "Failed"], ["interrupted", "Interrupted"], ["pending", "Pending"],
 ];
 const AGES_MS = 1000;
+const WORKERS_MS = 10000;
 
 const COLUMNS = [
 	{name: "state", label: "State", sort: true}, {name: "name", label: "Name", sort: true},
@@ -39,13 +43,14 @@ function compare(a, b) {
 export class TasksView {
 	title = "Tasks";
 	#store;
+	#workers;
 	#choice = "all";
 	#text = "";
 	#order = {name: "age", descending: false};
 
-	constructor({tasks, go}) {
+	constructor({api, stream, tasks, go}) {
 		this.#store = tasks;
-		this.#go = go;
+		this.#workers = new Poll((signal) => this.#tellWorkers(api, signal), WORKERS_MS);
 		this.grid = new Grid({
 			label: "Tasks", kind: "tasks", columns: COLUMNS, fill: (cells, task) => this.#fill(cells, task),
 			open: (task) => go(`#/tasks/${task.id}`), sort: (name) => this.#sort(name),
@@ -58,19 +63,24 @@ export class TasksView {
 		this.choices = h("fieldset", {class: "choices"}, h("legend", {class: "hidden"}, "State"), CHOICES.map(([name, label]) =>
 			h("label", {class: `choice ${name}`}, h("input", {type: "radio", name: "choice", value: name, onchange: () => this.#chosen(name)}),
 				h("span", {}, label, " ", h("b", {})))));
-		this.empty = h("div", {class: "empty", hidden: true});
+		this.nothing = h("div", {class: "empty"}, h("h2", {}, "No task yet."), h("p", {}, "Press ", h("kbd", {}, "c"), " or “New task”, or type"),
+			command(`propeller-cli tasks run program.wasm -m ${TOP.href.replace(/\/$/, "")}`));
+		this.unlike = h("div", {class: "empty"}, h("h2", {}, "No task is like that."),
+			h("button", {type: "button", onclick: () => this.#showAll()}, "Show all tasks"));
+		this.alone = h("p", {class: "warning", hidden: true}, "No worker is alive, so nothing runs. ", h("a", {href: "#/workers"}, "To the workers"));
 		this.foot = h("p", {class: "foot"});
 		this.element = h("section", {class: "view list"},
 			h("div", {class: "top"}, h("h1", {tabindex: "-1"}, "Tasks"), this.search,
 				h("a", {class: "button primary", href: "#/create", "aria-keyshortcuts": "c"}, "New task")),
-			this.choices, this.grid.element, this.empty, this.foot);
+			this.choices, this.alone, this.grid.element, this.nothing, this.unlike, this.foot);
 		this.#store.addEventListener("change", () => this.#show());
+		stream.addEventListener("proplet", () => this.#workers.poke());
 		this.grid.sorted("age", false);
 		setInterval(() => this.element.isConnected && this.grid.refresh(), AGES_MS);
 	}
-	#go;
 
 	enter(query) {
+		this.#workers.start();
 		const choice = query.get("state");
 		this.#choice = CHOICES.some(([name]) => name === choice) ? choice : "all";
 		this.#text = query.get("q") ?? "";
@@ -83,6 +93,7 @@ export class TasksView {
 	}
 
 	leave() {
+		this.#workers.stop();
 		this.scrolled = this.grid.element.scrollTop;
 	}
 
@@ -167,12 +178,27 @@ export class TasksView {
 			say(input.parentElement.querySelector("b"), number.toLocaleString("en"));
 		}
 		const nothing = this.grid.items.length === 0 && !this.#store.loading;
-		attribute(this.empty, "hidden", !nothing && "");
-		this.empty.hidden = !nothing;
-		if (nothing) {
-			say(this.empty, this.#store.size === 0 ? "No task yet. Press c, or “New task”, to create one." : "No task is like that.");
-		}
+		this.nothing.hidden = !nothing || this.#store.size !== 0;
+		this.unlike.hidden = !nothing || this.#store.size === 0;
+		this.grid.shown = !nothing;
 		this.#tellFoot();
+	}
+
+	// What is started while nobody is there only waits: that is said before somebody wonders.
+	async #tellWorkers(api, signal) {
+		try {
+			this.alone.hidden = (await api.get("proplets?status=active&limit=1", {signal})).total !== 0;
+		} catch {
+			// that the manager is not there is shown by the stream
+		}
+	}
+
+	#showAll() {
+		this.search.value = "";
+		this.choices.querySelector("input").checked = true;
+		this.#choice = "all";
+		this.#typed();
+		this.search.focus();
 	}
 
 	#tellFoot() {
@@ -198,8 +224,10 @@ export class TasksView {
 		say(state.firstChild, seen.word);
 		attribute(name.firstChild, "href", `#/tasks/${task.id}`);
 		say(name.firstChild.firstChild, visible(task.name));
+		attribute(name, "title", visible(task.name));
 		say(worker, visible(task.proplet_id) || "–");
 		say(attempt, task.attempt === 0 ? "–" : String(task.attempt));
 		say(born, age(now() - task.created));
+		attribute(born, "title", moment(task.created));
 	}
 }

@@ -4,7 +4,7 @@ import {workerPath} from "./api.js";
 import {announce, attribute, h, say} from "./dom.js";
 import {sure} from "./dialogs.js";
 import {bytes, isLive, moment, stateOf, visible} from "./format.js";
-import {chart, facts, factsOf, forbid, Part, table} from "./parts.js";
+import {chart, facts, factsOf, forbid, Part, table, timeOf} from "./parts.js";
 import {Poll} from "./poll.js";
 
 const LOOK_MS = 5000;
@@ -26,7 +26,7 @@ export class WorkerView {
 		this.gone = h("p", {class: "empty"});
 		this.tasks = new Part("Tasks", (data) => showTasks(data));
 		this.measured = new Part("Measured", (samples) => showMetrics(samples));
-		this.heard = new Part("Last heard", (times) => h("ol", {class: "heard"}, times.map((time) => h("li", {}, h("time", {datetime: time}, moment(time))))));
+		this.heard = new Part("Last heard", (times) => h("ol", {class: "heard"}, times.map((time) => h("li", {}, h("time", {datetime: time, title: time}, moment(time))))));
 		this.about = new Part("About", (pairs) => facts(pairs));
 		this.metadata = new Part("Says of itself", (object) => factsOf(object));
 		this.content = h("div", {}, h("div", {class: "top"}, h("div", {class: "named"}, h("h1", {tabindex: "-1"}, this.name), h("p", {class: "under"}, this.badge)),
@@ -76,7 +76,7 @@ export class WorkerView {
 		say(this.badge, worker.alive ? "alive" : "lost");
 		this.about.show([
 			["Called", worker.name], ["Namespace", worker.namespace], ["Tasks", worker.slots === undefined ? String(worker.task_count) : `${worker.task_count} of ${worker.slots}`],
-			["Engines", (worker.engines ?? []).join(", ")], ["Last heard", moment(worker.last_alive_at)], ["Workload key", worker.key], ["Boot", worker.boot],
+			["Engines", (worker.engines ?? []).join(", ")], ["Last heard", timeOf(worker.last_alive_at) ?? "never"], ["Workload key", worker.key], ["Boot", worker.boot],
 		]);
 		this.metadata.show(Object.keys(worker.metadata).length === 0 ? null : worker.metadata);
 		this.heard.show(history.length === 0 ? null : history.toReversed());

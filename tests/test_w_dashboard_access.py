@@ -197,3 +197,108 @@ def test_colours_are_the_systems_until_somebody_chooses(up, tabs):
     page.reload()
     expect(page.locator("#theme")).to_contain_text("Dark")
     assert page.evaluate(ground) == dark
+
+
+VIEWS = ("#/tasks", "#/workers", "#/workers/worker-1", "#/create", "#/tasks/{task}")
+
+
+def every_view(tab, task):
+    """Each with something in it."""
+    for hash in VIEWS:
+        page = tab.open(hash.format(task=task))
+        tab.live()
+        expect(page.locator("main").locator(".card:visible, .grid .rows [role=row]:visible").first).to_be_visible()
+        for summary in page.locator("summary").all():
+            summary.click()
+        yield hash, page
+
+
+SMALL = f"""() => ({CONTROLS})().filter((at) => at.type !== "radio" && !at.matches("td a, .grid, pre, .wide"))
+    .map((at) => [at.outerHTML.slice(0, 120), at.getBoundingClientRect()]).filter(([, box]) => box.width < 24 || box.height < 24)"""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_what_one_presses_is_large_enough(up, tabs, width):
+    """24 by 24 pixels at least (WCAG 2.2, 2.5.8); links in a line of text may be as they are."""
+    task = up.rest.run("sizes", example("hello-world"))["id"]
+    tab = tabs(up, viewport={"width": width, "height": 700})
+    for hash, page in every_view(tab, task):
+        assert page.evaluate(SMALL) == [], hash
+        heights = page.locator(".choice").evaluate_all("(all) => all.map((at) => at.getBoundingClientRect().height)")
+        assert all(height >= 24 for height in heights), hash
+
+
+SEEN = """() => { const at = document.activeElement;
+    if (at === document.body) { return null; }
+    const target = at.type === "radio" ? at.parentElement : at;
+    const box = target.getBoundingClientRect();
+    const inside = (x, y) => { const top = document.elementFromPoint(x, y); return top !== null && (target.contains(top) || top.contains(target)); };
+    const x = Math.max(0, box.x) + (Math.min(innerWidth, box.right) - Math.max(0, box.x)) / 2;
+    const y = Math.max(0, box.y) + (Math.min(innerHeight, box.bottom) - Math.max(0, box.y)) / 2;
+    return inside(x, y) ? null : [at.outerHTML.slice(0, 120), box]; }"""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_focus_is_not_hidden(up, tabs, width):
+    """Not by the head, a bar or a note (WCAG 2.2, 2.4.11), whether one goes forwards or backwards."""
+    task = up.rest.run("focus", example("hello-world"))["id"]
+    tab = tabs(up, viewport={"width": width, "height": 480})
+    for hash, page in every_view(tab, task):
+        count = page.evaluate(f"({CONTROLS})().length")
+        for key in ("Tab", "Shift+Tab"):
+            for _ in range(count + 2):
+                page.keyboard.press(key)
+                assert page.evaluate(SEEN) is None, hash
+
+
+def test_the_order_of_the_focus_is_that_of_the_page(tab, up):
+    """From the head to the view, then as one reads: no tabindex above 0, and the first stop leads past the head."""
+    task = up.rest.run("order", example("hello-world"))["id"]
+    for hash, page in every_view(tab, task):
+        assert page.locator("[tabindex]:not([tabindex='0'], [tabindex='-1'])").count() == 0
+        assert page.evaluate(f"({CONTROLS})()[0].className") == "skip"
+        page.locator(".skip").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.querySelector('main').contains(document.activeElement)"), hash
+
+
+def test_who_wants_less_motion_gets_none(up, tabs):
+    task = up.rest.create("moves-not", example("sleeper"), monitoring_profile={"interval": 1})
+    up.rest.start(task["id"])
+    for wish, moves in (("no-preference", True), ("reduce", False)):
+        tab = tabs(up, reduced_motion=wish)
+        page = tab.open(f"#/tasks/{task['id']}")
+        expect(page.locator(".under .badge")).to_have_text("Running")
+        assert (page.evaluate("document.getAnimations().length") > 0) == moves
+    up.rest.stop(task["id"])
+
+
+BADGES = ["pending", "waiting", "running", "completed", "failed", "interrupted"]
+SHAPE = """(names) => names.map((name) => { const at = document.createElement("span"); at.className = `badge ${name}`; document.querySelector("main").append(at);
+    const style = getComputedStyle(at, "::before"); return [style.clipPath, style.borderRadius, style.borderStyle, style.backgroundImage === "none"].join(); })"""
+
+
+def test_states_differ_in_shape_not_in_colour_alone(tab):
+    page = tab.open()
+    tab.live()
+    shapes = page.evaluate(SHAPE, BADGES)
+    assert len(set(shapes)) == len(BADGES), shapes
+
+
+def test_what_changes_is_said_politely(tab, up):
+    """What somebody did and how the link is: when there is a pause; only what went wrong at once; ages never."""
+    up.rest.create("said")
+    page = tab.open("#/tasks?q=said")
+    tab.live()
+    expect(row(page, "said")).to_have_count(1)
+    assert page.evaluate("""[...document.querySelectorAll("[role=status], [role=alert], [aria-live]")]
+        .map((at) => [at.id, at.role, at.getAttribute("aria-live")])""") == [
+        ["link", "status", None], ["notes", "status", None], ["alerts", "alert", None], ["whispers", "status", None], ["token-problem", "alert", None]]
+    page.evaluate("""() => { window.said = []; for (const at of document.querySelectorAll("[role=status], [role=alert]")) {
+        new MutationObserver(() => window.said.push(`${at.id}: ${at.textContent}`)).observe(at, {childList: true, characterData: true, subtree: true}); } }""")
+    page.get_by_role("searchbox").fill("sai")
+    wait_until(lambda: "whispers: 1 task shown" in page.evaluate("window.said"), SECONDS, "what is found is said")
+    page.locator("#theme").click()
+    wait_until(lambda: "notes: Colours: light" in page.evaluate("window.said"), SECONDS, "the colours are said")
+    page.wait_for_function("document.querySelector('.cell.age').textContent !== '0 s'")
+    assert not [text for text in page.evaluate("window.said") if text.startswith("alerts")]

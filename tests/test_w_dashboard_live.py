@@ -42,6 +42,30 @@ def test_the_manager_is_killed_and_comes_back(stack, tabs):
     tab.forgive("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
 
 
+def test_how_one_sees_that_the_manager_is_away(stack, tabs):
+    """A bar says so, since when, and that what is shown is old; it goes with the break, which one can cut short."""
+    stack.start_broker()
+    stack.start_manager()
+    stack.rest.create("as-it-was")
+    tab = tabs(stack)
+    page = tab.open()
+    tab.live()
+    expect(page.locator("#away")).to_be_hidden()
+    stack.manager.kill()
+    expect(page.locator("#away")).to_have_text(re.compile(r"^The manager does not answer. What is shown is as it was at .*\d:\d\d.*\.Try now$"))
+    expect(row(page, "as-it-was")).to_have_count(1)
+    tab.page.clock.install()  # from here on no pause of the page ends by itself
+    page.clock.pause_at(time.time() + 3600)
+    stack.restart_manager()
+
+    def live():
+        page.get_by_role("button", name="Try now").click()
+        return page.locator("#link[data-state=live]").count()
+    wait_until(live, SECONDS, "it is tried now")
+    expect(page.locator("#away")).to_be_hidden()
+    tab.forgive("ERR_")
+
+
 def test_a_page_that_comes_late_does_not_undo_events(tab, up):
     """The list is held back on its way, while the tasks in it move and go."""
     moves, goes = up.rest.create("moves", ADD, invoke="add", inputs=[1, 2]), up.rest.create("goes")

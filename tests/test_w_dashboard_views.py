@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the dashboard shows: tasks and workers as they come, move and go; one of them; lists by state and by text."""
+import re
+
 import pytest
 from playwright.sync_api import expect
 
-from browser import SLOW, browser, row, tab
+from browser import SLOW, browser, row, tab, tabs
 from modules import example
 
 ADD = example("add")
@@ -87,3 +89,72 @@ def test_filter_and_search(tab, up):
     page.get_by_role("button", name="Name").click()
     expect(rows.first).to_contain_text("needle-two")
     expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "descending")
+
+
+def test_nothing_is_there_yet(stack, tabs):
+    """Then the page says what to do, and what to type; the command is right for this manager."""
+    stack.start_broker()
+    stack.start_manager()
+    tab = tabs(stack)
+    page = tab.open()
+    tab.live()
+    expect(page.get_by_role("heading", name="No task yet.")).to_be_visible()
+    expect(page.get_by_label("Command")).to_have_text(f"propeller-cli tasks run program.wasm -m http://127.0.0.1:{stack.http_port}")
+    expect(page.get_by_role("grid")).to_be_hidden()
+    expect(page.locator(".warning")).to_contain_text("No worker is alive, so nothing runs.")
+    page.locator(".warning").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="No worker has been heard yet.")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()  # there is no list to go on in
+    words = " ".join(page.locator("[aria-label=Command]:visible").inner_text().split())
+    assert words == ("PROPLET_MQTT_ADDRESS=tcp://BROKER:1883 \\ PROPLET_DOMAIN_ID=DOMAIN PROPLET_CHANNEL_ID=CHANNEL \\ "
+                     "PROPLET_CLIENT_ID=worker-1 PROPLET_CLIENT_KEY=KEY proplet")
+    stack.start_proplet()
+    expect(row(page, "worker-1")).to_contain_text("alive")
+    tab.open("#/tasks")
+    expect(page.locator(".warning")).to_be_hidden()
+    stack.rest.create("the-first")
+    expect(row(page, "the-first")).to_have_count(1)
+    page.get_by_role("searchbox").fill("nothing is called like this")
+    expect(page.get_by_role("heading", name="No task is like that.")).to_be_visible()
+    page.get_by_role("button", name="Show all tasks").click()
+    expect(row(page, "the-first")).to_have_count(1)
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    assert page.url.endswith("#/tasks")
+
+
+def test_times_are_relative_and_exact(tab, up):
+    """How long ago, told anew as it grows; in the title to the millisecond, here and in UTC."""
+    task = up.rest.run("timed", ADD, invoke="add", inputs=[1, 2])
+    page = tab.open(f"#/tasks/{task['id']}")
+    ended = page.locator(".facts div", has_text="Ended").locator("time")
+    expect(ended).to_have_text(re.compile(r"^(now|\d+ s ago)$"))
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}}, {re.escape(task['finish_time'])}", ended.get_attribute("title"))
+    assert ended.get_attribute("datetime") == task["finish_time"]
+    begin = ended.inner_text()
+    expect(ended).not_to_have_text(begin)
+    tab.open("#/tasks?q=timed")
+    tab.live()
+    expect(row(page, "timed").locator(".cell.age")).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$"))
+
+
+def test_on_paper_all_rows_are_there(tab, up):
+    """Not only those that are in sight; and nothing that one could press."""
+    for number in range(60):
+        up.rest.create(f"printed-{number}")
+    page = tab.open("#/tasks?q=printed-")
+    tab.live()
+    expect(page.locator(".foot")).to_have_text("60 tasks")
+    rows = page.locator(".grid .rows [role=row]:visible")
+    assert rows.count() < 60
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(rows).to_have_count(60)
+    expect(page.locator("header")).to_be_hidden()
+    expect(page.get_by_role("link", name="New task")).to_be_hidden()
+    boxes = [one.bounding_box() for one in rows.all()]
+    assert [box["y"] for box in boxes] != [] and len({box["y"] for box in boxes}) == 60
+    assert page.evaluate("document.documentElement.scrollHeight") > 60 * boxes[0]["height"]
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".grid .rows [role=row]:visible").first).to_be_visible()
+    assert rows.count() < 60

@@ -8,6 +8,8 @@ pytestmark = pytest.mark.timeout(SLOW)
 
 @pytest.mark.parametrize("call,text", [
     ("age(-5000)", "0 s"), ("age(59999)", "59 s"), ("age(60000)", "1 min"), ("age(3600000)", "1 h"), ("age(172800000)", "2 d"),
+    ("relative(999)", "now"), ("relative(-999)", "now"), ("relative(1000)", "1 s ago"), ("relative(-90000)", "in 1 min"),
+    ("moment(Date.parse('2026-11-21T17:00:00.025Z')).slice(-9)", "00:00.025"), ("moment(NaN)", "not yet"), ("moment(undefined)", "not yet"),
     ("duration(0.0004)", "0 ms"), ("duration(0.85)", "850 ms"), ("duration(59.94)", "59.9 s"), ("duration(60)", "1 min"),
     ("duration(3600)", "1 h"), ("duration(3661)", "1 h 1 min"), ("bytes(0)", "0 B"), ("bytes(1023)", "1023 B"), ("bytes(1536)", "1.5 KiB"),
     ("bytes(268435456)", "256 MiB"), ("count(1, 'task')", "1 task"), ("count(12345, 'task')", "12,345 tasks"),
