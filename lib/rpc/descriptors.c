@@ -7,8 +7,8 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/proto.h"
 #include "base/str.h"
-#include "rpc/proto.h"
 
 /* Numbers of google/protobuf/descriptor.proto. */
 enum {

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "rpc/builtin.h"
-#include "rpc/proto.h"
+#include "base/proto.h"
 
 #define BYTES(text) ((struct bytes){ (const uint8_t *)(text), sizeof(text) - 1 })
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/proto.h"
 #include "base/str.h"
 #include "rpc/builtin.h"
-#include "rpc/proto.h"
 
 enum { SERVICE = 1, STATUS = 1 };
 enum health { HEALTH_UNKNOWN, HEALTH_SERVING, HEALTH_NOT_SERVING, HEALTH_SERVICE_UNKNOWN };

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/proto.h"
 #include "base/str.h"
 #include "rpc/builtin.h"
 #include "rpc/descriptors.h"
-#include "rpc/proto.h"
 
 enum {
 	ASK_FILE = 3,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rpc/proto.h"
+#include "base/proto.h"
 
 enum { WIRE_VARINT, WIRE_64, WIRE_BYTES, WIRE_32 = 5, VARINT_MAX = 10 };
 
@@ -106,6 +106,24 @@ static bool put_varint(struct buf *out, uint64_t value, struct error *err) {
 bool proto_put_number(struct buf *out, uint32_t number, uint64_t value, struct error *err) {
 	return put_varint(out, (uint64_t)number << 3 | WIRE_VARINT, err) &&
 	       put_varint(out, value, err);
+}
+
+static bool put_fixed(struct buf *out, uint64_t bits, size_t size, struct error *err) {
+	uint8_t bytes[8];
+	for (size_t i = 0; i < size; i++) {
+		bytes[i] = (uint8_t)(bits >> (8 * i));
+	}
+	return buf_append(out, bytes, size, err);
+}
+
+bool proto_put_32(struct buf *out, uint32_t number, uint32_t bits, struct error *err) {
+	return put_varint(out, (uint64_t)number << 3 | WIRE_32, err) &&
+	       put_fixed(out, bits, 4, err);
+}
+
+bool proto_put_64(struct buf *out, uint32_t number, uint64_t bits, struct error *err) {
+	return put_varint(out, (uint64_t)number << 3 | WIRE_64, err) &&
+	       put_fixed(out, bits, 8, err);
 }
 
 bool proto_put_bytes(struct buf *out, uint32_t number, struct bytes value, struct error *err) {

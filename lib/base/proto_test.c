@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rpc/proto.h"
+#include "base/proto.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,6 +80,19 @@ static void test_written_is_read(void **state) {
 	}
 }
 
+static void test_fixed_numbers(void **state) {
+	static const uint8_t wanted[] = "\x25\xcd\xcc\xcc\x3d"    /* 4: 0.1 */
+					"\x29\2\0\0\0\0\0\0\x80"; /* 5 */
+	struct buf out = BUF_INIT(100);
+	struct error err;
+	(void)state;
+	assert_true(proto_put_32(&out, 4, 0x3dcccccd, &err));
+	assert_true(proto_put_64(&out, 5, 0x8000000000000002, &err));
+	assert_int_equal(out.size, sizeof(wanted) - 1);
+	assert_memory_equal(out.data, wanted, out.size);
+	buf_finish(&out);
+}
+
 /* As for any field that is not repeated. */
 static void test_the_last_counts(void **state) {
 	(void)state;
@@ -93,6 +106,7 @@ int main(void) {
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_written_is_read),
+		cmocka_unit_test(test_fixed_numbers),
 		cmocka_unit_test(test_the_last_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,11 @@ bool proto_next(struct proto_reader *reader, struct proto_field *field) MUST_CHE
 struct bytes proto_find(struct bytes message, uint32_t number);
 uint64_t proto_find_number(struct bytes message, uint32_t number); /* 0 if there is none */
 
+/* Each appends one field. */
 bool proto_put_number(
 		struct buf *out, uint32_t number, uint64_t value, struct error *err) MUST_CHECK;
+/* A float's or fixed32's bits, and a double's or fixed64's. */
+bool proto_put_32(struct buf *out, uint32_t number, uint32_t bits, struct error *err) MUST_CHECK;
+bool proto_put_64(struct buf *out, uint32_t number, uint64_t bits, struct error *err) MUST_CHECK;
 bool proto_put_bytes(
 		struct buf *out, uint32_t number, struct bytes value, struct error *err) MUST_CHECK;
