@@ -38,7 +38,7 @@ static void try_layout(const struct layout *layout, struct bytes bytes) {
 	if (request != NULL) {
 		const struct answered answered = { .attestation = "a" };
 		use(&asked);
-		(void)!layout->pack_answer(&asked, &answered, &out, &err);
+		(void)!layout_pack_answer(&asked, &answered, &out, &err);
 	}
 	layout->close(request);
 	buf_finish(&out);

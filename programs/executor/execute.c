@@ -128,9 +128,7 @@ static bool run(struct executor *executor, struct order *order, struct error *er
 
 static void copy_values(const struct value *from, size_t count, struct statement_value *to) {
 	for (size_t i = 0; i < count; i++) {
-		bool wide = from[i].type == VALUE_I64 || from[i].type == VALUE_F64;
-		to[i].type = (enum statement_type)from[i].type;
-		to[i].bits = wide ? from[i].of.bits64 : from[i].of.bits32;
+		to[i] = layout_value(&from[i]);
 	}
 }
 

@@ -35,7 +35,7 @@ static bool write_answer(const struct order *order, struct buf *out, struct erro
 		.attestation = buf_text(&order->attestation),
 		.report_data = order->report_hex,
 		.receipt = { order->receipt.data, order->receipt.size } };
-	return order->asked.layout->pack_answer(&order->asked, &answered, out, err);
+	return layout_pack_answer(&order->asked, &answered, out, err);
 }
 
 static void add_trailers(struct grpc_order *grpc) {

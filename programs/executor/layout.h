@@ -4,23 +4,16 @@
  * The layouts of messages in which an execution can be asked for: spec/dtvm.proto and
  * spec/wasm.proto. Everything that differs between them is behind this table; the rest of the
  * executor sees one `struct asked`, which borrows from the message that it was read from.
- *
- * report_data, as WASMVM-TEE has it (profile 1): for a list of messages
- * H = SHA-256 of, for each, its index and its size as big-endian 32-bit numbers and its bytes
- * (fields in order, defaults left out, fields that we do not know behind them); then
- * report_data = H(execution) || H(output 1 … output n).
  */
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attest/report_data.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "engine/function.h"
-
-enum { REPORT_DATA_SIZE = 64 };
 
 struct layout;
 
@@ -53,12 +46,12 @@ struct layout {
 	/* Input `index` as a value of a type; errors count inputs from 1. */
 	bool (*input)(const struct asked *asked, size_t index, enum value_type type,
 			struct value *value, struct error *err);
-	/* Appends the execution, or an output, as its message's bytes. */
+	/* Appends the execution as its message's bytes. */
 	bool (*pack_execution)(const struct asked *asked, struct buf *out, struct error *err);
-	bool (*pack_output)(const struct value *value, struct buf *out, struct error *err);
-	/* Appends the answer's bytes. */
-	bool (*pack_answer)(const struct asked *asked, const struct answered *answered,
-			struct buf *out, struct error *err);
+	/* Appends input `index` as field `number` of another message. */
+	bool (*put_input)(const struct asked *asked, size_t index, uint32_t number, struct buf *out,
+			struct error *err);
+	enum value_layout values; /* how it writes outputs */
 };
 
 extern const struct layout layout_dtvm, layout_wasm;
@@ -66,11 +59,8 @@ extern const struct layout layout_dtvm, layout_wasm;
 bool layout_report_data(const struct asked *asked, const struct value *outputs, size_t count,
 		uint8_t report_data[REPORT_DATA_SIZE], struct error *err) MUST_CHECK;
 
-/* One half of it: a list whose messages are given one by one. */
-struct listed {
-	struct digest *digest;
-	uint32_t count;
-};
-struct listed listed_begin(void);
-void listed_add(struct listed *list, struct bytes message);
-void listed_end(struct listed *list, uint8_t out[DIGEST_SIZE]);
+/* Appends the answer's bytes. */
+bool layout_pack_answer(const struct asked *asked, const struct answered *answered, struct buf *out,
+		struct error *err) MUST_CHECK;
+/* The same value, as statements and evidence have it. */
+struct statement_value layout_value(const struct value *value);

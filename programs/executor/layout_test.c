@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dtvm.pb-c.h>
+#include <wasm.pb-c.h>
 
 #include "base/hex.h"
 
@@ -175,6 +177,69 @@ static void layout_wasm_takes_typed_numbers(void **state) {
 	check_wasm_input("", VALUE_I32, ERROR_INVALID, 0); /* nothing */
 }
 
+/* Every kind of value, in both layouts; protobuf-c reads back what was asked and came. */
+static void answers_are_messages(void **state) {
+	(void)state;
+	static const char receipt[] = "ASR";
+	static const struct value outputs[] = { { VALUE_I32, { .i32 = -1 } },
+		{ VALUE_I64, { .i64 = INT64_MIN } }, { VALUE_F32, { .f32 = 0.1F } },
+		{ VALUE_F64, { .f64 = -0.0 } } };
+	const struct answered answered = { outputs, 4, "{}", "ab",
+		{ (const uint8_t *)receipt, 3 } };
+	uint8_t place[256];
+	struct asked asked;
+	struct error err;
+	struct buf out = BUF_INIT(1024);
+	void *request = layout_dtvm.open(request_of("", place), &asked, &err);
+	assert_non_null(request);
+	assert_true(layout_pack_answer(&asked, &answered, &out, &err));
+	layout_dtvm.close(request);
+	Dtvm__WASMVMExecutionResponse *response =
+			dtvm__wasmvmexecution_response__unpack(NULL, out.size, out.data);
+	assert_non_null(response);
+	assert_string_equal(response->request_id, "r1");
+	assert_memory_equal(response->receipt.data, receipt, 3);
+	assert_int_equal(response->result->n_inputs, 2);
+	assert_string_equal(response->result->inputs[1], "3");
+	assert_string_equal(response->result->attestation, "{}");
+	assert_string_equal(response->result->report_data, "ab");
+	assert_int_equal(response->result->n_output_values, 4);
+	assert_int_equal(response->result->output_values[3]->type, VALUE_F64);
+	assert_int_equal(response->result->output_values[0]->int32_value, -1);
+	assert_true(response->result->output_values[1]->int64_value == INT64_MIN);
+	dtvm__wasmvmexecution_response__free_unpacked(response, NULL);
+	buf_finish(&out);
+}
+
+static void answers_of_the_later_layout(void **state) {
+	(void)state;
+	static const struct value outputs[] = { { VALUE_I32, { .i32 = 0 } },
+		{ VALUE_F32, { .f32 = 0.1F } } };
+	const struct answered answered = { .outputs = outputs, .output_count = 2 };
+	uint8_t place[64];
+	struct asked asked;
+	struct error err;
+	struct buf out = BUF_INIT(1024);
+	assert_true(hex_decode("0a082a0230052a021801", place, 10)); /* int32 5, uint8 1 */
+	void *request = layout_wasm.open((struct bytes){ place, 10 }, &asked, &err);
+	assert_non_null(request);
+	assert_true(layout_pack_answer(&asked, &answered, &out, &err));
+	layout_wasm.close(request);
+	Wasm__WASMVMExecutionResponse *response =
+			wasm__wasmvmexecution_response__unpack(NULL, out.size, out.data);
+	assert_non_null(response);
+	assert_string_equal(response->request_id, "");
+	assert_int_equal(response->receipt.len, 0);
+	assert_int_equal(response->result->n_inputs, 2);
+	assert_int_equal(response->result->inputs[1]->uint8_value, 1);
+	assert_int_equal(response->result->n_output_values, 2);
+	assert_int_equal(response->result->output_values[0]->value_case,
+			WASM__WASM_VALUE__VALUE_INT32_VALUE);
+	assert_true(response->result->output_values[1]->float32_value == 0.1F);
+	wasm__wasmvmexecution_response__free_unpacked(response, NULL);
+	buf_finish(&out);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layout_has_the_published_report_data),
@@ -182,6 +247,8 @@ int main(void) {
 		cmocka_unit_test(layout_reads_mode_and_gas),
 		cmocka_unit_test(layout_refuses_no_execution),
 		cmocka_unit_test(layout_wasm_takes_typed_numbers),
+		cmocka_unit_test(answers_are_messages),
+		cmocka_unit_test(answers_of_the_later_layout),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

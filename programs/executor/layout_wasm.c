@@ -2,13 +2,9 @@
 /* spec/wasm.proto: inputs come with their types, and there are neither modes nor gas limits. */
 #include <wasm.pb-c.h>
 
-#include "base/mem.h"
+#include "base/proto.h"
 #include "executor/layout.h"
 #include "executor/message.h"
-
-static char *text_or_empty(const char *text) {
-	return text != NULL ? (char *)text : (char *)protobuf_c_empty_string;
-}
 
 static bool wasm_read(const void *request, struct asked *asked, struct error *err) {
 	const Wasm__WASMVMExecution *execution =
@@ -151,58 +147,14 @@ static bool pack_execution(const struct asked *asked, struct buf *out, struct er
 	return message_pack(execution_of(asked), out, err);
 }
 
-static Wasm__WasmValue value_of(const struct value *value) {
-	Wasm__WasmValue out = WASM__WASM_VALUE__INIT;
-	switch (value->type) {
-	case VALUE_I32:
-		out.value_case = WASM__WASM_VALUE__VALUE_INT32_VALUE;
-		out.int32_value = value->of.i32;
-		break;
-	case VALUE_I64:
-		out.value_case = WASM__WASM_VALUE__VALUE_INT64_VALUE;
-		out.int64_value = value->of.i64;
-		break;
-	case VALUE_F32:
-		out.value_case = WASM__WASM_VALUE__VALUE_FLOAT32_VALUE;
-		out.float32_value = value->of.f32;
-		break;
-	case VALUE_F64:
-		out.value_case = WASM__WASM_VALUE__VALUE_FLOAT64_VALUE;
-		out.float64_value = value->of.f64;
-		break;
-	}
-	return out;
-}
-
-static bool pack_output(const struct value *value, struct buf *out, struct error *err) {
-	Wasm__WasmValue message = value_of(value);
-	return message_pack(&message, out, err);
-}
-
-static bool pack_answer(const struct asked *asked, const struct answered *answered, struct buf *out,
+static bool put_input(const struct asked *asked, size_t index, uint32_t number, struct buf *out,
 		struct error *err) {
-	const Wasm__WASMVMExecution *execution = execution_of(asked);
-	size_t count = answered->output_count;
-	CLEANUP(mem_freep) Wasm__WasmValue *values = mem_zero(count + 1, sizeof(*values));
-	CLEANUP(mem_freep) Wasm__WasmValue **list = mem_zero(count + 1, sizeof(*list));
-	for (size_t i = 0; i < count; i++) {
-		values[i] = value_of(&answered->outputs[i]);
-		list[i] = &values[i];
-	}
-	Wasm__WASMVMExecutionResult result = WASM__WASMVMEXECUTION_RESULT__INIT;
-	result.n_inputs = execution->n_inputs;
-	result.inputs = execution->inputs;
-	result.n_output_values = count;
-	result.output_values = list;
-	result.attestation = text_or_empty(answered->attestation);
-	result.report_data = text_or_empty(answered->report_data);
-	Wasm__WASMVMExecutionResponse response = WASM__WASMVMEXECUTION_RESPONSE__INIT;
-	response.request_id = execution->request_id;
-	response.result = &result;
-	response.receipt = (ProtobufCBinaryData){ answered->receipt.size,
-		(uint8_t *)answered->receipt.data };
-	return message_pack(&response, out, err);
+	struct buf message = BUF_INIT(out->limit);
+	bool ok = message_pack(execution_of(asked)->inputs[index], &message, err) &&
+		  proto_put_bytes(out, number, (struct bytes){ message.data, message.size }, err);
+	buf_finish(&message);
+	return ok;
 }
 
 const struct layout layout_wasm = { "wasm", wasm_open, wasm_close, wasm_read, wasm_input,
-	pack_execution, pack_output, pack_answer };
+	pack_execution, put_input, VALUE_LAYOUT_WASM };
