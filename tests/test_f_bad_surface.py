@@ -231,5 +231,15 @@ def test_numbers_that_fit_nowhere(rest):
     assert rest.call("POST", "/tasks", b'{"name":"x","n":1e999}', headers={"Content-Type": "application/json"}).status == 400
 
 
+def test_many_small_values(up):
+    """Of a body of 4 MB a parser makes some hundred: so it is refused before."""
+    body = b'{"name":"x","metadata":{"a":[{}' + b",{}" * 1_300_000 + b"]}}"
+    before = up.manager.rss_bytes()
+    for _ in range(4):
+        answer = up.rest.call("POST", "/tasks", body, headers={"Content-Type": "application/json"})
+        assert answer.status == 413 and "values" in answer.error
+    assert up.manager.rss_bytes() - before < 100 << 20
+
+
 def test_everything_still_works(rest):
     assert rest.run("add", ADD, inputs=[1, 2])["results"] == "3"

@@ -15,6 +15,7 @@ static void open_string(struct splitter *s) {
 }
 
 static void outside(struct splitter *s, char c) {
+	s->values += c == ',' || c == '{' || c == '[';
 	switch (c) {
 	case '"': open_string(s); break;
 	case '{':
@@ -94,21 +95,27 @@ static bool take_file(struct splitter *s, const char *text, size_t size, size_t 
 /* strcspn() needs an end: pieces are looked at in copies of this size. */
 enum { WINDOW = 16 * 1024 };
 
+static bool keep_rest(struct splitter *s, const char *text, size_t size, size_t *taken,
+		struct error *err) {
+	*taken = take_rest(s, text, size);
+	if (s->again) {
+		return error_set(err, ERROR_INVALID, "field \"file\" is there twice");
+	}
+	if (s->values > SPLITTER_VALUES_MAX) {
+		return error_set(err, ERROR_TOO_LARGE, "the JSON has more than %d values",
+				SPLITTER_VALUES_MAX);
+	}
+	return buf_append(s->rest, text, *taken, err) ||
+	       error_wrap(err, "the JSON around \"file\"");
+}
+
 static bool feed_window(struct splitter *s, const char *text, size_t size, struct error *err) {
 	while (size != 0) {
 		size_t taken;
-		if (s->again) {
-			return error_set(err, ERROR_INVALID, "field \"file\" is there twice");
-		}
-		if (s->place == SPLITTER_FILE) {
-			if (!take_file(s, text, size, &taken, err)) {
-				return false;
-			}
-		} else {
-			taken = take_rest(s, text, size);
-			if (!buf_append(s->rest, text, taken, err)) {
-				return error_wrap(err, "the JSON around \"file\"");
-			}
+		bool ok = s->place == SPLITTER_FILE ? take_file(s, text, size, &taken, err)
+						    : keep_rest(s, text, size, &taken, err);
+		if (!ok) {
+			return false;
 		}
 		text += taken;
 		size -= taken;

@@ -3,12 +3,15 @@
 /*
  * Takes the text of a top-level member "file" out of JSON that arrives piece by piece, so that
  * 130 MiB of base64 never stand in memory. It follows strings and depth only; whether the rest is
- * JSON is for the parser to say afterwards.
+ * JSON is for the parser to say afterwards; how many values it has is bounded, since a parser
+ * makes 200 bytes of the two in "{}".
  */
 #include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
+
+enum { SPLITTER_VALUES_MAX = 16384 };
 
 enum splitter_place {
 	SPLITTER_OUTSIDE, /* between tokens */
@@ -24,7 +27,7 @@ struct splitter {
 	void *context;
 
 	enum splitter_place place;
-	unsigned depth;
+	unsigned depth, values;
 	bool expect_key, escaped;
 	char key[8];
 	unsigned key_size; /* over sizeof(key): some other key */
@@ -33,5 +36,6 @@ struct splitter {
 	bool again;        /* and here is another: parsers disagree about which one counts */
 };
 
-/* A second text is refused: the module must not be of two halves. */
+/* A second text is refused: the module must not be of two halves. ERROR_TOO_LARGE: too long around
+ * it, or too many values. */
 bool splitter_feed(struct splitter *splitter, struct bytes piece, struct error *err) MUST_CHECK;

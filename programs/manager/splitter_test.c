@@ -84,6 +84,24 @@ static void what_stands_around_is_bounded(void **state) {
 }
 
 /* A zero byte is no end of the text. */
+static void values_are_counted(void **state) {
+	(void)state;
+	for (size_t more = 0; more < 2; more++) {
+		struct buf around = BUF_INIT(1 << 20), json = BUF_INIT(1 << 20);
+		struct splitter splitter = { .rest = &around };
+		struct error err;
+		assert_true(buf_printf(&json, &err, "{\"a{,[\":[{}")); /* three of them */
+		for (size_t i = 3; i < SPLITTER_VALUES_MAX + more; i++) {
+			assert_true(buf_printf(&json, &err, ","));
+		}
+		bool fits = splitter_feed(&splitter, (struct bytes){ json.data, json.size }, &err);
+		assert_int_equal(fits, more == 0);
+		assert_true(fits || err.code == ERROR_TOO_LARGE);
+		buf_finish(&around);
+		buf_finish(&json);
+	}
+}
+
 static void a_zero_byte_is_refused(void **state) {
 	(void)state;
 	static const char json[] = "{\"file\":\"AAAA\0}";
@@ -106,6 +124,7 @@ int main(void) {
 		cmocka_unit_test(only_the_top_level_file_is_taken_out),
 		cmocka_unit_test(a_second_file_is_refused),
 		cmocka_unit_test(what_stands_around_is_bounded),
+		cmocka_unit_test(values_are_counted),
 		cmocka_unit_test(a_zero_byte_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
