@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: all setup run test check bench fuzz format lint proto install package clean distclean help
+.PHONY: all setup run test check bench fuzz format lint proto install uninstall package clean distclean help
 
 all: ## build every program into build/bin/
 	@tools/setup build
@@ -55,8 +55,14 @@ proto: ## compile spec/*.proto (the build does it by itself)
 	@tools/build main programs/executor/libmessages.a programs/executor/descriptors.bin
 	@echo "build/main/programs/executor has the C sources and the descriptors"
 
-install: all ## install the programs (PREFIX=/usr/local, DESTDIR=)
+# Once built, no set-up: under sudo there may be no Rust, and there is another home with another cache.
+built = $(if $(wildcard build/main/build.ninja),,all)
+
+install: $(built) ## install the programs (PREFIX=/usr/local, DESTDIR=)
 	@tools/build install "$(PREFIX)" "$(DESTDIR)"
+
+uninstall: $(built) ## take the programs away again (the same PREFIX and DESTDIR); settings and state stay
+	@tools/build uninstall "$(PREFIX)" "$(DESTDIR)"
 
 package: ## make Debian packages of it in build/packages/
 	@tools/setup build package

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tools that guard the tree must be able to say no."""
+import shutil
 import subprocess
 import sys
 
@@ -116,3 +117,44 @@ def test_the_count_of_tests(tmp_path):
     assert count_cases("x", "TIMEOUT", "").failed == 1
     plain = count_cases("x", "OK", "whatever\n")
     assert (plain.passed, plain.failed) == (1, 0)
+
+
+@pytest.fixture(name="small")
+def small_fixture(tmp_path):
+    """A tree with our Makefile and tools/build, which has a few files to install."""
+    tree_of = tmp_path / "tree"
+    (tree_of / "tools").mkdir(parents=True)
+    shutil.copy(TOP / "Makefile", tree_of)
+    shutil.copy(TOP / "tools/build", tree_of / "tools")
+    (tree_of / "unit.in").write_text("ExecStart=@bindir@/program\n")
+    (tree_of / "meson.build").write_text('''
+project('small')
+install_data('unit.in', install_dir: 'share/airscrew/samples/a')
+install_data('meson.build', install_dir: 'bin', rename: 'program')
+install_symlink('other', install_dir: 'bin', pointing_to: 'program')
+configure_file(input: 'unit.in', output: 'unit', configuration: {'bindir': get_option('prefix') / 'bin'}, install_dir: 'lib')
+''')
+    subprocess.run(["meson", "setup", "build/main"], cwd=tree_of, check=True, capture_output=True)
+    return tree_of
+
+
+def make(folder, *words):
+    return subprocess.run(["make", "-s", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("destination", ["", "relative", "absolute"])
+def test_what_is_installed_is_taken_away_again(small, tmp_path, destination):
+    """Ours and nothing else; what is relative counts from where make runs."""
+    prefix = tmp_path / "prefix with a space" if not destination else "/opt/air"
+    place = {"": "", "relative": "relative", "absolute": tmp_path / "there"}[destination]
+    root = prefix if not destination else small / place / "opt/air"
+    words = [f"PREFIX={prefix}", f"DESTDIR={place}"]
+    done = make(small, "install", *words)
+    assert done.returncode == 0, done.stderr
+    assert (root / "lib/unit").read_text() == f"ExecStart={prefix}/bin/program\n"
+    assert (root / "bin/other").is_symlink() and (root / "share/airscrew/samples/a/unit.in").exists()
+    (root / "bin/of-others").write_text("")
+    done = make(small, "uninstall", *words)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in root.rglob("*") if not path.is_dir()] == ["of-others"]
+    assert not (root / "share/airscrew").exists() and (root / "lib").exists()
