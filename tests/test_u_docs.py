@@ -126,6 +126,33 @@ def test_the_pages(begin, tmp_path):  # noqa: F811
     assert up.end() == 0
 
 
+def anchors(page):
+    """What headings are called in links, as the usual viewers make it of their text."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in re.findall(r"^#+ (.*?) *$", text, re.M)]
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+def links(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"\w+:", link)]
+
+
+ALL_PAGES = sorted(page for page in TOP.rglob("*.md") if "build" not in page.relative_to(TOP).parts)
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: str(page.relative_to(TOP)))
+def test_every_link_leads_somewhere(page):
+    """Files and headings of the tree; and tests that are named are there."""
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        there = page.parent / path if path else page
+        assert there.exists(), link
+        assert not anchor or anchor in anchors(there), link
+    for name in re.findall(r"\btests/test_[\w*]+\.py", page.read_text()):
+        assert list(TOP.glob(name)), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_is_typed_in_or_says_why_not(page):
     for block in blocks(page):
