@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small client of the manager's REST API that hides nothing: status, headers, bytes."""
 import base64
+import datetime
 import http.client
 import json
 import time
@@ -10,6 +11,11 @@ from wait import PATIENCE, patience
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = range(7)
 FINAL = {COMPLETED, FAILED, SKIPPED, INTERRUPTED}
+
+
+def instant(text):
+    """A time to compare: as text 10.5 s come after 10.51 s."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 @dataclass

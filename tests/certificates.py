@@ -5,6 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from wait import patience
+
 HOSTS = "DNS:localhost,IP:127.0.0.1"
 CONFIG = """
 [ca]
@@ -23,7 +25,7 @@ commonName = supplied
 
 def openssl(*arguments):
     done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=60, stdin=subprocess.DEVNULL)
+                          timeout=patience(), stdin=subprocess.DEVNULL)
     assert done.returncode == 0, (arguments, done.stderr)
 
 

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from stack import BIN, TOP, clean_environment, free_port
-from wait import wait_until
+from wait import patience, wait_until
 
 NAMES = {"propeller-manager": "manager", "proplet": "proplet", "propeller-proxy": "proxy"}
 PROGRAMS = list(NAMES)
@@ -32,7 +32,7 @@ def section(program, more="", **changes):
 
 def run(program, folder, *arguments, before=(), **environment):
     return subprocess.run([*before, BIN / program, *arguments], capture_output=True, text=True,
-                          timeout=30, cwd=folder, stdin=subprocess.DEVNULL,
+                          timeout=patience(), cwd=folder, stdin=subprocess.DEVNULL,
                           env={**clean_environment(), **environment})
 
 
@@ -140,7 +140,7 @@ def test_the_file_in_etc_is_the_last(program, tmp_path):
     before = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", OWN_ETC, "sh",
               bad(program, tmp_path, "for-etc.toml", 1)]
     try:
-        able = subprocess.run([*before, "true"], capture_output=True, text=True, timeout=30)
+        able = subprocess.run([*before, "true"], capture_output=True, text=True, timeout=patience())
     except FileNotFoundError:
         pytest.skip("unshare (util-linux) is not here, and /etc is not ours to write to")
     if able.returncode != 0:
@@ -228,6 +228,6 @@ def test_up_reads_no_file_that_lies_around(tmp_path):
     done = subprocess.run(
         [BIN / "propeller-cli", "up", "--samples", "--exit", "--state", tmp_path / "up",
          "--http-port", str(free_port()), "--mqtt-port", str(free_port())],
-        capture_output=True, text=True, timeout=120, cwd=tmp_path, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=patience(300), cwd=tmp_path, stdin=subprocess.DEVNULL,
         env={**clean_environment(), "HOME": os.fspath(tmp_path)})
     assert done.returncode == 0, done.stdout + done.stderr

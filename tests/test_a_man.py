@@ -9,13 +9,14 @@ import pytest
 
 from modules import TOP
 from stack import BIN, clean_environment
+from wait import patience
 
 PAGES = {"propeller-cli": ["man"], "propeller-manager": ["--man"], "proplet": ["--man"], "propeller-proxy": ["--man"],
          "propeller-executor": ["--man"]}
 
 
 def run(*words, **more):
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, env=clean_environment(), **more)
+    return subprocess.run(words, capture_output=True, text=True, timeout=patience(), env=clean_environment(), **more)
 
 
 def page_of(program):
@@ -69,7 +70,7 @@ def test_it_tells_everything(program):
 
 def test_they_are_installed():
     tools = subprocess.run(["meson", "introspect", "--installed", str(TOP / "build/main")], capture_output=True,
-                           text=True, timeout=60)
+                           text=True, timeout=patience())
     places = json.loads(tools.stdout).values()
     for end in ("man/man1/propeller-cli.1", "man/man8/propeller-manager.8", "man/man8/proplet.8",
                 "man/man8/propeller-proxy.8", "bash-completion/completions/propeller-cli.bash",

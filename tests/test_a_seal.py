@@ -10,6 +10,7 @@ import pytest
 import sealed
 from sealed import BOOT, CASES, IMAGE, MESSAGE, ROOT, SECOND, TASK, WORKER, Refused
 from stack import BIN
+from wait import patience
 
 TOOL = BIN.parent / ("main" if BIN.parent.name == "build" else "") / "tests" / "seal" / "seal_tool"
 ORDER = ["direction", "worker", "boot", "number", "task", "attempt", "subject", "index", "count"]
@@ -22,7 +23,7 @@ def tool(deed, keys, holder, context, given):
     """What it writes; Refused with the slug."""
     words = [str(context.get(name, 0 if name in NUMBERS else "")) for name in ORDER]
     done = subprocess.run([TOOL, deed, ",".join(key.hex() for key in keys), holder, *words], input=given,
-                          capture_output=True, timeout=60)
+                          capture_output=True, timeout=patience())
     if done.returncode:
         raise Refused(done.stderr.decode().split()[0])
     return done.stdout

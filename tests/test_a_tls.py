@@ -14,7 +14,7 @@ from api import COMPLETED
 from certificates import HOSTS, Authority, openssl
 from modules import TOP, example, leb
 from stack import BIN, clean_environment, free_port
-from wait import wait_until
+from wait import patience, wait_until
 
 ADD = TOP / "examples/add/build/add.wasm"
 
@@ -94,7 +94,7 @@ def start_manager(stack, papers, **more):
 
 def cli(stack, *arguments, scheme="https", code=0, **environment):
     command = [BIN / "propeller-cli", "-m", f"{scheme}://localhost:{stack.http_port}", *arguments]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60,
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=patience(),
                           stdin=subprocess.DEVNULL,
                           env={**clean_environment(), **{k: str(v) for k, v in environment.items()}})
     assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
@@ -139,8 +139,10 @@ def test_it_comes_back_when_the_broker_does(whole, papers):
         whole.broker.kill()
         says(whole.proplet(), "the connection to the broker ended")
         whole.start_broker(*listener(papers))
-        done = whole.rest.run("add", example("add"), inputs=[1, 2])
-        assert done["results"] == "3"
+        task = whole.rest.create("add", example("add"), inputs=[1, 2])
+        wait_until(lambda task=task: whole.rest.call("POST", f"/tasks/{task['id']}/start").status == 200,
+                   what="a worker that was heard again")
+        assert whole.rest.wait(task["id"])["results"] == "3"
 
 
 def test_the_worked_example_of_the_docs(stack):
@@ -180,7 +182,7 @@ def at_start(program, tmp_path, **settings):
     usual = {f"{prefix}_{name}": "x" for name in names}
     usual[f"{prefix}_STATE_DIR"] = tmp_path / "state"
     environment = {**clean_environment(), **usual, **settings}
-    return subprocess.run([BIN / program], capture_output=True, text=True, timeout=30, cwd=tmp_path,
+    return subprocess.run([BIN / program], capture_output=True, text=True, timeout=patience(), cwd=tmp_path,
                           env={k: str(v) for k, v in environment.items()}, stdin=subprocess.DEVNULL)
 
 
@@ -424,7 +426,7 @@ def test_plain_http_to_the_tls_port(stack, papers):
     done = cli(stack, "health", scheme="http", code=6)
     assert "begins with https://" in done.stderr, done.stderr
     for said in [b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 64, b"\x16\x03\x01\xff\xff" + b"x" * 64]:
-        with socket.create_connection(("127.0.0.1", stack.http_port), timeout=20) as raw:
+        with socket.create_connection(("127.0.0.1", stack.http_port), timeout=patience()) as raw:
             try:
                 raw.sendall(said)
                 raw.shutdown(socket.SHUT_WR)

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from api import COMPLETED, PENDING
+from api import COMPLETED, PENDING, instant
 from modules import big_module, example, guest
 
 ADD = example("add")
@@ -112,7 +112,7 @@ def test_update_changes_only_what_is_there(rest):
     assert (done["name"], done["inputs"]) == ("after", ["3", "4"])
     assert done["metadata"] == {"keep": "me"} and done["priority"] == 60
     assert done["id"] == task["id"] and done["created_at"] == task["created_at"]
-    assert done["updated_at"] >= task["updated_at"]
+    assert instant(done["updated_at"]) >= instant(task["updated_at"])
     rest.expect(200, "PUT", f"/tasks/{task['id']}", {"name": "add"})
     rest.start(task["id"])
     assert rest.wait(task["id"])["results"] == "7"
@@ -285,8 +285,14 @@ def test_equal_modules_are_one_file(up, rest):
     module, _ = big_module(1, seed=77)
     folder = up.folder / "state-manager"
 
+    def size_of(path):
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:  # the store's own files come and go
+            return None
+
     def big_files():
-        return [f for f in folder.rglob("*") if f.is_file() and f.stat().st_size == len(module)]
+        return [path for path in folder.rglob("*") if size_of(path) == len(module)]
     ids = [rest.create("answer", module)["id"] for _ in range(3)]
     assert len(big_files()) == 1
     for task_id in ids:

@@ -5,7 +5,6 @@ import ast
 import re
 import socket
 import ssl
-import time
 
 import grpc
 import pytest
@@ -14,7 +13,7 @@ from api import Rest
 from certificates import HOSTS, Authority
 from executor import ADD, OK, UNAVAILABLE, Ask, ByGrpc, Executor
 from stack import TOP, Stack, free_port
-from wait import PATIENCE, wait_until
+from wait import patience, wait_until
 
 # What clients get wrong, or right for them: each kind, and the tests that do it.
 TESTED = {
@@ -65,6 +64,7 @@ def test_the_table_names_tests_that_there_are():
 # --- every program that speaks HTTP/1.1 ------------------------------------------------------------
 
 BEGIN = {"manager": ("POST", "/tasks"), "executor": ("POST", "/v1/dtvm/execute"), "proxy": ("GET", "/metrics")}
+IDLE_SECONDS = 60  # of lib/http/server.c: who holds others up would do so for that long
 HTML = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
 
@@ -77,11 +77,12 @@ class Served:
 
     def works(self):
         assert self.process.alive, self.process.text()[-4000:]
-        return self.rest.get("/health").status == 200
+        return self.rest.get("/health", timeout=IDLE_SECONDS / 2).status == 200
 
     def raw(self, data, timeout=1):
         answer = b""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=patience()) as connection:
+            connection.settimeout(timeout)
             try:
                 connection.sendall(data)
                 while piece := connection.recv(65536):
@@ -150,9 +151,7 @@ def test_slow_senders(served):
                 connection.sendall(b" ")
             except OSError:
                 pass  # it may have had enough of this one
-        begin = time.monotonic()
         assert served.works()
-        assert time.monotonic() - begin < 2 * PATIENCE
     for connection in slow:
         connection.close()
 
@@ -252,7 +251,7 @@ def test_certificates_of_clients_of_the_executor(guarded, papers, way, which):
     if way == "grpc":
         pair = {"private_key": made.key.read_bytes(), "certificate_chain": made.cert.read_bytes()} if made else {}
         own = ByGrpc(guarded.grpc_port, grpc.ssl_channel_credentials(ca.read_bytes(), **pair))
-        came = own.call(Ask(ADD, "add", ("5", "3")), timeout=10)
+        came = own.call(Ask(ADD, "add", ("5", "3")), timeout=60)
         own.close()
         assert came.code == (OK if welcome else UNAVAILABLE), came
         return
@@ -291,6 +290,5 @@ def test_executors_that_a_client_refuses(stack, papers, made, tmp_path):
 def test_nobody_listens_without_a_certificate_that_fits_its_key(stack, papers):
     own = Executor(stack, f"--http-server-cert={papers['server'].cert}", f"--http-server-key={papers['good'].key}",
                    name=f"bad-{free_port()}")
-    assert own.process.popen.wait(20 * PATIENCE) == 2
-    own.process.ended_by_test = True
+    assert own.process.exit_code() == 2
     assert "is not the key of the certificate" in own.process.text()

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from modules import example
+from wait import patience
 
 JSON = {"Content-Type": "application/json"}
 REFUSED = [
@@ -130,7 +131,8 @@ def test_metadata_over_a_megabyte(rest):
 
 
 def raw(up, data):
-    with socket.create_connection(("127.0.0.1", up.http_port), timeout=2) as connection:
+    with socket.create_connection(("127.0.0.1", up.http_port), timeout=patience()) as connection:
+        connection.settimeout(2)
         try:
             connection.sendall(data)
             return connection.recv(65536)

@@ -90,7 +90,7 @@ def test_busy_and_running(rest):
 
 
 def test_a_dead_worker(stack):
-    stack.start(PROPLET_LIVELINESS_INTERVAL="200ms")
+    stack.start()
     task = stack.rest.create("add", ADD, inputs=[1, 2])
     stack.proplet().stop()
     wait_until(lambda: not stack.proplet_view()["alive"], 10, "its end")

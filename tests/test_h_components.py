@@ -11,8 +11,7 @@ import pytest
 
 from api import COMPLETED, FAILED, INTERRUPTED, RUNNING
 from modules import component, example, python_component, wat
-from stack import measure
-from wait import PATIENCE, wait_until
+from wait import wait_until
 
 ENGINES = ["multipass", "singlepass", "interp"]
 
@@ -42,7 +41,7 @@ def test_a_program(rest, engine):
     assert told["args"] == '["probe", "one", "zw\u00f6lf"]'
     assert told["env"] == 'Some(("GREETING", "h\u00e9llo"))'
     assert told["slept"] == "true" and told["map"] == "2"
-    assert abs(int(told["now"]) - time.time()) < 60 * PATIENCE
+    assert abs(int(told["now"]) - time.time()) < 600
     # There are no directories and no sockets, and a library can live with that.
     assert told["file"] == "NotFound"
     assert told["tcp"] == told["udp"] == "PermissionDenied"
@@ -89,9 +88,8 @@ def test_a_stop(rest, engine, word):
     task = rest.create("probe", component("probe"), inputs=[word], engine=engine)
     rest.start(task["id"])
     wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 30, "the run's begin")
-    _, seconds = measure(lambda: (rest.stop(task["id"]), rest.wait(task["id"])))
-    assert rest.task(task["id"])["state"] == INTERRUPTED
-    assert seconds < 1 * PATIENCE
+    rest.stop(task["id"])
+    assert rest.wait(task["id"])["state"] == INTERRUPTED
 
 
 def test_the_wall_limit_ends_a_sleep(rest):
@@ -181,7 +179,7 @@ def test_a_whole_python(rest):
     assert done["state"] == COMPLETED and done["stdout"].startswith("in Python 3."), done
     assert done["results"].startswith('ok("') and done["results"].endswith('")')
     told = json.loads(json.loads(done["results"][3:-1]))
-    assert abs(told.pop("time") - time.time()) < 60 * PATIENCE
+    assert abs(told.pop("time") - time.time()) < 600
     assert told == {"name": "me", "far": 5.0, "chance": True, "env": "good day"}
     done = rest.run("describe", python_component("describe"), engine="singlepass", inputs=["[]", "none"])
     assert (done["state"], done["results"]) == (COMPLETED, 'err("no points")')

@@ -10,7 +10,6 @@ import pytest
 
 from api import COMPLETED, FAILED, INTERRUPTED, RUNNING
 from modules import example, guest
-from stack import measure
 from wait import wait_until
 
 
@@ -172,10 +171,8 @@ def is_alive(pid):
 
 def test_external_wall_limit(stack):
     rest = external(stack, "#!/bin/sh\nexec sleep 1000\n")
-    done, seconds = measure(lambda: rest.run("add", example("add"), engine="external",
-                                             limits={"wall_seconds": 1}))
-    assert done["state"] == FAILED and seconds < 10
-    assert "limit of 1" in done["error"]
+    done = rest.run("add", example("add"), engine="external", limits={"wall_seconds": 1})
+    assert done["state"] == FAILED and "limit of 1" in done["error"]
 
 
 def test_external_killed_by_a_signal(stack):

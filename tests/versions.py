@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stack import BIN, TOP, Stack, clean_environment
+from wait import patience
 
 EARLIER = TOP / "tests" / "earlier.txt"
 NAMES = [line.split()[0] for line in EARLIER.read_text().splitlines() if line and not line.startswith("#")]
@@ -36,7 +37,7 @@ def earlier(name):
 def cli(folder, port, *words, code=0):
     """The propeller-cli of `folder`, to the manager at `port`; what it printed."""
     done = subprocess.run([folder / "propeller-cli", *(["-m", f"http://127.0.0.1:{port}"] if port else []),
-                           *map(str, words)], capture_output=True, text=True, timeout=120, check=False,
+                           *map(str, words)], capture_output=True, text=True, timeout=patience(), check=False,
                           stdin=subprocess.DEVNULL, env=clean_environment())
     assert code is None or done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
     return done
