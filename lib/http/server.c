@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,6 +47,8 @@ enum {
 struct http_server {
 	struct http_server_options options;
 	struct MHD_Daemon *daemon;
+	int listener; /* libmicrohttpd's */
+	bool polls;   /* else its threads wait in epoll */
 	uint16_t port;
 	bool has_token;
 	bool mutual; /* clients need a certificate */
@@ -497,8 +501,9 @@ static struct MHD_Daemon *open_daemon(struct http_server *server, int fd) {
 	struct MHD_OptionItem more[PEER_OPTIONS];
 	unsigned flags = MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
 	/* Its epoll loop turns in circles while a handshake waits for its other half. */
-	flags |= peer_options(o->tls, more) ? MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS
-					    : MHD_USE_EPOLL_INTERNAL_THREAD;
+	server->polls = peer_options(o->tls, more);
+	flags |= server->polls ? MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS
+			       : MHD_USE_EPOLL_INTERNAL_THREAD;
 	server->mutual = o->tls != NULL && o->tls->cert != NULL && o->tls->ca != NULL;
 	return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, fd,
 			MHD_OPTION_THREAD_POOL_SIZE, thread_count(o), MHD_OPTION_CONNECTION_LIMIT,
@@ -537,6 +542,7 @@ struct http_server *http_server_create(
 	}
 	struct http_server *server = make_server();
 	server->options = *options;
+	server->listener = fd;
 	server->port = listen_port(fd);
 	server->has_token = options->token != NULL && options->token[0] != 0;
 	if (server->has_token) {
@@ -560,11 +566,25 @@ uint16_t http_server_port(const struct http_server *server) {
 	return server->port;
 }
 
+/*
+ * Nobody listens behind the descriptor any more; what is in its place stays silent. Closing the
+ * socket takes it out of the epoll sets. MHD_quiesce_daemon() does that by hand, at the same time
+ * as the threads of those sets (libmicrohttpd 0.9.75), and whoever comes second aborts the program.
+ */
+static void stop_listening(int listener) {
+	int silent = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (silent >= 0) { /* else they are let in, and told 503 */
+		(void)dup3(silent, listener, O_CLOEXEC);
+		(void)close(silent);
+	}
+}
+
 void http_server_quiesce(struct http_server *server) {
-	atomic_store(&server->quiet, true);
-	int fd = MHD_quiesce_daemon(server->daemon);
-	if (fd >= 0) {
-		(void)close(fd);
+	bool again = atomic_exchange(&server->quiet, true);
+	if (!server->polls) {
+		stop_listening(server->listener);
+	} else if (!again) {
+		(void)close(MHD_quiesce_daemon(server->daemon));
 	}
 }
 

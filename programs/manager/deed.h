@@ -36,7 +36,8 @@ struct deed {
 	const char *field; /* that the error is about, static text, or NULL */
 };
 
-/* Puts a deed for a request on the queue, or answers 429 when there is too much at once, 503 at the end. */
+/* Puts a deed for a request on the queue, or answers 429 when there is too much at once, 503 at the
+ * end. */
 void deed_submit(struct manager *m, struct http_request *request,
 		void (*apply)(struct manager *m, struct deed *deed),
 		void (*finish)(struct deed *deed), void *data, bool reads);
