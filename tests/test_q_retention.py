@@ -34,6 +34,7 @@ def test_ended_tasks_are_removed(stack):
     assert left == {running["id"], waiting["id"], shared["id"]}
     assert rest.task(running["id"])["state"] == RUNNING
     rest.stop(running["id"])
+    stack.proplet_ready()
     rest.start(shared["id"])
 
 
