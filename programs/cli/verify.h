@@ -7,7 +7,7 @@
 #include "attest/verify.h"
 #include "cli/cli.h"
 
-/* What the flags ask for, with memory for it. */
+/* wanted.c: what the flags ask for, with memory for it. */
 struct wanted {
 	struct verify_policy policy;
 	struct certificates certificates;
