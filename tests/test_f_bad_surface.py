@@ -178,8 +178,12 @@ def test_smuggling(up, head):
     (b"GET /health HTTP/1.1\r\n\r\n", (400,)),
     (b"TRACE /health HTTP/1.1\r\nHost: x\r\n\r\n", (405,)), (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404, 405)),
     (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", (400, 404, 405)), (b"FOO /tasks HTTP/1.1\r\nHost: x\r\n\r\n", (405, 501)),
-    (b"get /health HTTP/1.1\r\nHost: x\r\n\r\n", (405, 501)), (b"GET http://evil/health HTTP/1.1\r\nHost: x\r\n\r\n", (200, 400, 404)),
-], ids=range(7))
+    (b"get /health HTTP/1.1\r\nHost: x\r\n\r\n", (405, 501)), (b"GET http://evil/health HTTP/1.1\r\nHost: x\r\n\r\n", (200,)),
+    (b"GET HTTPS://x:1/health?a HTTP/1.1\r\nHost: x\r\n\r\n", (200,)),
+    (b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", (302,)), (b"GET http://x?a HTTP/1.1\r\nHost: x\r\n\r\n", (302,)),
+    (b"GET http:/health HTTP/1.1\r\nHost: x\r\n\r\n", (404,)),
+    (b"GET /health HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n", (400,)),
+], ids=range(12))
 def test_odd_requests(up, data, status):
     answer = raw(up, data, answered=True)
     assert int(answer.split(b" ")[1]) in status, answer

@@ -259,9 +259,9 @@ static size_t body_limit(const struct http_route *route) {
 	return route->body_max != 0 ? route->body_max : IGNORED_BODY_MAX;
 }
 
-/* What says where a request ends. */
+/* What says where a request ends, and whom it is for. */
 struct framing {
-	unsigned lengths, encodings;
+	unsigned lengths, encodings, hosts;
 	bool odd;
 };
 
@@ -273,6 +273,7 @@ static enum MHD_Result see_framing(
 	bool encoding = strcasecmp(name, "Transfer-Encoding") == 0;
 	framing->lengths += length;
 	framing->encodings += encoding;
+	framing->hosts += strcasecmp(name, "Host") == 0;
 	framing->odd = framing->odd || strpbrk(name, " \t\v\f\r\n") != NULL || value == NULL ||
 		       (length && (value[0] == 0 || value[strspn(value, "0123456789")] != 0)) ||
 		       (encoding && strcasecmp(value, "chunked") != 0);
@@ -285,13 +286,15 @@ static bool is_framed_clearly(struct http_request *request, struct error *err) {
 	struct framing framing = { 0 };
 	(void)MHD_get_connection_values(
 			request->connection, MHD_HEADER_KIND, see_framing, &framing);
-	if (!framing.odd && framing.lengths + framing.encodings <= 1) {
+	if (!framing.odd && framing.lengths + framing.encodings <= 1 && framing.hosts <= 1) {
 		return true;
 	}
 	request->last = true;
-	return error_set(err, ERROR_INVALID,
-			"the headers do not say clearly where the request ends: send one "
-			"Content-Length, or Transfer-Encoding: chunked");
+	return error_set(err, ERROR_INVALID, "%s",
+			framing.hosts > 1 ? "there is more than one Host: send one"
+					  : "the headers do not say clearly where the request "
+					    "ends: send one Content-Length, or "
+					    "Transfer-Encoding: chunked");
 }
 
 static void tell_methods(void *context, struct http_request *request) {
@@ -375,9 +378,19 @@ static void count_open(struct http_server *server, bool more) {
 	(void)pthread_mutex_unlock(&server->lock);
 }
 
+/* A client that takes us for its proxy names us in front of the path (RFC 9112, 3.2.2). */
+static const char *behind_authority(const char *uri) {
+	size_t scheme = strncasecmp(uri, "http://", 7) == 0    ? 7
+			: strncasecmp(uri, "https://", 8) == 0 ? 8
+							       : 0;
+	return scheme == 0 ? uri : uri + scheme + strcspn(uri + scheme, "/?");
+}
+
 static void *begin_request(void *context, const char *uri, struct MHD_Connection *connection) {
 	struct http_request *request = MEM_NEW(struct http_request);
-	request->path = mem_copy(uri, strcspn(uri, "?")); /* as sent: route.c decodes, once */
+	const char *path = behind_authority(uri);
+	size_t size = strcspn(path, "?");
+	request->path = size != 0 ? mem_copy(path, size) : str_copy("/"); /* route.c decodes it */
 	request->server = context;
 	request->connection = connection;
 	count_open(request->server, true);
