@@ -390,6 +390,20 @@ def test_wrong_use(cli, arguments):
     assert "usage" in done.stderr.lower() or "propeller-cli" in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("arguments,says", [
+    (["tasks", "view", ""], "ID is empty"), (["tasks", "delete", ""], "ID is empty"), (["proplets", "view", ""], "ID is empty"),
+    (["tasks", "upload", "x", ""], "FILE is empty"), (["tasks", "create", ""], "NAME is empty"), (["context", "use", ""], "CONTEXT is empty"),
+    (["execute", ADD, "", "1"], "FUNCTION is empty"), (["tasks", "list", "-m", ""], "--manager-url is empty"),
+], ids=str)
+def test_a_variable_that_was_not_set(cli, arguments, says):
+    """`tasks view "$ID"` is not a look at another path."""
+    assert says in cli(*arguments, code=2).stderr
+
+
+def test_arguments_of_a_workload_may_be_empty(cli):
+    cli("tasks", "run", HELLO, "")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["tasks", "--help"], ["tasks", "run", "--help"],
                                        ["up", "--help"], ["proplets", "--help"], ["help"]], ids=str)
 def test_help_goes_to_stdout(cli, arguments):

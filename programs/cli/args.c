@@ -165,6 +165,23 @@ static const char *word_of_usage(const char *usage, int item) {
 	return usage;
 }
 
+/* A variable of a script that was not set leads to another path, or to another manager. What is
+ * handed on to a workload may be empty. */
+static bool check_empty(
+		const struct arguments *arguments, const struct verb *verb, struct error *err) {
+	int named = verb->max < ARGUMENTS_MAX ? arguments->count : verb->min;
+	const char *url = arguments->flags[FLAG_MANAGER];
+	for (int i = 0; i < named; i++) {
+		if (arguments->items[i][0] == 0) {
+			const char *name = word_of_usage(verb->usage, i);
+			return error_set(err, ERROR_INVALID, "%.*s is empty",
+					(int)strcspn(name, " "), name);
+		}
+	}
+	return url == NULL || url[0] != 0 ||
+	       error_set(err, ERROR_INVALID, "flag --manager-url is empty");
+}
+
 static bool check(const struct arguments *arguments, const struct verb *verb, struct error *err) {
 	if (!check_output(arguments->flags[FLAG_OUTPUT], err)) {
 		return false;
@@ -182,7 +199,7 @@ static bool check(const struct arguments *arguments, const struct verb *verb, st
 				arguments->items[verb->max], verb->noun,
 				verb->name[0] != 0 ? " " : "", verb->name, verb->usage);
 	}
-	return true;
+	return check_empty(arguments, verb, err);
 }
 
 void arguments_finish(struct arguments *arguments) {
