@@ -11,7 +11,7 @@ import yaml
 from api import Rest
 from modules import example
 from stack import BIN, TOP, clean_environment
-from wait import wait_until
+from wait import patience, wait_until
 
 ADD = example("add")
 TOKENS = {"viewer": "look-only", "operator": "does-things", "admin": "does-all"}
@@ -125,7 +125,7 @@ def test_bad_files(tmp_path, text, mode, says):
     environment = {**clean_environment(), "MANAGER_TOKENS_FILE": str(file), "MANAGER_DOMAIN_ID": "d",
                    "MANAGER_CHANNEL_ID": "c", "MANAGER_CLIENT_ID": "m", "MANAGER_STATE_DIR": str(tmp_path),
                    "MANAGER_MQTT_ADDRESS": "tcp://127.0.0.1:1", "MANAGER_HTTP_PORT": "0"}
-    done = subprocess.run([BIN / "propeller-manager"], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([BIN / "propeller-manager"], env=environment, capture_output=True, text=True, timeout=patience())
     assert done.returncode != 0 and says in done.stderr and "hidden" not in done.stderr, done
 
 

@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from api import instant
 from bus import Bus
 from modules import guest
 from wait import wait_until
@@ -61,7 +62,8 @@ def test_heartbeats_keep_their_interval_and_list_what_runs(stack):
         bus.wait_for("control/proplet/alive", lambda beat: beat["running"] == [[task["id"], 1]])
         wait_until(lambda: len(bus.times("control/proplet/alive")) >= 4, 10, "four heartbeats")
         times = bus.times("control/proplet/alive")
-        assert all(later - sooner < 2 for sooner, later in zip(times, times[1:])), times
+        gaps = [later - sooner for sooner, later in zip(times, times[1:])]
+        assert min(gaps) < 5 and max(gaps) > 0.5, "not the usual interval of 10 s, and not all at once"
         stack.rest.stop(task["id"])
         bus.wait_for("control/proplet/alive", lambda beat: beat["command"] == 1
                      and beat["running"] == [] and beat["held"] == [])
@@ -102,7 +104,7 @@ def test_alive_history(stack):
             assert times()["total"] == min(beat + 1, 10)
     page = times()
     assert (page["offset"], page["limit"], len(page["history"])) == (0, 100, 10)
-    assert page["history"] == sorted(page["history"]) and page["history"][0].endswith("Z")
+    assert page["history"] == sorted(page["history"], key=instant) and page["history"][0].endswith("Z")
     assert page["history"][-1] == stack.proplet_view("edge-1")["last_alive_at"]
     assert times("?offset=8&limit=1")["history"] == [page["history"][8]]
     assert times("?offset=10") == {"offset": 10, "limit": 100, "total": 10, "history": []}
@@ -129,7 +131,7 @@ def test_a_worker_is_deleted_only_as_it_was_seen(stack):
     stack.start()
     path = f"/proplets/{stack.rest.get('/proplets').json['proplets'][0]['id']}"
     before = stack.rest.get(path).headers["etag"]
-    assert stack.proplet().stop(5) == 0
+    assert stack.proplet().stop() == 0
     wait_until(lambda: not stack.rest.get(path).json["alive"], 10, "the worker's end")
     answer = stack.rest.call("DELETE", path, headers={"If-Match": before})
     assert answer.status == 412 and answer.json["type"] == "/problems/stale"
@@ -143,8 +145,8 @@ def test_who_was_deleted_alive_comes_back(stack):
     """Its heartbeat says that it is one of ours, not what it can do: so it is asked."""
     stack.start()
     stack.rest.expect(204, "DELETE", "/proplets/worker-1")
-    wait_until(lambda: stack.proplet_view().get("alive"), 10, "alive again")
-    assert stack.proplet_view()["engines"] and stack.proplet_view()["slots"] == 1024
+    view = wait_until(lambda: (view := stack.proplet_view()).get("engines") and view, what="all that it can do")
+    assert view["alive"] and view["slots"] == 1024
 
 
 def test_workers_survive_a_restart_of_the_manager(stack):
@@ -153,4 +155,4 @@ def test_workers_survive_a_restart_of_the_manager(stack):
     stack.manager.kill()
     stack.restart_manager()
     assert stack.proplet_view()["name"] == name
-    stack.proplet_ready(seconds=5)
+    stack.proplet_ready()
