@@ -69,7 +69,7 @@ def test_answer_from_another_thread(echo):
 
 def test_metadata_both_ways(echo):
     metadata = [("airscrew-nonce", "first"), ("airscrew-nonce", "second"), ("airscrew-nonce-bin", b"\0\1\xff")]
-    answer, call = echo.method("Say").with_call(echo.echo.Order(), metadata=metadata, timeout=20)
+    answer, call = echo.method("Say").with_call(echo.echo.Order(), metadata=metadata, timeout=60)
     assert (answer.nonce, answer.binary) == (b"first", b"\0\1\xff")
     trailing = dict(call.trailing_metadata())
     assert trailing["airscrew-raw-bin"] == b"\0\1\xff" and trailing["airscrew-peer"].startswith("127.0.0.1:")
@@ -88,7 +88,7 @@ def test_a_handler_may_refuse_what_it_cannot_read(server):
     with server.channel() as channel:
         call = channel.unary_unary("/airscrew.test.Echo/Say")
         with pytest.raises(grpc.RpcError) as caught:
-            call(b"\xff\xff", timeout=20)
+            call(b"\xff\xff", timeout=60)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert caught.value.details() == "the request is not an Order"
 
@@ -101,7 +101,7 @@ def test_a_handler_may_refuse_what_it_cannot_read(server):
                                          ("/Say", "no service"), ("/a/b/c", "no service")])
 def test_unimplemented(server, path, words):
     with server.channel() as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(path)(b"", timeout=20)
+        channel.unary_unary(path)(b"", timeout=60)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert words in caught.value.details() and path in caught.value.details()
 
@@ -116,13 +116,13 @@ def test_compression_is_refused_with_what_is_known(server):
 
 def test_several_messages_for_a_unary_method(server):
     with server.channel() as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.stream_unary("/airscrew.test.Echo/Raw")(iter([b"1", b"2"]), timeout=20)
+        channel.stream_unary("/airscrew.test.Echo/Raw")(iter([b"1", b"2"]), timeout=60)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_no_message_for_a_unary_method(server):
     with server.channel() as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.stream_unary("/airscrew.test.Echo/Raw")(iter([]), timeout=20)
+        channel.stream_unary("/airscrew.test.Echo/Raw")(iter([]), timeout=60)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -188,13 +188,10 @@ def test_deadline_is_told_and_kept(echo):
     assert 0 < echo.say(seconds=5).left_ms <= 6000 * PATIENCE  # grpcio rounds long times up
     before = echo.counts().cancelled
     begin = time.monotonic()
-    error = None
-    try:
-        echo.say_later(seconds=0.3, keep="deadline").result()
-    except grpc.RpcError as caught:
-        error = caught
-    assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert time.monotonic() - begin >= 0.3
+    call = echo.say_later(seconds=3, keep="deadline")
+    wait_until(lambda: echo.counts().kept == 1 or call.done(), 30, "the call at the server")
+    assert call.exception(60).code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert time.monotonic() - begin >= 3
     wait_until(lambda: echo.counts().cancelled == before + 1, 30, "the handler to hear of it")
     assert echo.counts().kept == 0
 
@@ -203,11 +200,11 @@ def test_server_answers_at_the_deadline(server):
     """To a client that does not count the time itself."""
     with Wire(server.port) as wire:
         word = b"\x32\x01d"  # keep: "d"
+        begin = time.monotonic()
         wire.send(frame(HEADERS, END_HEADERS, 1, request(path="/airscrew.test.Echo/Say", grpc_timeout="200m")),
                   frame(DATA, END_STREAM, 1, message(word)))
-        begin = time.monotonic()
         assert wire.headers(wire.answer())[-1]["grpc-status"] == "4"
-        assert 0.1 < time.monotonic() - begin < 20
+        assert time.monotonic() - begin > 0.1
 
 
 def test_deadline_of_a_request_that_never_ends(server):
@@ -231,7 +228,7 @@ def test_a_client_that_goes_is_heard_of(server, echo):
     with server.channel() as other:
         call = Echo(other).say_later(keep="gone")
         wait_until(lambda: echo.counts().kept == 1, 30, "a kept call")
-    assert call.cancelled() or call.exception(10) is not None
+    assert call.cancelled() or call.exception(60) is not None
     wait_until(lambda: echo.counts().cancelled == before + 1, 30, "the handler to hear of it")
 
 
@@ -240,7 +237,7 @@ def test_kept_calls_are_answered(echo):
     wait_until(lambda: echo.counts().kept == 50, 30, "50 kept calls")
     assert not any(call.done() for call in calls)
     echo.release("later")
-    assert all(call.result(20).path for call in calls)
+    assert all(call.result(60).path for call in calls)
 
 
 # --- others' clients -----------------------------------------------------------------------------
@@ -291,7 +288,7 @@ def test_health(start):
         stub = health_pb2_grpc.HealthStub(channel)
 
         def check(name=""):
-            return stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=20).status
+            return stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=60).status
         assert check() == check("airscrew.test.Echo") == check("grpc.health.v1.Health") == status.SERVING
         with pytest.raises(grpc.RpcError) as caught:
             check("nothing")
@@ -328,7 +325,7 @@ def test_drain_lets_calls_end(start):
             assert wire.headers(wire.answer())[-1]["grpc-status"] == "14"
             assert wire.ended()
         for call in calls:
-            assert call.exception(20).code() == grpc.StatusCode.UNAVAILABLE
+            assert call.exception(60).code() == grpc.StatusCode.UNAVAILABLE
         assert server.process.stop() == 0
 
 
@@ -353,9 +350,8 @@ def test_idle_connections_do_not_hold_the_drain(start):
     for wire in wires:
         wire.call()
         wire.answer()
-    begin = time.monotonic()
     assert server.process.stop() == 0
-    assert time.monotonic() - begin < 4  # DRAIN_MS of tests/rpc/server.c is 5000
+    assert "too long" not in server.process.text()
     for wire in wires:
         assert wire.ended()
         wire.socket.close()
@@ -410,7 +406,7 @@ def test_mutual_tls(start, authority, tmp_path):
         assert Echo(channel).say(payload=b"known").payload == b"known"
     for certificate in (None, stranger):
         with server.channel(client(authority, certificate)) as channel:
-            assert Echo(channel).refusal(seconds=10).code() == grpc.StatusCode.UNAVAILABLE
+            assert Echo(channel).refusal().code() == grpc.StatusCode.UNAVAILABLE
 
 
 def test_plain_and_tls_do_not_mix(start, authority):

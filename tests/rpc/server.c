@@ -311,6 +311,7 @@ static void serve(struct server *server, const sigset_t *signals) {
 	}
 	rpc_server_quiesce(server->rpc);
 	if (!rpc_server_drained(server->rpc, clock_ms() + DRAIN_MS)) {
+		(void)fprintf(stderr, "rpc_server: the drain took too long\n");
 		rpc_server_cancel(server->rpc);
 		(void)!rpc_server_drained(server->rpc, clock_ms() + DRAIN_MS);
 	}
