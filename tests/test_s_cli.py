@@ -29,7 +29,7 @@ class Cli:
 
     def __call__(self, *arguments, code=0, **more):
         done = subprocess.run([BIN / "propeller-cli", "-m", self.url, *map(str, arguments)],
-                              capture_output=True, text=True, timeout=60, env=self.environment,
+                              capture_output=True, text=True, timeout=120, env=self.environment,
                               stdin=subprocess.DEVNULL, **more)
         assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return done
@@ -174,7 +174,7 @@ def on_terminal(cli, *arguments, **environment):
     except OSError:
         pass
     os.close(master)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     return text.decode()
 
 
@@ -327,7 +327,7 @@ def test_health(cli):
     (["--token-file", "/nonexistent", "tasks", "list"], None),
 ], ids=str)
 def test_the_hint_is_about_what_is_missing(cli, words, hint):
-    done = subprocess.run([BIN / "propeller-cli", *words], capture_output=True, text=True, timeout=60, env=cli.environment)
+    done = subprocess.run([BIN / "propeller-cli", *words], capture_output=True, text=True, timeout=120, env=cli.environment)
     assert done.returncode == 3, done
     hints = [line for line in done.stderr.splitlines() if line.startswith("hint:")]
     assert hints == ([f"hint: `{hint}` shows what there is"] if hint else []), done
@@ -356,7 +356,7 @@ def test_a_manager_that_is_none(cli, stack, tmp_path):
 def test_output_that_nobody_takes_is_an_error(cli, words, where):
     """With a closed standard output the next socket would have its number, and get the text."""
     line = " ".join([str(BIN / "propeller-cli"), *map(str, words), where])
-    done = subprocess.run(["bash", "-c", line], stderr=subprocess.PIPE, text=True, env=cli.environment, timeout=60)
+    done = subprocess.run(["bash", "-c", line], stderr=subprocess.PIPE, text=True, env=cli.environment, timeout=120)
     assert done.returncode == 6 and "error: the output could not be written: " in done.stderr, done
 
 
@@ -441,7 +441,7 @@ def test_a_token_through_a_pipe(stack):
 
 def test_the_output_of_a_broken_pipe(cli):
     done = subprocess.run(f"{BIN}/propeller-cli -m {cli.url} tasks list -o json | head -c 1",
-                          shell=True, capture_output=True, text=True, env=cli.environment, timeout=30)
+                          shell=True, capture_output=True, text=True, env=cli.environment, timeout=60)
     assert done.returncode == 0 and "Traceback" not in done.stderr
 
 
@@ -455,7 +455,7 @@ def test_contexts(stack, tmp_path):
     url = f"http://127.0.0.1:{stack.http_port}"
 
     def run(*words, code=0, **environment):
-        done = subprocess.run([BIN / "propeller-cli", *map(str, words)], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([BIN / "propeller-cli", *map(str, words)], capture_output=True, text=True, timeout=120,
                               env={**clean_environment(), "XDG_CONFIG_HOME": str(tmp_path), **environment},
                               stdin=subprocess.DEVNULL, cwd=tmp_path)
         assert done.returncode == code, done
@@ -529,7 +529,7 @@ def test_logs_follow(cli, up):
     cli("tasks", "start", task["id"])
     wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 30, "Running")
     cli("tasks", "stop", task["id"])
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     process.communicate()
 
 

@@ -91,7 +91,7 @@ def test_status_of_workers(cli):
 def test_global_flags(up, flags):
     words = [flag.replace("URL", f"http://127.0.0.1:{up.http_port}") for flag in flags]
     for line in ([*words, "tasks", "list"], ["tasks", *words, "list"], ["tasks", "list", *words], [*words, "health"]):
-        done = subprocess.run([BIN / "propeller-cli", *line], capture_output=True, text=True, timeout=30,
+        done = subprocess.run([BIN / "propeller-cli", *line], capture_output=True, text=True, timeout=120,
                               env=clean_environment())
         assert done.returncode == 0, (line, done)
 
@@ -118,5 +118,5 @@ def test_what_is_not_here_says_so(cli, words):
 def test_the_table_is_whole():
     """What --help of create shows beside ours is the list above."""
     text = subprocess.run([BIN / "propeller-cli", "tasks", "create", "--help"], capture_output=True, text=True,
-                          timeout=30).stdout
+                          timeout=120).stdout
     assert all(flag + " " in text for flag, *_ in CREATE)
