@@ -36,7 +36,7 @@ class Up:
         def there():
             assert self.process.poll() is None, self.text
             return (self.state / "up.json").exists() and re.search(r"http://\S+:\d+", self.text)
-        wait_until(there, 30, "the stack")
+        wait_until(there, 90, "the stack")
         return json.loads((self.state / "up.json").read_text())
 
     def rest(self):
@@ -45,7 +45,7 @@ class Up:
 
     def end(self, number=signal.SIGINT):
         self.process.send_signal(number)
-        return self.process.wait(30 * PATIENCE)
+        return self.process.wait(60 * PATIENCE)
 
 
 def family(pid):
@@ -67,8 +67,14 @@ def family(pid):
 
 
 def alive(pids):
-    return {pid for pid in pids if Path(f"/proc/{pid}").exists()
-            and Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"}
+    return {pid for pid in pids if state_of(pid) not in "ZX"}
+
+
+def state_of(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "X"
 
 
 @pytest.fixture
@@ -97,7 +103,7 @@ def begin(tmp_path):
 @pytest.mark.timeout(400)
 def test_samples_and_exit(begin):
     up = begin("--samples", "--exit")
-    assert up.process.wait(120 * PATIENCE) == 0, up.text
+    assert up.process.wait(300 * PATIENCE) == 0, up.text
     for word in ("Hello, world!", "30", "http://"):
         assert word in up.text, up.text
     assert "propeller-cli" in up.text, "commands to try"
@@ -123,7 +129,7 @@ def watched(text):
 def test_what_the_broker_saw(begin):
     """In the open it reads the result; under a key it has ciphertext, of an upload and of an image."""
     up = begin("--samples", "--exit")
-    assert up.process.wait(120 * PATIENCE) == 0, up.text
+    assert up.process.wait(300 * PATIENCE) == 0, up.text
     found = watched(up.text)
     assert set(found) == {"in the open", "encrypted", "encrypted, as the image 127.0.0.1"}, up.text
     for printed, rows in found.values():
@@ -147,7 +153,7 @@ def test_no_registry_no_image_sample(begin, tmp_path):
     bin_only.mkdir()
     (bin_only / "mosquitto").symlink_to(shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin"))
     up = begin("--samples", "--exit", PATH=str(bin_only))
-    assert up.process.wait(120 * PATIENCE) == 0, up.text
+    assert up.process.wait(300 * PATIENCE) == 0, up.text
     assert set(watched(up.text)) == {"in the open", "encrypted"}
     assert "image sample is left out" in up.text and "docker-registry" in up.text
 
@@ -192,22 +198,45 @@ def test_taken_ports_move(begin, tmp_path):
         up = begin("--http-port", http.getsockname()[1], "--mqtt-port", mqtt.getsockname()[1],
                    "--proxy-port", mqtt.getsockname()[1])
         chosen = json.dumps(up.ready())
-        assert str(http.getsockname()[1]) not in chosen
-        assert str(mqtt.getsockname()[1]) not in chosen
+        for taken in (http, mqtt):
+            assert f":{taken.getsockname()[1]}\"" not in chosen and f": {taken.getsockname()[1]}," not in chosen, chosen
         assert up.rest().get("/health").status == 200
         assert up.end() == 0
+
+
+def test_two_that_begin_at_once_choose_other_ports(begin):
+    """What one has chosen, and does not listen on yet, no other one takes."""
+    http, mqtt = free_port(), free_port()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as two:
+        for claim, port in ((one, http), (two, mqtt)):
+            claim.bind(f"\0airscrew-up-port-{port}")
+        up = begin("--http-port", http, "--mqtt-port", mqtt)
+        up.ready()
+        for port in (http, mqtt):
+            assert re.search(rf"^port {port} is taken, using \d+$", up.text, re.M), up.text
+        assert up.rest().port != http
+        assert up.end() == 0
+
+
+def workers(up):
+    """The ids of its workers."""
+    found = set()
+    for pid in family(up.process.pid):
+        try:
+            if os.readlink(f"/proc/{pid}/exe").endswith("/proplet"):
+                found.add(pid)
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
 
 
 def test_a_worker_that_dies_comes_back(begin):
     up = begin()
     up.ready()
     rest = up.rest()
-    proplet = next(pid for pid in family(up.process.pid)
-                   if os.readlink(f"/proc/{pid}/exe").endswith("/proplet"))
+    (proplet,) = wait_until(lambda: workers(up), 30, "a worker")
     os.kill(proplet, signal.SIGKILL)
-    wait_until(lambda: any(os.path.exists(f"/proc/{pid}/exe") and pid != proplet
-                           and os.readlink(f"/proc/{pid}/exe").endswith("/proplet")
-                           for pid in family(up.process.pid)), 30, "another worker")
+    wait_until(lambda: workers(up) - {proplet}, 30, "another worker")
 
     def works():
         task = rest.create("add", example("add"), inputs=[1, 2])
@@ -240,7 +269,7 @@ def test_kill_nine_of_up_leaves_nothing(begin):
 def test_a_state_folder_that_cannot_be(begin, tmp_path):
     (tmp_path / "state").write_text("in the way")
     up = begin()
-    assert up.process.wait(20) not in (0, None)
+    assert up.process.wait(60) not in (0, None)
     assert str(up.state) in up.text
 
 
@@ -248,7 +277,7 @@ def test_two_on_one_state_folder(begin):
     up = begin()
     up.ready()
     second = subprocess.run([BIN / "propeller-cli", "up", "--state", up.state, "--exit"],
-                            capture_output=True, text=True, timeout=60, env=clean_environment(),
+                            capture_output=True, text=True, timeout=120, env=clean_environment(),
                             stdin=subprocess.DEVNULL)
     assert second.returncode != 0 and second.stderr.strip()
     assert up.rest().get("/health").status == 200
@@ -257,11 +286,12 @@ def test_two_on_one_state_folder(begin):
 
 def test_encrypted(tmp_path):
     """A key of its own for each run, in no file and no argument."""
-    up = Up(tmp_path, "--http-port", free_port(), "--mqtt-port", free_port(), "--samples", "--encrypted")
+    up = Up(tmp_path, "--http-port", free_port(), "--mqtt-port", free_port(), "--proxy-port", free_port(),
+            "--executor-port", free_port(), "--grpc-port", free_port(), "--samples", "--encrypted")
     try:
         views = up.rest().get("/proplets").json["proplets"]
         assert [view["key"] for view in views] == ["verified"]
-        wait_until(lambda: "Try:" in up.text, 60, "the samples")
+        wait_until(lambda: "Try:" in up.text, 240, "the samples")
         found = watched(up.text)
         assert set(found) == {"encrypted", "encrypted, as the image 127.0.0.1"}, up.text
         paths = {path for path, *_ in found["encrypted, as the image 127.0.0.1"][1]}
@@ -280,6 +310,6 @@ def test_encrypted(tmp_path):
 
 def test_wrong_flags_end_nothing(tmp_path):
     done = subprocess.run([BIN / "propeller-cli", "up", "--state", tmp_path / "state", "--proplets", "99"],
-                          capture_output=True, text=True, env=clean_environment(), timeout=30)
+                          capture_output=True, text=True, env=clean_environment(), timeout=60)
     assert done.returncode == 2 and "flag --proplets: a number from 0 to 64" in done.stderr
     assert "ending" not in done.stderr

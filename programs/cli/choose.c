@@ -47,7 +47,8 @@ static bool choose_port(const struct stack *stack, const struct arguments *argum
 	}
 	for (uint64_t next = wanted; next < wanted + PORTS_TRIED; next++) {
 		uint16_t port = next <= 65535 ? (uint16_t)next : 0;
-		if (!is_ours(stack, port) && port_free(&port) && !is_ours(stack, port)) {
+		if (!is_ours(stack, port) && port_free(&port) && !is_ours(stack, port) &&
+				port_claim(port)) {
 			if (port != wanted && wanted != 0) {
 				(void)fprintf(stderr, "port %llu is taken, using %u\n",
 						(unsigned long long)wanted, port);

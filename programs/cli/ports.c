@@ -3,7 +3,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -25,6 +29,21 @@ bool port_free(uint16_t *port) {
 	}
 	*port = ntohs(address.sin_port);
 	return true;
+}
+
+bool port_claim(uint16_t port) {
+	/* An abstract name: of this machine like the port, and gone with the process. */
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int size = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+			"airscrew-up-port-%u", port);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address,
+				       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1) +
+						       (socklen_t)size) != 0) {
+		(void)close(fd);
+		return false;
+	}
+	return fd >= 0; /* and it stays open */
 }
 
 bool port_answers(uint16_t port) {
