@@ -39,7 +39,6 @@ static void widen(const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct error err;
-	const char *field;
 	widen(data, size);
 	json_t *object = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
 	if (object == NULL) {
@@ -47,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	}
 	for (int update = 0; update < 2; update++) {
 		struct task *task = task_create();
-		if (task_read(task, object, update, &field, &err)) {
+		if (task_read(task, object, update, &err)) {
 			round_trip(task);
 		}
 		task_destroy(task);

@@ -4,6 +4,7 @@ import base64
 import datetime
 import http.client
 import json
+import re
 import time
 from dataclasses import dataclass
 
@@ -35,6 +36,9 @@ class Answer:
         problem = self.json
         assert problem["status"] == self.status and problem["type"] and problem["title"], problem
         assert isinstance(problem["error"], str) and problem["error"], problem
+        assert re.fullmatch(r"(?!//)([A-Za-z0-9._~!$&'()*+,;=@/-]|%[0-9A-Fa-f]{2}){1,511}", problem["instance"]), problem
+        for fault in problem.get("errors", []):
+            assert problem["field"] and fault.pop("detail") == problem["detail"] and len(fault) == 1, problem
         return problem["error"]
 
 

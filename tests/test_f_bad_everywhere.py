@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input against every program that serves: manager, executor (REST and gRPC), proxy; and the table
 that says where each kind is tested, which a test holds against the tests that there are."""
+import base64
 import ast
 import re
 import socket
@@ -180,7 +181,38 @@ def test_paths_with_control_characters(served, text):
     assert "\x1b" not in served.process.text()
 
 
+def test_problems_say_what_was_asked(served):
+    answer = served.rest.get("/none/%20such?secret=1")
+    assert answer.status == 404 and answer.error and answer.json["instance"] == "/none/%20such"
+    assert b"secret" not in answer.body
+
+
 # --- the executor ----------------------------------------------------------------------------------
+
+EXECUTE = "/v1/dtvm/execute"
+
+
+@pytest.mark.parametrize("change,pointer", [
+    ({"execution": 5}, "#/execution"), ({"execution": {"fnName": 5}}, "#/execution/fnName"),
+    ({"execution": {"fn_name": 5}}, "#/execution/fn_name"), ({"execution": {"inputs": ["1", 2]}}, "#/execution/inputs/1"),
+    ({"execution": {"bytecode": "!"}}, "#/execution/bytecode"), ({"runtime_config": {"gasLimit": {"limit": "x"}}}, "#/runtime_config/gasLimit/limit"),
+    ({"execution": {"bytecode": base64.b64encode(ADD).decode(), "fnName": "add", "inputs": ["1", "x"]}}, "#/execution/inputs/1"),
+    ({"execution": {"bytecode": base64.b64encode(ADD).decode(), "fnName": "add", "inputs": ["1"]}}, "#/execution/inputs"),
+])
+def test_problems_of_the_executor_point_at_the_member(all_of_them, change, pointer):
+    answer = all_of_them.served["executor"].rest.call("POST", EXECUTE, {"execution": {}, **change})
+    assert answer.status == 400 and answer.error and answer.json["instance"] == EXECUTE
+    assert answer.json["errors"] == [{"detail": answer.json["detail"], "pointer": pointer}]
+
+
+@pytest.mark.parametrize("query,headers,fault", [
+    ("", {"airscrew-profile": "9"}, {"header": "airscrew-profile"}), ("?profile=9", {}, {"parameter": "profile"}),
+    ("?profile=2&nonce=xyz", {}, {"parameter": "nonce"}), ("?profile=2", {"airscrew-nonce": "x"}, {"header": "airscrew-nonce"}),
+])
+def test_problems_of_the_executor_name_the_option(all_of_them, query, headers, fault):
+    answer = all_of_them.served["executor"].rest.call("POST", EXECUTE + query, {"execution": {}}, headers)
+    assert answer.status == 400 and answer.error
+    assert answer.json["errors"] == [{"detail": answer.json["detail"], **fault}]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "text/html", "application/xml", "application/x-www-form-urlencoded",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that are wrong, and what is refused because it is not run yet."""
 import base64
+import json
 import socket
 
 import pytest
@@ -84,6 +85,56 @@ def test_wrong_fields_are_named(rest, body, says):
     answer = rest.call("POST", "/tasks", body)
     assert answer.status in (400, 413, 422), answer
     assert says in answer.error, answer.error
+    (fault,) = answer.json["errors"]
+    assert fault["pointer"].startswith(f"#/{answer.json['field']}") and says in fault["pointer"], answer
+
+
+@pytest.mark.parametrize("body,pointer", [
+    ({"limits": {"memory_bytes": -1}}, "#/limits/memory_bytes"), ({"inputs": [1, "2", None]}, "#/inputs/2"),
+    ({"env": {"A/B~\u00fc\"": 1}}, "#/env/A~1B~0%C3%BC%22"), ({"env": {"x" * 300: 1}}, "#/env"),
+    ({"dirs": [{"host": "/a"}, {"host": "b"}]}, "#/dirs/1/host"), ({"monitoring_profile": {"interval": []}}, "#/monitoring_profile/interval"),
+    ({"schedule": "* * * * *"}, "#/schedule"), ({"file": 7}, "#/file"), ({"file": "bm8gbW9kdWxl"}, "#/file"),
+])
+def test_a_problem_points_at_the_member(rest, body, pointer):
+    answer = rest.call("POST", "/tasks?limit=1", {"name": "x", **body})
+    assert answer.status in (400, 422) and answer.error
+    assert answer.json["errors"] == [{"detail": answer.json["detail"], "pointer": pointer}]
+    assert answer.json["field"] == pointer.split("/")[1] and answer.json["instance"] == "/tasks"
+
+
+@pytest.mark.parametrize("path,headers,part,name", [
+    ("/tasks?limit=0", {}, "parameter", "limit"), ("/tasks?offset=-1", {}, "parameter", "offset"),
+    ("/tasks?cursor=x", {}, "parameter", "cursor"), ("/tasks?metadata=7", {}, "parameter", "metadata"),
+    ("/proplets?status=x", {}, "parameter", "status"), ("/tasks/7?wait=x", {}, "parameter", "wait"),
+    ("/events?type=x", {}, "parameter", "type"), ("/events?task=x", {}, "parameter", "task"),
+    ("/tasks/7/start", {"Idempotency-Key": ""}, "header", "Idempotency-Key"), ("/tasks", {"Content-Type": "text/plain"}, "header", "Content-Type"),
+])
+def test_a_problem_names_the_parameter_or_header(rest, path, headers, part, name):
+    answer = rest.call("POST" if headers else "GET", path, headers=headers)
+    assert answer.status == 400 and answer.error
+    assert answer.json["errors"] == [{"detail": answer.json["detail"], part: name}]
+    assert answer.json["field"] == name and answer.json["instance"] == path.split("?")[0]
+
+
+def test_what_is_about_nothing_of_the_request_says_so(rest):
+    for method, path, body in (("GET", "/tasks/none", None), ("POST", "/tasks", b"{"), ("PATCH", "/tasks", None)):
+        answer = rest.call(method, path, body, {"Content-Type": "application/json"})
+        assert answer.status >= 400 and answer.error and answer.json["instance"] == path
+        assert "errors" not in answer.json and "field" not in answer.json
+
+
+@pytest.mark.parametrize("path,instance", [
+    (b"//elsewhere.example/a", "/%2Felsewhere.example/a"), (b"http://elsewhere.example/a", "http%3A//elsewhere.example/a"),
+    (b'/<script>"\\', "/%3Cscript%3E%22%5C"), (b"/a%2", "/a%252"), (b"/a%2F..%00?b=c", "/a%2F..%00"),
+    (b"/\xff\xc3\xbc", "/%FF%C3%BC"), (b"/" + 3000 * b"a", "/" + 508 * "a"), (b"/" + 3000 * b"|", "/" + 170 * "%7C"),
+])
+def test_an_instance_leads_nowhere_else(up, path, instance):
+    """Whatever is asked for, as it is sent: a client library would not."""
+    with socket.create_connection(("127.0.0.1", up.http_port), timeout=10) as connection:
+        connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["instance"] == instance
 
 
 @pytest.mark.parametrize("body", [

@@ -27,8 +27,13 @@ static json_t *member(const json_t *object, const char *camel, const char *snake
 	return json_is_null(found) ? NULL : found;
 }
 
+/* Which of both it was. */
+static const char *spelt(const json_t *object, const char *camel, const char *snake) {
+	return snake == NULL || json_object_get(object, camel) != NULL ? camel : snake;
+}
+
 static bool refuse(const char *name, const char *what, struct error *err) {
-	return error_set(err, ERROR_INVALID, "%s has to be %s", name, what);
+	return error_set(err, ERROR_INVALID, "%s has to be %s", name, what) || error_in(err, name);
 }
 
 static bool read_text(const json_t *object, const char *camel, const char *snake, const char **text,
@@ -38,7 +43,7 @@ static bool read_text(const json_t *object, const char *camel, const char *snake
 		return true;
 	}
 	if (!json_is_string(value)) {
-		return refuse(camel, "a string", err);
+		return refuse(spelt(object, camel, snake), "a string", err);
 	}
 	*text = json_string_value(value);
 	return true;
@@ -47,7 +52,8 @@ static bool read_text(const json_t *object, const char *camel, const char *snake
 static bool read_object(const json_t *object, const char *camel, const char *snake,
 		const json_t **found, struct error *err) {
 	*found = member(object, camel, snake);
-	return *found == NULL || json_is_object(*found) || refuse(camel, "an object", err);
+	return *found == NULL || json_is_object(*found) ||
+	       refuse(spelt(object, camel, snake), "an object", err);
 }
 
 static bool read_int64(
@@ -107,7 +113,10 @@ static bool read_inputs(struct read_request *read, const json_t *object, struct 
 	for (size_t i = 0; i < count; i++) {
 		const json_t *item = json_array_get(list, i);
 		if (!json_is_string(item)) {
-			return refuse("inputs", "a list of strings: [\"5\", \"3\"]", err);
+			return error_set(err, ERROR_INVALID,
+					       "inputs has to be a list of strings: [\"5\", "
+					       "\"3\"]") ||
+			       error_in_item(err, i) || error_in(err, "inputs");
 		}
 		read->inputs[i] = json_string_value(item);
 	}
@@ -123,18 +132,19 @@ static bool read_execution(struct read_request *read, struct error *err) {
 		return false;
 	}
 	execution->given = object != NULL;
-	return read_text(object, "version", NULL, &execution->version, err) &&
-	       read_text(object, "requestId", "request_id", &execution->request_id, err) &&
-	       read_text(object, "bytecode", NULL, &execution->bytecode, err) &&
-	       read_text(object, "fnName", "fn_name", &execution->function, err) &&
-	       read_int64(object, "timestamp", &execution->timestamp, err) &&
-	       read_inputs(read, object, err);
+	bool ok = read_text(object, "version", NULL, &execution->version, err) &&
+		  read_text(object, "requestId", "request_id", &execution->request_id, err) &&
+		  read_text(object, "bytecode", NULL, &execution->bytecode, err) &&
+		  read_text(object, "fnName", "fn_name", &execution->function, err) &&
+		  read_int64(object, "timestamp", &execution->timestamp, err) &&
+		  read_inputs(read, object, err);
+	return ok || error_in(err, "execution");
 }
 
 static bool read_gas(const json_t *object, struct execution_config *config, struct error *err) {
 	const json_t *use = member(object, "useGasLimit", "use_gas_limit");
 	if (use != NULL && !json_is_boolean(use)) {
-		return refuse("useGasLimit", "true or false", err);
+		return refuse(spelt(object, "useGasLimit", "use_gas_limit"), "true or false", err);
 	}
 	config->gas_given = object != NULL;
 	config->use_gas_limit = json_is_true(use);
@@ -147,9 +157,13 @@ static bool read_config(const json_t *root, struct execution_config *config, str
 		return false;
 	}
 	config->given = object != NULL;
-	return read_mode(object, &config->mode, err) &&
-	       read_object(object, "gasLimit", "gas_limit", &gas, err) &&
-	       read_gas(gas, config, err);
+	const char *name = spelt(root, "runtimeConfig", "runtime_config");
+	if (!read_mode(object, &config->mode, err) ||
+			!read_object(object, "gasLimit", "gas_limit", &gas, err)) {
+		return error_in(err, name);
+	}
+	return read_gas(gas, config, err) ||
+	       error_in(err, spelt(object, "gasLimit", "gas_limit")) || error_in(err, name);
 }
 
 static bool read_root(struct read_request *read, struct bytes text, struct error *err) {
@@ -159,7 +173,8 @@ static bool read_root(struct read_request *read, struct bytes text, struct error
 		return error_set(err, ERROR_INVALID, "the body is not JSON: %.100s (line %d)",
 				where.text, where.line);
 	}
-	return json_is_object(read->root) || refuse("the body", "a JSON object", err);
+	return json_is_object(read->root) ||
+	       error_set(err, ERROR_INVALID, "the body has to be a JSON object");
 }
 
 struct execution_request *execution_request_read(struct bytes json, struct error *err) {

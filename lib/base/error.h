@@ -25,7 +25,13 @@ enum error_code {
 enum { ERROR_MESSAGE_MAX = 1024, ERROR_PLACE_MAX = 256 };
 
 /* What of a request an error is about. */
-enum error_part { ERROR_ANYWHERE, ERROR_IN_BODY, ERROR_IN_QUERY, ERROR_IN_HEADER };
+enum error_part {
+	ERROR_ANYWHERE,
+	ERROR_IN_BODY,
+	ERROR_IN_QUERY,
+	ERROR_IN_HEADER,
+	ERROR_IN_PART /* of a form, or a body that is no JSON */
+};
 
 struct error {
 	enum error_code code;
@@ -33,7 +39,7 @@ struct error {
 	char message[ERROR_MESSAGE_MAX];
 	enum error_part part;
 	/* In the body the JSON pointer (RFC 6901) of what is at fault, "/limits/gas"; else the name
-	 * of the query parameter or header. */
+	 * of the query parameter, header or part. */
 	char place[ERROR_PLACE_MAX];
 };
 
@@ -49,7 +55,7 @@ bool error_wrap(struct error *err, const char *format, ...) PRINTF(2, 3);
  * fit leaves the place of what is around it. Both return false. */
 bool error_in(struct error *err, const char *member);
 bool error_in_item(struct error *err, size_t index);
-/* It was of this query parameter or header; returns false. */
+/* It was of this query parameter, header or part; returns false. */
 bool error_of(struct error *err, enum error_part part, const char *name);
 
 int error_http_status(enum error_code code);

@@ -189,10 +189,10 @@ void http_reply(struct http_request *request, const struct http_response *respon
 	MHD_resume_connection(request->connection);
 }
 
-static void set_error(struct http_request *request, const struct error *err, const char *field) {
+static void set_error(struct http_request *request, const struct error *err) {
 	struct http_response response = { .status = error_http_status(err->code),
 		.type = "application/problem+json" };
-	CLEANUP(mem_freep) char *text = problem_text(err, field);
+	CLEANUP(mem_freep) char *text = problem_text(err, request->path);
 	response.body = (struct bytes){ (const uint8_t *)text, strlen(text) };
 	if (err->code == ERROR_BUSY) {
 		response.headers[0].name = "Retry-After";
@@ -210,8 +210,8 @@ static void set_error(struct http_request *request, const struct error *err, con
 	}
 }
 
-void http_reply_error(struct http_request *request, const struct error *err, const char *field) {
-	set_error(request, err, field);
+void http_reply_error(struct http_request *request, const struct error *err) {
+	set_error(request, err);
 	MHD_resume_connection(request->connection);
 }
 
@@ -365,7 +365,7 @@ static bool open_sink(struct http_request *request, struct error *err) {
 }
 
 static void refuse(struct http_request *request, const struct error *err) {
-	set_error(request, err, NULL);
+	set_error(request, err);
 	request->phase = PHASE_DROP;
 }
 

@@ -116,9 +116,9 @@ struct http_response {
 };
 /* The answer; any thread; exactly once per request. The request is not to be touched afterwards. */
 void http_reply(struct http_request *request, const struct http_response *response);
-/* The answer as problem+json: {"type","title","status","detail","error"} and "field" if given.
- * BUSY gets Retry-After: 1, DENIED gets WWW-Authenticate. */
-void http_reply_error(struct http_request *request, const struct error *err, const char *field);
+/* The answer as problem+json (problem.h). BUSY gets Retry-After: 1, DENIED gets WWW-Authenticate.
+ */
+void http_reply_error(struct http_request *request, const struct error *err);
 
 /* Where the bytes of an answer come from that goes on for as long as it likes. */
 struct http_source {

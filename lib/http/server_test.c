@@ -58,7 +58,8 @@ static void refuse(void *context, struct http_request *request) {
 	(void)context;
 	struct error err;
 	error_set(&err, ERROR_BUSY, "too much \"of\" it\n");
-	http_reply_error(request, &err, "field");
+	(void)error_in(&err, "field");
+	http_reply_error(request, &err);
 }
 
 static void same(void *context, struct http_request *request) {

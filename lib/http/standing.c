@@ -26,7 +26,7 @@ static void readyz(void *context, struct http_request *request) {
 	if (options->ready == NULL || options->ready(options->context, &err)) {
 		reply(request, "text/plain; charset=utf-8", "ready\n");
 	} else {
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 	}
 }
 
@@ -48,7 +48,7 @@ static void problem(void *context, struct http_request *request) {
 		return;
 	}
 	error_set(&err, ERROR_NOT_FOUND, "there is no problem of the type %.64s", name);
-	http_reply_error(request, &err, NULL);
+	http_reply_error(request, &err);
 }
 
 static const struct http_route routes[] = {

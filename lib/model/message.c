@@ -180,8 +180,7 @@ static bool read_type(const json_t *object, struct command *command, struct erro
 }
 
 static bool read_work(const json_t *object, struct command *command, struct error *err) {
-	const char *field = NULL;
-	return workload_read(&command->work, object, &field, err) &&
+	return workload_read(&command->work, object, err) &&
 	       member_need("name", command->work.name != NULL, err);
 }
 

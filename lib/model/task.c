@@ -85,13 +85,12 @@ static bool asks_nothing(const json_t *value) {
 	       (json_is_object(value) && json_object_size(value) == 0);
 }
 
-static bool refuse_unsupported(const json_t *object, const char **field, struct error *err) {
+static bool refuse_unsupported(const json_t *object, struct error *err) {
 	static const char *const names[] = { "schedule", "is_recurring", "timezone", "latent",
 		"depends_on", "run_if", "broadcast", "mode", "workflow_id", "job_id", "encrypted",
 		"kbs_resource_path", "hal_storage_path" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!asks_nothing(json_object_get(object, names[i]))) {
-			*field = names[i];
 			return error_set(err, ERROR_UNSUPPORTED,
 					       "field \"%s\" asks for what this manager does not "
 					       "run yet; "
@@ -178,26 +177,21 @@ static bool read_restart_limit(struct task *task, const json_t *object, struct e
 	return member_u64(object, "restart_limit", 1, RESTART_LIMIT_MAX, &task->restart_limit, err);
 }
 
-static const struct {
-	const char *field;
-	bool (*read)(struct task *task, const json_t *object, struct error *err);
-} readers[] = {
-	{ "kind", read_kind },
-	{ "proplet_id", read_pinned },
-	{ "metadata", read_metadata },
-	{ "priority", read_priority },
-	{ "required_tags", read_tags },
-	{ "namespace", read_space },
-	{ "min_memory_bytes", read_memory },
-	{ "restart", read_restart },
-	{ "restart_limit", read_restart_limit },
+static bool (*const readers[])(struct task *task, const json_t *object, struct error *err) = {
+	read_kind,
+	read_pinned,
+	read_metadata,
+	read_priority,
+	read_tags,
+	read_space,
+	read_memory,
+	read_restart,
+	read_restart_limit,
 };
 
-static bool read_fields(
-		struct task *task, const json_t *object, const char **field, struct error *err) {
+static bool read_fields(struct task *task, const json_t *object, struct error *err) {
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-		if (!readers[i].read(task, object, err)) {
-			*field = readers[i].field;
+		if (!readers[i](task, object, err)) {
 			return false;
 		}
 	}
@@ -205,13 +199,12 @@ static bool read_fields(
 }
 
 /* An upload brings its own digest; an image's may be given, to be held to it. */
-static bool read_work(struct workload *work, const json_t *object, const char **field,
-		struct error *err) {
+static bool read_work(struct workload *work, const json_t *object, struct error *err) {
 	char digest[DIGEST_HEX_SIZE];
 	uint64_t size = work->module_size;
 	bool new_image = !asks_nothing(json_object_get(object, "image_url"));
 	memcpy(digest, new_image ? (char[DIGEST_HEX_SIZE]){ 0 } : work->digest, sizeof(digest));
-	bool ok = workload_read(work, object, field, err);
+	bool ok = workload_read(work, object, err);
 	bool given = work->image_url != NULL && !asks_nothing(json_object_get(object, "digest"));
 	work->module_size = new_image ? 0 : size;
 	if (!given) {
@@ -220,16 +213,12 @@ static bool read_work(struct workload *work, const json_t *object, const char **
 	return ok;
 }
 
-bool task_read(struct task *task, const json_t *object, bool update, const char **field,
-		struct error *err) {
-	*field = NULL;
-	if (!refuse_unsupported(object, field, err)) {
+bool task_read(struct task *task, const json_t *object, bool update, struct error *err) {
+	if (!refuse_unsupported(object, err)) {
 		return false;
 	}
-	bool ok = read_fields(task, object, field, err) &&
-		  read_work(&task->work, object, field, err);
+	bool ok = read_fields(task, object, err) && read_work(&task->work, object, err);
 	if (ok && !update && task->work.name == NULL) {
-		*field = "name";
 		return error_set(err, ERROR_INVALID,
 				       "missing identity name: a task needs a \"name\"") ||
 		       error_in(err, "name");
@@ -362,11 +351,10 @@ json_t *task_save(const struct task *task) {
 }
 
 bool task_load(struct task *task, const json_t *saved, struct error *err) {
-	const char *field = NULL;
-	if (!workload_read(&task->work, saved, &field, err) ||
+	if (!workload_read(&task->work, saved, err) ||
 			!member_bool(saved, "default_limits", &task->work.default_limits, err) ||
 			!member_text(saved, "file", 64, &task->file_shown, err) ||
-			!read_fields(task, saved, &field, err)) {
+			!read_fields(task, saved, err)) {
 		return error_wrap(err, "a stored task");
 	}
 	return true;

@@ -74,11 +74,10 @@ static inline void task_destroyp(struct task **task) {
 /*
  * What a client may say about a task, from its JSON. For a new one `name` is required; for an
  * update only what is there changes. What is not run yet (schedule, latent, depends_on, broadcast,
- * mode, kind federated, encrypted, ...) is ERROR_UNSUPPORTED. *field is the field in
- * question or NULL. The `file` member is not looked at (uploads are streamed before).
+ * mode, kind federated, encrypted, ...) is ERROR_UNSUPPORTED. An error says its
+ * place. The `file` member is not looked at (uploads are streamed before).
  */
-bool task_read(struct task *task, const json_t *object, bool update, const char **field,
-		struct error *err) MUST_CHECK;
+bool task_read(struct task *task, const json_t *object, bool update, struct error *err) MUST_CHECK;
 
 /* One move of one task: what history shows. */
 struct move {

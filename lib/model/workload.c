@@ -179,30 +179,25 @@ static bool read_module(struct workload *work, const json_t *object, struct erro
 	       member_u64(object, "module_size", 0, INT64_MAX, &work->module_size, err);
 }
 
-static const struct {
-	const char *field;
-	bool (*read)(struct workload *work, const json_t *object, struct error *err);
-} readers[] = {
-	{ "name", read_name },
-	{ "invoke", read_invoke },
-	{ "engine", read_engine },
-	{ "cli_args", read_cli_args },
-	{ "inputs", read_inputs },
-	{ "env", read_env },
-	{ "dirs", read_dirs },
-	{ "stdin", read_stdin },
-	{ "daemon", read_daemon },
-	{ "limits", read_limits },
-	{ "monitoring_profile", read_profile },
-	{ "image_url", read_image },
-	{ "digest", read_module },
+static bool (*const readers[])(struct workload *work, const json_t *object, struct error *err) = {
+	read_name,
+	read_invoke,
+	read_engine,
+	read_cli_args,
+	read_inputs,
+	read_env,
+	read_dirs,
+	read_stdin,
+	read_daemon,
+	read_limits,
+	read_profile,
+	read_image,
+	read_module,
 };
 
-bool workload_read(struct workload *work, const json_t *object, const char **field,
-		struct error *err) {
+bool workload_read(struct workload *work, const json_t *object, struct error *err) {
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-		if (!readers[i].read(work, object, err)) {
-			*field = readers[i].field;
+		if (!readers[i](work, object, err)) {
 			return false;
 		}
 	}

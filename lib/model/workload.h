@@ -62,9 +62,8 @@ void workload_copy(struct workload *to, const struct workload *from); /* `to` un
 
 /*
  * Reads what a JSON object says about the workload; absent and null leave what is there. Numbers
- * in `inputs` become strings. ERROR_INVALID names the field; *field is it, for the answer.
+ * in `inputs` become strings. ERROR_INVALID names the field and says its place.
  */
-bool workload_read(struct workload *work, const json_t *object, const char **field,
-		struct error *err) MUST_CHECK;
+bool workload_read(struct workload *work, const json_t *object, struct error *err) MUST_CHECK;
 /* Puts the fields into an object; the default limits of a daemon have no wall_seconds. */
 void workload_write(const struct workload *work, json_t *object);

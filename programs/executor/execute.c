@@ -16,14 +16,22 @@
 const char engine_version[] = "wasmtime " WASMTIME_VERSION;
 const char program_version[] = "propeller-executor " AIRSCREW_VERSION;
 
+/* A member of the execution, by the name that both of its spellings share. */
+static bool at_fault(const char *name, struct error *err) {
+	return error_in(err, name) || error_in(err, "execution");
+}
+
 static bool decode_module(struct order *order, struct buf *wasm, struct error *err) {
 	const char *text = order->asked.bytecode;
 	if (text[0] == '\0') {
 		return error_set(err, ERROR_INVALID,
-				"execution.bytecode is empty: it takes the module as base64");
+				       "execution.bytecode is empty: it takes the module as "
+				       "base64") ||
+		       at_fault("bytecode", err);
 	}
 	if (!base64_decode(text, strlen(text), wasm, err)) {
-		return error_wrap(err, "execution.bytecode is not base64");
+		return error_wrap(err, "execution.bytecode is not base64") ||
+		       at_fault("bytecode", err);
 	}
 	digest_of(wasm->data, wasm->size, order->digest);
 	return true;
@@ -34,14 +42,16 @@ static bool read_inputs(
 	size_t count = function_param_count(function);
 	if (order->asked.input_count != count) {
 		return error_set(err, ERROR_INVALID,
-				"%.64s takes %zu arguments, execution.inputs has %zu",
-				order->asked.function, count, order->asked.input_count);
+				       "%.64s takes %zu arguments, execution.inputs has %zu",
+				       order->asked.function, count, order->asked.input_count) ||
+		       at_fault("inputs", err);
 	}
 	order->inputs = mem_zero(count + 1, sizeof(*order->inputs));
 	for (size_t i = 0; i < count; i++) {
 		if (!order->asked.layout->input(&order->asked, i, function_param(function, i),
 				    &order->inputs[i], err)) {
-			return error_wrap(err, "execution.inputs");
+			return error_wrap(err, "execution.inputs") || error_in_item(err, i) ||
+			       at_fault("inputs", err);
 		}
 	}
 	return true;

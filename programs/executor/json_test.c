@@ -78,28 +78,33 @@ static void json_defaults_are_those_of_the_messages(void **state) {
 }
 
 static const struct {
-	const char *text, *words;
+	const char *text, *words, *place; /* NULL: nowhere in it */
 } bad[] = {
-	{ "", "not JSON" },
-	{ "{", "not JSON" },
-	{ "[]", "the body has to be" },
-	{ "{}", "execution is missing" },
-	{ "{\"execution\":5}", "execution has to be" },
-	{ "{\"execution\":{\"fnName\":5}}", "fnName has to be" },
-	{ "{\"execution\":{\"fnName\":\"a\\u0000b\"}}", "not JSON" },
-	{ "{\"execution\":{\"inputs\":\"5\"}}", "inputs has to be" },
-	{ "{\"execution\":{\"inputs\":[5]}}", "inputs has to be" },
-	{ "{\"execution\":{\"timestamp\":1.5}}", "timestamp has to be" },
-	{ "{\"execution\":{\"timestamp\":\"5abc\"}}", "timestamp has to be" },
-	{ "{\"execution\":{},\"runtimeConfig\":{\"mode\":7}}", "runtime_config.mode" },
-	{ "{\"execution\":{},\"runtimeConfig\":{\"mode\":\"FAST\"}}", "mode has to be" },
-	{ "{\"execution\":{},\"runtimeConfig\":{\"gasLimit\":{\"useGasLimit\":1}}}",
-			"useGasLimit" },
+	{ "", "not JSON", NULL },
+	{ "{", "not JSON", NULL },
+	{ "[]", "the body has to be", NULL },
+	{ "{}", "execution is missing", "/execution" },
+	{ "{\"execution\":5}", "execution has to be", "/execution" },
+	{ "{\"execution\":{\"fnName\":5}}", "fnName has to be", "/execution/fnName" },
+	{ "{\"execution\":{\"fnName\":\"a\\u0000b\"}}", "not JSON", NULL },
+	{ "{\"execution\":{\"inputs\":\"5\"}}", "inputs has to be", "/execution/inputs" },
+	{ "{\"execution\":{\"inputs\":[\"5\",5]}}", "inputs has to be", "/execution/inputs/1" },
+	{ "{\"execution\":{},\"runtime_config\":{\"gas_limit\":{\"use_gas_limit\":1}}}",
+			"use_gas_limit", "/runtime_config/gas_limit/use_gas_limit" },
+	{ "{\"execution\":{\"request_id\":1}}", "request_id has to be", "/execution/request_id" },
+	{ "{\"execution\":{\"timestamp\":1.5}}", "timestamp has to be", "/execution/timestamp" },
+	{ "{\"execution\":{\"timestamp\":\"5abc\"}}", "timestamp has to be",
+			"/execution/timestamp" },
+	{ "{\"execution\":{},\"runtimeConfig\":{\"mode\":7}}", "runtime_config.mode", NULL },
+	{ "{\"execution\":{},\"runtimeConfig\":{\"mode\":\"FAST\"}}", "mode has to be",
+			"/runtimeConfig/mode" },
+	{ "{\"execution\":{},\"runtimeConfig\":{\"gasLimit\":{\"useGasLimit\":1}}}", "useGasLimit",
+			"/runtimeConfig/gasLimit/useGasLimit" },
 	{ "{\"execution\":{},\"runtimeConfig\":{\"gasLimit\":{\"useGasLimit\":true,\"limit\":-1}}}",
-			"not negative" },
+			"not negative", NULL },
 	{ "{\"execution\":{},\"runtimeConfig\":{\"gasLimit\":{\"limit\":\"99999999999999999999\"}}"
 	  "}",
-			"limit has to be" },
+			"limit has to be", "/runtimeConfig/gasLimit/limit" },
 };
 
 static void json_refuses_what_it_is_not(void **state) {
@@ -110,6 +115,12 @@ static void json_refuses_what_it_is_not(void **state) {
 		assert_null(read_json(bad[i].text, &asked, &err));
 		if (err.code != ERROR_INVALID || strstr(err.message, bad[i].words) == NULL) {
 			fail_msg("%s: %s", bad[i].text, err.message);
+		}
+		if (bad[i].place == NULL) {
+			assert_int_equal(err.part, ERROR_ANYWHERE);
+		} else {
+			assert_int_equal(err.part, ERROR_IN_BODY);
+			assert_string_equal(err.place, bad[i].place);
 		}
 	}
 }

@@ -42,7 +42,9 @@ static bool dtvm_read(const void *request, struct asked *asked, struct error *er
 	const Dtvm__WASMVMRuntimeConfig *config = message->runtime_config;
 	if (execution == NULL) {
 		return error_set(err, ERROR_INVALID,
-				"execution is missing: it has the bytecode, fn_name and inputs");
+				       "execution is missing: it has the bytecode, fn_name and "
+				       "inputs") ||
+		       error_in(err, "execution");
 	}
 	*asked = (struct asked){ .layout = &layout_dtvm,
 		.request = request,

@@ -47,17 +47,22 @@ bool order_set_profile(
 	bool two = str_equal(profile, "2");
 	if (profile != NULL && !two && !str_equal(profile, "1")) {
 		return error_set(err, ERROR_INVALID,
-				"airscrew-profile: 1 (evidence as WASMVM-TEE gives it) or 2 (a "
-				"receipt), not \"%.16s\"",
-				profile);
+				       "airscrew-profile: 1 (evidence as WASMVM-TEE gives it) or 2 "
+				       "(a "
+				       "receipt), not \"%.16s\"",
+				       profile) ||
+		       error_of(err, ERROR_IN_HEADER, "airscrew-profile");
 	}
 	order->profile = two ? PROFILE_2 : PROFILE_1;
 	if (nonce != NULL && !two) {
 		return error_set(err, ERROR_INVALID,
-				"airscrew-nonce: only receipts have one; set airscrew-profile to "
-				"2");
+				       "airscrew-nonce: only receipts have one; set "
+				       "airscrew-profile to "
+				       "2") ||
+		       error_of(err, ERROR_IN_HEADER, "airscrew-nonce");
 	}
-	return nonce == NULL || set_nonce(order, nonce, err);
+	return nonce == NULL || set_nonce(order, nonce, err) ||
+	       error_of(err, ERROR_IN_HEADER, "airscrew-nonce");
 }
 
 bool order_fail(struct order *order, const struct error *err) {

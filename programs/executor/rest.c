@@ -45,8 +45,8 @@ static void free_order(struct rest_order *rest) {
 }
 
 /* The members that a problem has beside RFC 9457's: those of grpc-gateway, and of a call. */
-static char *problem_of(const struct order *order) {
-	CLEANUP(mem_freep) char *text = problem_text(&order->err, NULL);
+static char *problem_of(const struct order *order, const char *path) {
+	CLEANUP(mem_freep) char *text = problem_text(&order->err, path);
 	json_t *problem = json_loads(text, 0, NULL);
 	json_object_set_new(problem, "code", json_integer(order_grpc_status(order)));
 	json_object_set(problem, "message", json_object_get(problem, "detail"));
@@ -110,7 +110,7 @@ static void answer(struct order *order) {
 	if (order->ok) {
 		send_answer(rest, 200, "application/json", (struct bytes){ body.data, body.size });
 	} else {
-		CLEANUP(mem_freep) char *text = problem_of(order);
+		CLEANUP(mem_freep) char *text = problem_of(order, http_path(rest->request));
 		send_answer(rest, error_http_status(order->err.code), "application/problem+json",
 				(struct bytes){ (const uint8_t *)text, strlen(text) });
 	}
@@ -123,6 +123,17 @@ static const char *option(
 		const struct http_request *request, const char *header, const char *query) {
 	const char *value = http_header(request, header);
 	return value != NULL ? value : http_query(request, query);
+}
+
+/* What is wrong with a header is wrong with the query where that has said it. */
+static void name_option(const struct http_request *request, struct error *err) {
+	static const char prefix[] = "airscrew-";
+	char name[ERROR_PLACE_MAX];
+	if (err->part == ERROR_IN_HEADER && http_header(request, err->place) == NULL &&
+			str_starts(err->place, prefix)) {
+		(void)snprintf(name, sizeof(name), "%s", err->place + strlen(prefix));
+		(void)error_of(err, ERROR_IN_QUERY, name);
+	}
 }
 
 static void execute_post(void *context, struct http_request *request) {
@@ -144,6 +155,7 @@ static void execute_post(void *context, struct http_request *request) {
 					option(request, "airscrew-profile", "profile"),
 					option(request, "airscrew-nonce", "nonce"), &err) ||
 			!pool_submit(executor->pool, &rest->order, &err)) {
+		name_option(request, &err);
 		(void)order_fail(&rest->order, &err);
 		answer(&rest->order);
 	}
@@ -202,7 +214,7 @@ static void certificates(void *context, struct http_request *request) {
 	if (attestation_certificates(executor->attestation, &text, &err)) {
 		reply_text(request, "application/json", &text);
 	} else {
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 	}
 	buf_finish(&text);
 }

@@ -65,15 +65,18 @@ static bool check_file(
 	const json_t *file = json_object_get(admission->json, "file");
 	if (file != NULL && !json_is_null(file) && !json_is_string(file)) {
 		return error_set(err, ERROR_INVALID,
-				"field \"file\": expected the module in base64");
+				       "field \"file\": expected the module in base64") ||
+		       error_in(err, "file");
 	}
 	if (json_string_length(file) != 0) {
 		return error_set(err, ERROR_INVALID,
-				"field \"file\": write its name without escapes");
+				       "field \"file\": write its name without escapes") ||
+		       error_in(err, "file");
 	}
 	bool taken = upload != NULL && upload_has_module(upload);
 	return !taken || json_is_string(file) ||
-	       error_set(err, ERROR_INVALID, "field \"file\" is there twice");
+	       error_set(err, ERROR_INVALID, "field \"file\" is there twice") ||
+	       error_in(err, "file");
 }
 
 /* A module is brought, or it is said where it is. */
@@ -83,38 +86,35 @@ static bool check_one_module(
 	return json_string_length(url) == 0 || upload == NULL || !upload_has_module(upload) ||
 	       error_set(err, ERROR_INVALID,
 			       "field \"image_url\": the task brings its module in \"file\" "
-			       "already; give one of them");
+			       "already; give one of them") ||
+	       error_in(err, "image_url");
 }
 
 /* In the HTTP thread: everything that needs no state. */
 static struct admission *read_body(struct manager *m, struct http_request *request, bool needs_json,
-		const char **field, struct error *err) {
+		struct error *err) {
 	struct upload *upload = http_sink_context(request);
 	struct admission *admission = MEM_NEW(struct admission);
 	struct bytes text = upload != NULL ? upload_json(upload) : (struct bytes){ 0 };
 	admission->modules = m->modules;
 	admission->id = str_copy(http_param(request, "id"));
-	*field = NULL;
-	if (upload != NULL && upload_failed(upload, field, err)) {
+	if (upload != NULL && upload_failed(upload, err)) {
 		discard(admission);
 		return NULL;
 	}
 	if (needs_json || text.size != 0) {
 		admission->json = parse(text, err);
 		if (admission->json == NULL || !check_file(admission, upload, err)) {
-			*field = admission->json != NULL ? "file" : NULL;
 			discard(admission);
 			return NULL;
 		}
 	}
 	if (!check_one_module(admission, upload, err)) {
-		*field = "image_url";
 		discard(admission);
 		return NULL;
 	}
 	if (upload != NULL && upload_has_module(upload)) {
 		if (!upload_finish(upload, &admission->module, err)) {
-			*field = "file";
 			discard(admission);
 			return NULL;
 		}
@@ -138,7 +138,7 @@ static void answer_created(struct manager *m, struct deed *deed, const char *id)
 				"header Idempotency-Key: the task that was created under this key, "
 				"%s, is not there any more",
 				id);
-		deed->field = "Idempotency-Key";
+		(void)error_of(&deed->err, ERROR_IN_HEADER, once_header);
 		return;
 	}
 	struct move move = {
@@ -179,21 +179,20 @@ static void apply_create(struct manager *m, struct deed *deed) {
 void api_tasks_create(void *context, struct http_request *request) {
 	struct manager *m = context;
 	struct error err;
-	const char *field;
-	struct admission *admission = read_body(m, request, true, &field, &err);
+	struct admission *admission = read_body(m, request, true, &err);
 	if (admission == NULL) {
-		http_reply_error(request, &err, field);
+		http_reply_error(request, &err);
 		return;
 	}
 	admission->task = task_create();
-	if (!task_read(admission->task, admission->json, false, &field, &err)) {
-		http_reply_error(request, &err, field);
+	if (!task_read(admission->task, admission->json, false, &err)) {
+		http_reply_error(request, &err);
 		discard(admission);
 		return;
 	}
 	if (!once_read(&admission->once, request, admission->json,
 			    admission->has_module ? admission->module.digest : "", &err)) {
-		http_reply_error(request, &err, "Idempotency-Key");
+		http_reply_error(request, &err);
 		discard(admission);
 		return;
 	}
@@ -212,8 +211,7 @@ static struct task *changed(
 		return NULL;
 	}
 	(void)manager_keep(m, task);
-	if (admission->json != NULL &&
-			!task_read(task, admission->json, true, &deed->field, &deed->err)) {
+	if (admission->json != NULL && !task_read(task, admission->json, true, &deed->err)) {
 		return NULL;
 	}
 	if (admission->has_module) {
@@ -261,17 +259,18 @@ static void apply_change(struct manager *m, struct deed *deed) {
 
 static void change(struct manager *m, struct http_request *request, bool upload) {
 	struct error err;
-	const char *field;
-	struct admission *admission = read_body(m, request, !upload, &field, &err);
+	struct admission *admission = read_body(m, request, !upload, &err);
 	if (admission == NULL) {
-		http_reply_error(request, &err, field);
+		http_reply_error(request, &err);
 		return;
 	}
 	if (upload && !admission->has_module) {
 		error_set(&err, ERROR_MODULE,
 				"not a module: the request has none; send its bytes, or a part "
 				"\"file\"");
-		http_reply_error(request, &err, "file");
+		(void)(admission->json != NULL ? error_in(&err, "file")
+					       : error_of(&err, ERROR_IN_PART, "file"));
+		http_reply_error(request, &err);
 		discard(admission);
 		return;
 	}

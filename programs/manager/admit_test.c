@@ -91,9 +91,9 @@ static void what_a_new_task_must_not_be(void **state) {
 	}
 	struct http_request text = json_request("POST", "/tasks", "{\"name\":\"n\"}");
 	text.type = "text/plain";
-	refuse(*state, text, 400, "", "application/json");
+	refuse(*state, text, 400, "Content-Type", "application/json");
 	text.type = NULL;
-	refuse(*state, text, 400, "", "application/json");
+	refuse(*state, text, 400, "Content-Type", "application/json");
 	assert_int_equal(tasks_in(*state), 0);
 }
 
@@ -256,7 +256,7 @@ static void too_many_at_once(void **state) {
 		api_tasks_list(m, &waiting[i]);
 		assert_int_equal(waiting[i].answers, 0);
 	}
-	struct http_request request = { 0 };
+	struct http_request request = { .path = "/tasks" };
 	api_tasks_create(m, &request); /* without a body: refused before it comes to the queue */
 	assert_int_equal(request.status, 400);
 	json_decref(request.answer);

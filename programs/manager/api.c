@@ -227,7 +227,8 @@ static bool number(struct http_request *request, const char *name, uint64_t *val
 		struct error *err) {
 	const char *text = http_query(request, name);
 	return text == NULL || str_to_u64(text, value, err) ||
-	       error_wrap(err, "invalid query parameters: %s", name);
+	       error_wrap(err, "invalid query parameters: %s", name) ||
+	       error_of(err, ERROR_IN_QUERY, name);
 }
 
 bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset, uint64_t *limit,
@@ -239,8 +240,9 @@ bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset
 	}
 	if (*limit == 0 || *limit > limit_max || *offset > INT64_MAX) {
 		return error_set(err, ERROR_INVALID,
-				"invalid limit size: limit must be within 1 to %llu",
-				(unsigned long long)limit_max);
+				       "invalid limit size: limit must be within 1 to %llu",
+				       (unsigned long long)limit_max) ||
+		       error_of(err, ERROR_IN_QUERY, *offset > INT64_MAX ? "offset" : "limit");
 	}
 	return true;
 }
@@ -257,7 +259,7 @@ void api_submit_page(void *context, struct http_request *request,
 	memcpy(page->id, id, strlen(id) + 1);
 	if (!api_page(request, API_PAGE_MAX, &page->offset, &page->limit, &err)) {
 		free(page);
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 		return;
 	}
 	deed_submit(context, request, apply, free_data, page, true);

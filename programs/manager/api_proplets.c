@@ -77,7 +77,8 @@ static bool read_status(struct http_request *request, enum status *status, struc
 	       error_set(err, ERROR_INVALID,
 			       "invalid query parameters: status is active or inactive, not "
 			       "\"%.40s\"",
-			       text);
+			       text) ||
+	       error_of(err, ERROR_IN_QUERY, "status");
 }
 
 void api_proplets_list(void *context, struct http_request *request) {
@@ -85,7 +86,7 @@ void api_proplets_list(void *context, struct http_request *request) {
 	struct error err;
 	if (!api_page(request, API_PAGE_MAX, &listing.offset, &listing.limit, &err) ||
 			!read_status(request, &listing.status, &err)) {
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 		return;
 	}
 	deed_submit(context, request, apply_list, free_data, mem_copy(&listing, sizeof(listing)),

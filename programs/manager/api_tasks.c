@@ -54,7 +54,8 @@ static bool read_wait(struct http_request *request, uint64_t *wait_ms, struct er
 	if (text == NULL) {
 		*wait_ms = wait_preferred(http_header(request, "Prefer"));
 	} else if (!str_to_duration_ms(text, wait_ms, err)) {
-		return error_wrap(err, "invalid query parameters: wait");
+		return error_wrap(err, "invalid query parameters: wait") ||
+		       error_of(err, ERROR_IN_QUERY, "wait");
 	}
 	*wait_ms = *wait_ms < WAIT_MAX_MS ? *wait_ms : WAIT_MAX_MS;
 	return true;
@@ -64,7 +65,7 @@ void api_tasks_view(void *context, struct http_request *request) {
 	struct error err;
 	uint64_t wait_ms;
 	if (!read_wait(request, &wait_ms, &err)) {
-		http_reply_error(request, &err, "wait");
+		http_reply_error(request, &err);
 		return;
 	}
 	struct viewing *viewing = MEM_NEW(struct viewing);
@@ -141,12 +142,15 @@ static bool read_cursor(struct http_request *request, struct listing *listing, s
 	}
 	if (http_query(request, "offset") != NULL || http_query(request, "metadata") != NULL) {
 		return error_set(err, ERROR_CLASH,
-				"invalid query parameters: cursor goes neither with offset nor "
-				"with "
-				"metadata");
+				       "invalid query parameters: cursor goes neither with offset "
+				       "nor "
+				       "with "
+				       "metadata") ||
+		       error_of(err, ERROR_IN_QUERY, "cursor");
 	}
 	return text[0] == 0 || str_to_u64(text, &listing->cursor, err) ||
-	       error_wrap(err, "invalid query parameters: cursor");
+	       error_wrap(err, "invalid query parameters: cursor") ||
+	       error_of(err, ERROR_IN_QUERY, "cursor");
 }
 
 static bool read_filter(struct http_request *request, json_t **metadata, struct error *err) {
@@ -161,7 +165,8 @@ static bool read_filter(struct http_request *request, json_t **metadata, struct 
 		json_decref(*metadata);
 		*metadata = NULL;
 		return error_set(err, ERROR_INVALID,
-				"invalid query parameters: metadata is a JSON object");
+				       "invalid query parameters: metadata is a JSON object") ||
+		       error_of(err, ERROR_IN_QUERY, "metadata");
 	}
 	return true;
 }
@@ -172,7 +177,7 @@ void api_tasks_list(void *context, struct http_request *request) {
 	if (!api_page(request, PAGE_MAX, &listing.offset, &listing.limit, &err) ||
 			!read_cursor(request, &listing, &err) ||
 			!read_filter(request, &listing.metadata, &err)) {
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 		return;
 	}
 	deed_submit(context, request, listing.by_cursor ? apply_cursor : apply_list, free_listing,
@@ -292,7 +297,7 @@ void api_tasks_start(void *context, struct http_request *request) {
 	memcpy(starting->id, id, strlen(id) + 1);
 	if (!once_read(&starting->once, request, NULL, "", &err)) {
 		free(starting);
-		http_reply_error(request, &err, "Idempotency-Key");
+		http_reply_error(request, &err);
 		return;
 	}
 	deed_submit(context, request, apply_start, free_data, starting, false);

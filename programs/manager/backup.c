@@ -247,7 +247,7 @@ void api_backup(void *context, struct http_request *request) {
 	struct error err;
 	bool asks = strcmp(http_method(request), "HEAD") == 0;
 	if (!may_begin(m->backups, &err) || (!asks && !claim(m->backups, &err))) {
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 	} else if (asks) {
 		describe(request);
 	} else {

@@ -51,7 +51,7 @@ void dashboard_page(void *context, struct http_request *request) {
 	(void)context;
 	if (file == NULL) {
 		error_set(&err, ERROR_NOT_FOUND, "the dashboard has no file %.200s", name);
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 		return;
 	}
 	reply(request, file, encoding_takes_gzip(http_header(request, "Accept-Encoding")));

@@ -141,7 +141,7 @@ static void reply(struct deed *deed) {
 
 void deed_close(struct deed *deed) {
 	if (deed->request != NULL && deed->status == 0) {
-		http_reply_error(deed->request, &deed->err, deed->field);
+		http_reply_error(deed->request, &deed->err);
 	} else if (deed->request != NULL && deed->status > 0) {
 		reply(deed);
 	}

@@ -33,7 +33,6 @@ struct deed {
 	bool replayed;      /* it was done before: see once.h */
 	bool tagged;        /* the answer has an ETag, and to If-None-Match may be 304 */
 	struct error err;
-	const char *field; /* that the error is about, static text, or NULL */
 };
 
 /* Puts a deed for a request on the queue, or answers 429 when there is too much at once, 503 at the

@@ -311,9 +311,11 @@ static bool read_kind(struct listener *listener, const char *name, struct error 
 		}
 	}
 	return error_set(err, ERROR_INVALID,
-			"invalid query parameters: type is task, proplet or task,proplet, not "
-			"\"%.40s\"",
-			name);
+			       "invalid query parameters: type is task, proplet or task,proplet, "
+			       "not "
+			       "\"%.40s\"",
+			       name) ||
+	       error_of(err, ERROR_IN_QUERY, "type");
 }
 
 static bool read_kinds(struct listener *listener, const char *text, struct error *err) {
@@ -334,8 +336,10 @@ static bool read_kinds(struct listener *listener, const char *text, struct error
 static bool read_task(struct listener *listener, const char *text, struct error *err) {
 	if (text != NULL && !uuid_valid(text)) {
 		return error_set(err, ERROR_INVALID,
-				"invalid query parameters: task \"%.60s\" is not a task id (UUID)",
-				text);
+				       "invalid query parameters: task \"%.60s\" is not a task id "
+				       "(UUID)",
+				       text) ||
+		       error_of(err, ERROR_IN_QUERY, "task");
 	}
 	(void)snprintf(listener->task, sizeof(listener->task), "%s", text != NULL ? text : "");
 	return true;
@@ -376,7 +380,7 @@ void api_events(void *context, struct http_request *request) {
 			!read_task(listener, http_query(request, "task"), &err) ||
 			!join(listener, request, &err)) {
 		free(listener);
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 	}
 }
 

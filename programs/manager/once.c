@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "manager/manager.h"
 
+const char once_header[] = "Idempotency-Key";
+
 static bool is_key(const char *text) {
 	size_t size = strlen(text);
 	for (size_t i = 0; i < size; i++) {
@@ -42,16 +44,17 @@ static void describe(struct http_request *request, const json_t *body, const cha
 
 bool once_read(struct once *once, struct http_request *request, const json_t *body,
 		const char *digest, struct error *err) {
-	const char *key = http_header(request, "Idempotency-Key");
+	const char *key = http_header(request, once_header);
 	*once = (struct once){ .wanted = key != NULL };
 	if (key == NULL) {
 		return true;
 	}
 	if (!is_key(key)) {
 		return error_set(err, ERROR_INVALID,
-				"header Idempotency-Key: expected 1 to %d printable ASCII "
-				"characters",
-				ONCE_KEY_MAX);
+				       "header Idempotency-Key: expected 1 to %d printable ASCII "
+				       "characters",
+				       ONCE_KEY_MAX) ||
+		       error_of(err, ERROR_IN_HEADER, once_header);
 	}
 	digest_of(key, strlen(key), once->done.key);
 	describe(request, body, digest, once->done.request);
@@ -74,8 +77,7 @@ bool once_find(struct manager *m, struct deed *deed, struct once *once, bool *be
 		deed_fail(deed, ERROR_CLASH,
 				"header Idempotency-Key: another request was done under this key; "
 				"take a new one");
-		deed->field = "Idempotency-Key";
-		return false;
+		return error_of(&deed->err, ERROR_IN_HEADER, once_header);
 	}
 	if (*before) {
 		once->done = found;

@@ -13,6 +13,8 @@
 #include "manager/deed.h"
 #include "store/store.h"
 
+extern const char once_header[];
+
 enum { ONCE_HOURS = 24, ONCE_KEY_MAX = 255 };
 
 struct once {

@@ -80,8 +80,8 @@ void http_reply(struct http_request *request, const struct http_response *respon
 			JSON_DECODE_ANY, NULL);
 }
 
-void http_reply_error(struct http_request *request, const struct error *err, const char *field) {
-	CLEANUP(mem_freep) char *text = problem_text(err, field);
+void http_reply_error(struct http_request *request, const struct error *err) {
+	CLEANUP(mem_freep) char *text = problem_text(err, request->path);
 	const struct http_response response = { .status = error_http_status(err->code),
 		.body = { (const uint8_t *)text, strlen(text) } };
 	http_reply(request, &response);
@@ -152,7 +152,7 @@ static inline void serve(struct manager *m, struct http_request *request) {
 		request->sink = route->sink->begin(m, request, &err);
 	}
 	if (route->sink != NULL && (request->sink == NULL || !feed(request, &err))) {
-		http_reply_error(request, &err, NULL);
+		http_reply_error(request, &err);
 	} else {
 		route->handler(m, request);
 		apply_deeds(m);

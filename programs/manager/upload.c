@@ -95,10 +95,11 @@ static bool choose(struct upload *upload, struct http_request *request, struct e
 		return true;
 	}
 	return error_set(err, uploads ? ERROR_MEDIA_TYPE : ERROR_INVALID,
-			uploads ? "unsupported content type: send application/wasm, "
-				  "multipart/form-data with a part "
-				  "\"file\", or application/json with a base64 \"file\""
-				: "unsupported content type: send application/json");
+			       uploads ? "unsupported content type: send application/wasm, "
+					 "multipart/form-data with a part "
+					 "\"file\", or application/json with a base64 \"file\""
+				       : "unsupported content type: send application/json") ||
+	       error_of(err, ERROR_IN_HEADER, "Content-Type");
 }
 
 static void finish(void *context) {
@@ -142,14 +143,22 @@ struct bytes upload_json(const struct upload *upload) {
 	return (struct bytes){ upload->json.data, upload->json.size };
 }
 
-bool upload_failed(const struct upload *upload, const char **field, struct error *err) {
+/* In JSON it is a member. */
+static bool blame(const struct upload *upload, struct error *err) {
+	return upload->take == take_json ? error_in(err, "file")
+					 : error_of(err, ERROR_IN_PART, "file");
+}
+
+bool upload_failed(const struct upload *upload, struct error *err) {
 	bool failed = upload->failed;
 	if (failed) {
 		*err = upload->failure;
 	} else if (upload->take == take_parts && upload->multipart.seen_file) {
 		failed = !multipart_is_whole(&upload->multipart, err);
 	}
-	*field = failed ? "file" : *field;
+	if (failed) {
+		(void)blame(upload, err);
+	}
 	return failed;
 }
 
@@ -159,7 +168,7 @@ bool upload_has_module(const struct upload *upload) {
 
 bool upload_finish(struct upload *upload, struct module_info *info, struct error *err) {
 	if (!base64_stream_end(&upload->base64, err)) {
-		return error_wrap(err, "field \"file\"");
+		return error_wrap(err, "field \"file\"") || blame(upload, err);
 	}
-	return module_upload_finish(upload->module, info, err);
+	return module_upload_finish(upload->module, info, err) || blame(upload, err);
 }

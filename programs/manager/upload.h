@@ -15,8 +15,8 @@ extern const struct http_sink upload_sink;
 struct upload;
 /* JSON without the content of `file`; empty for other bodies. */
 struct bytes upload_json(const struct upload *upload);
-/* True if the body could not be taken: err says why, *field is the field in question. */
-bool upload_failed(const struct upload *upload, const char **field, struct error *err);
+/* True if the body could not be taken: err says why. */
+bool upload_failed(const struct upload *upload, struct error *err);
 bool upload_has_module(const struct upload *upload);
 /* Finishes the module: durable and pinned. The pin is the caller's (modules_unpin()). */
 bool upload_finish(struct upload *upload, struct module_info *info, struct error *err) MUST_CHECK;
