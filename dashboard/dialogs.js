@@ -25,15 +25,16 @@ export function sure(title, text, word) {
 	});
 }
 
+// Keys with spaces between: one of them, or (g) one after the other.
 const KEYS = [
-	["/", "search"], ["j, k or arrows", "move through a list"], ["Enter", "open"], ["Esc", "back, or close"], ["c", "a new task"],
-	["g then t", "tasks"], ["g then w", "workers"], ["?", "this help"],
+	["/", "search"], ["j k ↓ ↑", "move through a list"], ["Enter", "open"], ["Esc", "back, or close"], ["c", "a new task"],
+	["g t", "tasks"], ["g w", "workers"], ["?", "this help"],
 ];
 
 export function help() {
 	const wanted = h("input", {type: "checkbox", id: "keys-wanted", onchange: () => wantKeys(wanted.checked)});
 	wanted.checked = keysWanted();
-	const list = h("dl", {class: "keys"}, KEYS.flatMap(([key, deed]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, deed)]));
+	const list = h("dl", {class: "keys"}, KEYS.flatMap(([keys, deed]) => [h("dt", {}, keys.split(" ").map((key) => [h("kbd", {}, key), " "]).flat()), h("dd", {}, deed)]));
 	const dialog = show("Keys", [list, h("p", {class: "check"}, wanted, h("label", {for: "keys-wanted"}, "Single keys do these things"))],
 		[h("button", {type: "button", autofocus: true, onclick: () => dialog.close()}, "Close")]);
 }

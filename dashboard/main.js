@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts the parts together: what is in the address after the # says which view is shown.
 import {Api, decode} from "./api.js";
+import {now} from "./clock.js";
 import {CreateView} from "./create.js";
 import {help} from "./dialogs.js";
 import {announce, attribute, say} from "./dom.js";
 import {EventStream} from "./events.js";
+import {moment} from "./format.js";
 import {listenToKeys} from "./keys.js";
 import {tellTimes} from "./parts.js";
 import {Session} from "./session.js";
@@ -72,7 +74,7 @@ function showLink() {
 	say(link.querySelector("span"), LINKS[stream.state]);
 	clearTimeout(away);
 	if (stream.state === "waiting") {
-		const since = new Date().toLocaleTimeString();
+		const since = moment(now()).slice(11, 19); // the time of the day, to the second
 		away = setTimeout(() => showAway(since), AWAY_MS);
 	} else {
 		byId("away").hidden = true;

@@ -302,3 +302,26 @@ def test_what_changes_is_said_politely(tab, up):
     wait_until(lambda: "notes: Colours: light" in page.evaluate("window.said"), SECONDS, "the colours are said")
     page.wait_for_function("document.querySelector('.cell.age').textContent !== '0 s'")
     assert not [text for text in page.evaluate("window.said") if text.startswith("alerts")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_nothing_is(stack, tabs, scheme):
+    """No task, no worker, none that is like what one looks for, no manager."""
+    stack.start_broker()
+    stack.start_manager()
+    tab = tabs(stack, color_scheme=scheme, viewport={"width": 360, "height": 740})
+    page = tab.open("#/workers")
+    tab.live()
+    expect(page.get_by_role("heading", name="No worker has been heard yet.")).to_be_visible()
+    look_with_axe(page, "no workers")
+    tab.open("#/tasks")
+    expect(page.locator(".warning")).to_be_visible()
+    look_with_axe(page, "no tasks, no workers")
+    stack.rest.create("one")
+    page.get_by_role("searchbox").fill("another")
+    expect(page.get_by_role("button", name="Show all tasks")).to_be_visible()
+    look_with_axe(page, "none that is like that")
+    stack.manager.kill()
+    expect(page.locator("#away")).to_be_visible()
+    look_with_axe(page, "the manager is away")
+    tab.forgive("ERR_")
