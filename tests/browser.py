@@ -45,7 +45,7 @@ def end(browser, pid):
         guard.cancel()
         guard.join()
         kill(pid)
-        wait_until(lambda: not alive(pid), END_SECONDS, "Chromium is gone")
+        wait_until(lambda: not alive(pid), SECONDS, "Chromium is gone")
 
 
 def alive(pid):
