@@ -157,6 +157,36 @@ def receipts():
     return out
 
 
+# --- version 1
+
+def proto_field(number, content):
+    """A field of a message; one that has its default is left out."""
+    def varint(value):
+        value &= 2**64 - 1
+        out = b""
+        while value > 127:
+            out += bytes([value & 127 | 128])
+            value >>= 7
+        return out + bytes([value])
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content) if content else b""
+    content = content.encode() if isinstance(content, str) else content
+    return varint(number << 3 | 2) + varint(len(content)) + content if content else b""
+
+
+def hash_of(messages):
+    return hashlib.sha256(b"".join(struct.pack(">II", i, len(message)) + message
+                                   for i, message in enumerate(messages))).hexdigest()
+
+
+def hash_of_execution(execution):
+    """Of its JSON."""
+    one = [proto_field(number, execution.get(name, "")) for number, name in enumerate(
+        ("version", "requestId", "bytecode", "fnName"), 1)]
+    inputs = [proto_field(5, text) for text in execution.get("inputs", [])]
+    return hash_of([b"".join(one + inputs) + proto_field(6, int(execution.get("timestamp", 0)))])
+
+
 def text():
     cases = [{"name": name, "statement": said, "encoded": statement(said).hex(), "leaf": leaf(statement(said)).hex()}
              for name, said in CASES]

@@ -13,6 +13,8 @@ import pytest
 from executor import (ABORTED, ADD, EXHAUSTED, FIB, INVALID, MODES, NOT_FOUND, OK, PRECONDITION,
                       UNAVAILABLE, DEADLINE, Ask, Executor, f32, mixed)
 from modules import wat
+from receipts import hash_of
+from receipts import proto_field as field
 from wait import wait_until
 
 WAYS = ("rest", "grpc")
@@ -197,25 +199,6 @@ def test_a_memory_bomb_stays_below_the_limit(way, executor):
 
 
 # --- evidence --------------------------------------------------------------------------------------
-
-
-def field(number, content):
-    def varint(value):
-        value &= 2**64 - 1
-        out = b""
-        while value > 127:
-            out += bytes([value & 127 | 128])
-            value >>= 7
-        return out + bytes([value])
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content) if content else b""
-    content = content.encode() if isinstance(content, str) else content
-    return varint(number << 3 | 2) + varint(len(content)) + content if content else b""
-
-
-def hash_of(messages):
-    return hashlib.sha256(b"".join(struct.pack(">II", i, len(message)) + message
-                                   for i, message in enumerate(messages))).hexdigest()
 
 
 def test_report_data_is_that_of_the_published_rule(way):

@@ -12,8 +12,9 @@ from certificates import HOSTS, Authority
 from executor import (ABORTED, ADD, CANCELLED, DEADLINE, EXHAUSTED, FIB, INVALID, OK, UNAVAILABLE, UNIMPLEMENTED, Ask,
                       ByGrpc, Executor, mixed, stubs)
 from gotools import grpcurl
+from receipts import hash_of
+from receipts import proto_field as field
 from stack import Stack
-from test_s_execute import field, hash_of
 from wait import wait_until
 
 

@@ -52,6 +52,28 @@ def check(receipt, expected):
     assert base64.b64decode(receipt["report"]) == receipts.sample_report(receipts.report_data(root, receipt["size"]))
 
 
+@pytest.mark.parametrize("function,inputs", [("many", ("7", "0.1")), ("divf", ("0", "0")), ("divf", ("-1", "0")), ("void", ()),
+                                             ("same32", ("-0",)), ("same32", ("0.1",)), ("mul64", ("-3037000499", "3037000499"))])
+def test_an_answer_of_version_1_and_its_request(executor, tmp_path, function, inputs):
+    """As they went over the wire, given to the CLI."""
+    asked = executor.way("rest").body(Ask(mixed(), function, inputs, MODES["multipass"], timestamp=-5))
+    answer = executor.rest.call("POST", "/v1/dtvm/execute", asked)
+    assert answer.status == 200
+    (tmp_path / "request.json").write_text(json.dumps(asked))
+
+    def verified(text, code=0):
+        (tmp_path / "answer.json").write_text(text)
+        done = subprocess.run([BIN / "propeller-cli", "verify", "answer.json", "--request", "request.json", "--allow-sample", "-o", "json"],
+                              cwd=tmp_path, capture_output=True, text=True, timeout=60, env=clean_environment())
+        assert done.returncode == code, done
+        return json.loads(done.stdout)["reason"]
+
+    assert verified(answer.body.decode()) == "not-attested"
+    other = json.loads(answer.body.decode())
+    other["result"]["outputValues"] = [{"type": "VALUE_TYPE_INT32", "int32Value": 1}]
+    assert verified(json.dumps(other), 8) == "outputs-mismatch"
+
+
 @pytest.mark.parametrize("way_name", ["rest", "grpc"])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_receipt_says_what_happened(executor, way_name, mode):

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 import evidence
 from evidence import MEASUREMENT, PUBLIC
-from receipts import ADD, CASES, Receipt, leaf, sample_report, statement
+from receipts import ADD, CASES, Receipt, hash_of, hash_of_execution, leaf, sample_report, statement
 from stack import BIN, clean_environment
 
 NOW = "2026-11-20T12:00:00Z"
@@ -297,6 +297,122 @@ def test_an_answer_of_version_1_from_a_sample(tmp_path):
     file.write_text(json.dumps({"sample": True, "report": {"reportData": base64.b64encode(data).decode()}}))
     assert reason("--report", file) == "not-attested"
     assert reason("--report", file, "--report-data", "01" * 64) == "report-data-mismatch"
+
+
+class Told:
+    """An answer of version 1 and its request, in files, under a report of true hardware."""
+
+    def __init__(self, folder, version=3):
+        self.folder = folder
+        self.execution = {"version": "1.0", "requestId": "r1", "bytecode": base64.b64encode(MODULE).decode(),
+                          "fnName": "add", "inputs": ["5", "3"], "timestamp": "1700000000"}
+        self.outputs = [{"type": "VALUE_TYPE_INT32", "int32Value": 8}]
+        data = bytes.fromhex(hash_of_execution(self.execution) + hash_of([b"\x08\x01\x10\x08"]))
+        machine = evidence.platform("Genoa")
+        self.data = data.hex()
+        self.attestation = evidence.attestation(machine.report(data, version), machine.certificates)
+        (folder / "roots").write_text(f"Genoa {machine.root}\n")
+        (folder / "add.wasm").write_bytes(MODULE)
+        self.flags = ["--roots", folder / "roots", "--at", NOW]
+
+    def files(self, request=None, cut=0, **changes):
+        """What is verified; the request, or the answer's result, changed."""
+        answer = {"requestId": "r1", "result": {"inputs": ["5", "3"], "outputValues": self.outputs, "attestation": self.attestation,
+                                                "reportData": self.data}}
+        answer["requestId"] = changes.pop("requestId", "r1")
+        answer["result"].update(changes)
+        text = json.dumps(answer)
+        (self.folder / "answer.json").write_text(text[:len(text) - cut])
+        (self.folder / "request.json").write_text(json.dumps({"execution": {**self.execution, **(request or {})}}))
+        return [self.folder / "answer.json", "--request", self.folder / "request.json", *self.flags]
+
+    def refused(self, expected, **changes):
+        files = self.files(**changes)
+        assert reason(*files) == expected
+        return cli(*files, code=8).stderr
+
+
+MODULE = b"\0asm\1\0\0\0"
+
+
+@pytest.fixture
+def told(tmp_path):
+    return Told(tmp_path)
+
+
+@pytest.mark.parametrize("version", [2, 3, 5])
+def test_an_answer_is_true(tmp_path, version):
+    told = Told(tmp_path, version)
+    done = cli(*told.files(), "--wasm", tmp_path / "add.wasm", "--measurement", MEASUREMENT.hex(), "-o", "json")
+    answer = json.loads(done.stdout)
+    assert answer["verified"] and answer["receipt"] == {
+        "wasm": hashlib.sha256(MODULE).hexdigest(), "function": "add", "inputs": ["5", "3"], "outputs": ["i32:8"],
+        "request_id": "r1", "timestamp": 1700000000}
+    assert answer["report"]["report_data"] == told.data
+    table = cli(*told.files()).stdout
+    assert "function     add" in table and "outputs      i32:8" in table
+    # As the messages have their names, which some clients print.
+    text = (tmp_path / "answer.json").read_text()
+    for camel, snake in (("requestId", "request_id"), ("outputValues", "output_values"), ("int32Value", "int32_value"),
+                         ('"reportData"', '"report_data"')):
+        text = text.replace(camel, snake, 1)
+    (tmp_path / "answer.json").write_text(text)
+    cli(tmp_path / "answer.json", "--request", tmp_path / "request.json", *told.flags)
+
+
+@pytest.mark.parametrize("outputs", [
+    [{"type": "VALUE_TYPE_INT32", "int32Value": 9}], [{"type": "VALUE_TYPE_INT64", "int64Value": "8"}], [],
+    [{"type": "VALUE_TYPE_INT32", "int32Value": 8}] * 2,
+], ids=["value", "type", "none", "twice"])
+def test_an_answer_with_another_result(told, outputs):
+    assert "something else has come out" in told.refused("outputs-mismatch", outputValues=outputs)
+
+
+def test_an_answer_to_another_question(told):
+    for request in ({"fnName": "sub"}, {"bytecode": base64.b64encode(MODULE + b"\0").decode()}, {"timestamp": "1700000001"},
+                    {"version": ""}):
+        said = told.refused("execution-mismatch", request=request)
+        assert "something else than what was asked for" in said
+    assert 'function "sub"' in told.refused("execution-mismatch", request={"fnName": "sub"})
+    assert "other inputs" in told.refused("execution-mismatch", request={"inputs": ["5", "4"]})
+    assert "other inputs" in told.refused("execution-mismatch", inputs=["5", "4"])
+    told.refused("execution-mismatch", request={"inputs": ["5", "4"]}, inputs=["5", "4"])
+    assert '"r2"' in told.refused("execution-mismatch", requestId="r2")
+    told.refused("execution-mismatch", request={"requestId": "r2"}, requestId="r2")
+
+
+def test_an_answer_whose_hash_was_made_again(told):
+    """Then the report does not know it."""
+    other = hash_of_execution(told.execution) + hash_of([b"\x08\x01\x10\x09"])
+    told.refused("report-data-mismatch", outputValues=[{"type": "VALUE_TYPE_INT32", "int32Value": 9}], reportData=other)
+    other = hash_of_execution({**told.execution, "fnName": "sub"}) + told.data[64:]
+    told.refused("report-data-mismatch", request={"fnName": "sub"}, reportData=other)
+
+
+def test_an_answer_that_is_cut_off(told):
+    for cut in (1, 10, 1000):
+        assert "not well-formed" in told.refused("answer-malformed", cut=cut)
+    for changes in ({"reportData": told.data[:-2]}, {"attestation": ""}, {"attestation": told.attestation[:-1]},
+                    {"outputValues": [{"type": "VALUE_TYPE_INT32"}]}, {"inputs": [5]}):
+        told.refused("answer-malformed", **changes)
+
+
+def test_an_answer_about_another_module(told, tmp_path):
+    (tmp_path / "add.wasm").write_bytes(MODULE + b"\0")
+    assert reason(*told.files(), "--wasm", tmp_path / "add.wasm") == "wasm-mismatch"
+    assert reason(*told.files(), "--nonce", "00") == "nonce-mismatch"
+
+
+def test_an_answer_without_its_question(told, tmp_path):
+    """It says neither module nor function: nobody shall think that it was looked at."""
+    files = told.files()
+    assert "--request FILE" in cli(files[0], *told.flags, code=2).stderr
+    cli("--report", *files, code=2)
+    for text, words in (("", "not JSON"), ("{}", "no execution"), ('{"execution":{"inputs":[5]}}', "inputs")):
+        (tmp_path / "request.json").write_text(text)
+        assert words in cli(*files, code=2).stderr
+    (tmp_path / "request.json").unlink()
+    cli(*files, code=3)
 
 
 # --- samples

@@ -6,6 +6,11 @@
 
 #include "attest/sample.h"
 #include "attest/statement.h"
+#include "base/base64.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum { MODULE_MAX = 256 << 20 };
 
 /* --- evidence ----------------------------------------------------------------------------------
  */
@@ -88,4 +93,74 @@ bool receipt_verify(const struct receipt *receipt, const struct verify_policy *p
 	bound.snp.data = data;
 	return check_statement(receipt, policy, verdict) && check_path(receipt, verdict) &&
 	       evidence_verify(receipt->evidence, &bound, verdict);
+}
+
+/* --- answers of version 1 ----------------------------------------------------------------------
+ */
+
+static bool check_module(const struct execution *execution, const struct verify_policy *policy,
+		struct verdict *verdict) {
+	CLEANUP(buf_finish) struct buf module = BUF_INIT(MODULE_MAX);
+	uint8_t digest[DIGEST_SIZE];
+	struct error err;
+	if (policy->wasm == NULL) {
+		return true;
+	}
+	if (!base64_decode(execution->bytecode, strlen(execution->bytecode), &module, &err)) {
+		return verdict_set(verdict, VERDICT_WASM, "the request's bytecode: %.200s",
+				err.message);
+	}
+	digest_of(module.data, module.size, digest);
+	return memcmp(digest, policy->wasm, DIGEST_SIZE) == 0 ||
+	       verdict_set(verdict, VERDICT_WASM, "%s", "");
+}
+
+/* Evidence does not cover what an answer repeats: it covers what was asked for. */
+static bool check_repeated(const struct answer *answer, const struct execution *execution,
+		struct verdict *verdict) {
+	bool same = answer->input_count == execution->input_count;
+	for (size_t i = 0; same && i < answer->input_count; i++) {
+		same = str_equal(answer->inputs[i], execution->inputs[i]);
+	}
+	if (!same) {
+		return verdict_set(verdict, VERDICT_EXECUTION, "the answer is about other inputs");
+	}
+	return str_equal(answer->request_id, execution->request_id) ||
+	       verdict_set(verdict, VERDICT_EXECUTION,
+			       "the answer is to request \"%.64s\", not \"%.64s\"",
+			       answer->request_id, execution->request_id);
+}
+
+/* What the evidence has to be about; each half has its own reason. */
+static bool check_halves(const struct answer *answer, const struct execution *execution,
+		uint8_t data[REPORT_DATA_SIZE], struct verdict *verdict) {
+	struct error err;
+	if (!execution_hash(execution, data, &err) ||
+			!report_data_outputs(VALUE_LAYOUT_DTVM, &answer->outputs,
+					data + DIGEST_SIZE, &err)) {
+		return verdict_set(verdict, VERDICT_ANSWER, "%.200s", err.message);
+	}
+	if (memcmp(answer->report_data, data, DIGEST_SIZE) != 0) {
+		return verdict_set(verdict, VERDICT_EXECUTION,
+				"not this module, function \"%.64s\", these inputs, version, id "
+				"and "
+				"timestamp",
+				execution->function);
+	}
+	return memcmp(answer->report_data + DIGEST_SIZE, data + DIGEST_SIZE, DIGEST_SIZE) == 0 ||
+	       verdict_set(verdict, VERDICT_OUTPUTS, "%s", "");
+}
+
+bool answer_verify(const struct answer *answer, const struct execution *execution,
+		const struct verify_policy *policy, struct verdict *verdict) {
+	uint8_t data[REPORT_DATA_SIZE];
+	struct verify_policy bound = *policy;
+	bound.snp.data = data;
+	if (policy->nonce != NULL) {
+		return verdict_set(verdict, VERDICT_NONCE, "an answer of version 1 has none");
+	}
+	return check_module(execution, policy, verdict) &&
+	       check_repeated(answer, execution, verdict) &&
+	       check_halves(answer, execution, data, verdict) &&
+	       evidence_verify(&answer->evidence, &bound, verdict);
 }

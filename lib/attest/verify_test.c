@@ -7,6 +7,7 @@
 #include "attest/sample.h"
 #include "attest/statement.h"
 #include "attest/verify.h"
+#include "base/hex.h"
 
 enum { BATCH = 7, PLACE = 4 };
 
@@ -158,8 +159,123 @@ static void test_a_sample_proves_nothing(void **state) {
 	unmake(&made);
 }
 
+/* WASMVM-TEE's own example, under a report about its published data. */
+struct told {
+	const char *inputs[2];
+	struct statement_value output;
+	struct answer answer;
+	struct execution execution;
+	struct roots roots;
+	struct verify_policy policy;
+};
+
+static void tell(struct told *told, const char *data) {
+	struct fixture_chain chain = { .product = SNP_PRODUCT_GENOA };
+	struct error err;
+	uint8_t report[SNP_REPORT_BYTES];
+	*told = (struct told){ .inputs = { "5", "3" },
+		.output = { STATEMENT_I32, 8 },
+		.answer = { .request_id = "r1",
+				.inputs = told->inputs,
+				.input_count = 2,
+				.outputs = { &told->output, 1 } },
+		.execution = { true, "1.0", "r1", "AGFzbQ==", "add", told->inputs, 2, 0 },
+		.policy.snp = { .at_ns = fixture_time(FIXTURE_NOW), .roots = &told->roots } };
+	assert_true(hex_decode(data, told->answer.report_data, REPORT_DATA_SIZE));
+	evidence_init(&told->answer.evidence);
+	fixture_certify(&chain, &told->answer.evidence.certificates, &told->roots);
+	fixture_report(&chain, 3, report);
+	memcpy(report + SNP_DATA_AT, told->answer.report_data, REPORT_DATA_SIZE);
+	fixture_report_sign(SNP_SIGNER_VCEK, report);
+	told->answer.evidence.tee = EVIDENCE_SEV_SNP;
+	assert_true(buf_append(&told->answer.evidence.report, report, sizeof(report), &err));
+}
+
+static enum verdict_reason reason_of_answer(const struct told *told) {
+	struct verdict verdict;
+	bool good = answer_verify(&told->answer, &told->execution, &told->policy, &verdict);
+	assert_int_equal(good, verdict.reason == VERDICT_VERIFIED);
+	return verdict.reason;
+}
+
+static const char published[] = "79ef6f5869fd9e1ce72a0763aae886d4d4771b566fcb99ad0f6702a463d939d5"
+				"44575a3d0806339abf2ac69fc645606dc05638a6856942a9d8a0a3a0b90da447";
+
+static void test_an_answer_of_version_1(void **state) {
+	struct told told;
+	uint8_t wasm[DIGEST_SIZE];
+	(void)state;
+	tell(&told, published);
+	assert_int_equal(reason_of_answer(&told), VERDICT_VERIFIED);
+	digest_of("\0asm", 4, wasm);
+	told.policy.wasm = wasm;
+	assert_int_equal(reason_of_answer(&told), VERDICT_VERIFIED);
+	wasm[0] ^= 1;
+	assert_int_equal(reason_of_answer(&told), VERDICT_WASM);
+	told.execution.bytecode = "*";
+	assert_int_equal(reason_of_answer(&told), VERDICT_WASM);
+	told.policy.wasm = NULL;
+	assert_int_equal(reason_of_answer(&told), VERDICT_EXECUTION);
+	told.execution.bytecode = "AGFzbQ==";
+	told.policy.nonce = &(struct bytes){ nonce, sizeof(nonce) };
+	assert_int_equal(reason_of_answer(&told), VERDICT_NONCE);
+	evidence_finish(&told.answer.evidence);
+}
+
+static void test_what_was_changed_in_it(void **state) {
+	struct told told;
+	(void)state;
+	tell(&told, published);
+	const struct execution asked = told.execution;
+	told.output.bits = 9;
+	assert_int_equal(reason_of_answer(&told), VERDICT_OUTPUTS);
+	told.output = (struct statement_value){ STATEMENT_I64, 8 };
+	assert_int_equal(reason_of_answer(&told), VERDICT_OUTPUTS);
+	told.answer.outputs.count = 0;
+	assert_int_equal(reason_of_answer(&told), VERDICT_OUTPUTS);
+	told.answer.outputs.count = 1;
+	told.output = (struct statement_value){ STATEMENT_I32, 8 };
+	told.execution.function = "sub";
+	assert_int_equal(reason_of_answer(&told), VERDICT_EXECUTION);
+	told.execution = asked;
+	told.execution.timestamp = 1;
+	assert_int_equal(reason_of_answer(&told), VERDICT_EXECUTION);
+	told.execution = asked;
+	told.inputs[1] = "4"; /* of both */
+	assert_int_equal(reason_of_answer(&told), VERDICT_EXECUTION);
+	told.inputs[1] = "3";
+	told.answer.input_count = 1; /* of the answer alone */
+	assert_int_equal(reason_of_answer(&told), VERDICT_EXECUTION);
+	told.answer.input_count = 2;
+	told.answer.request_id = "r2";
+	assert_int_equal(reason_of_answer(&told), VERDICT_EXECUTION);
+	told.answer.request_id = "r1";
+	assert_int_equal(reason_of_answer(&told), VERDICT_VERIFIED);
+	evidence_finish(&told.answer.evidence);
+	tell(&told, published);
+	told.answer.evidence.report.data[SNP_DATA_AT] ^= 1;
+	assert_int_equal(reason_of_answer(&told), VERDICT_SIGNATURE);
+	evidence_finish(&told.answer.evidence);
+}
+
+/* The answer says what it should, the report says something else. */
+static void test_a_report_about_another_answer(void **state) {
+	struct told told;
+	char other[sizeof(published)];
+	(void)state;
+	memcpy(other, published, sizeof(other));
+	other[127] = '8';
+	tell(&told, other);
+	assert_true(hex_decode(published, told.answer.report_data, REPORT_DATA_SIZE));
+	assert_int_equal(reason_of_answer(&told), VERDICT_REPORT_DATA);
+	evidence_finish(&told.answer.evidence);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_answer_of_version_1),
+		cmocka_unit_test(test_what_was_changed_in_it),
+		cmocka_unit_test(test_a_report_about_another_answer),
 		cmocka_unit_test(test_a_receipt_is_true),
 		cmocka_unit_test(test_every_bit_counts),
 		cmocka_unit_test(test_certificates_from_the_policy),

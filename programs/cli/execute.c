@@ -89,9 +89,11 @@ static bool read_nonce(struct call *call, struct error *err) {
 
 static bool read_asked(struct call *call, struct error *err) {
 	const struct arguments *arguments = call->arguments;
-	if (arguments->flags[FLAG_REPORT] != NULL || arguments->flags[FLAG_WASM] != NULL) {
+	if (arguments->flags[FLAG_REPORT] != NULL || arguments->flags[FLAG_WASM] != NULL ||
+			arguments->flags[FLAG_REQUEST] != NULL) {
 		return error_set(err, ERROR_INVALID,
-				"flags --report and --wasm are for `propeller-cli verify`");
+				"flags --report, --request and --wasm are for `propeller-cli "
+				"verify`");
 	}
 	call->module = BUF_INIT(MODULE_MAX);
 	if (!file_read(arguments->items[0], &call->module, err)) {

@@ -65,11 +65,25 @@ static int conclude(const struct arguments *arguments, const struct verdict *ver
 	return -1;
 }
 
+static bool is_answer(struct bytes file) {
+	struct error ignored;
+	struct answer *answer = answer_parse(file, &ignored);
+	answer_destroy(answer);
+	return answer != NULL;
+}
+
 static int verify_receipt(const struct arguments *arguments, const struct wanted *wanted,
 		struct bytes file, struct error *err) {
 	bool binary = file.size >= 3 && memcmp(file.data, "ASR", 3) == 0;
 	struct receipt *receipt = binary ? receipt_decode(file, err) : receipt_parse(file, err);
 	struct verdict verdict;
+	if (receipt == NULL && is_answer(file)) {
+		(void)error_set(err, ERROR_INVALID,
+				"this is an answer of version 1: it has no receipt, and says "
+				"neither module nor function; name the request that it answers "
+				"(--request FILE)");
+		return -1;
+	}
 	if (receipt == NULL) {
 		(void)verdict_set(&verdict, VERDICT_RECEIPT, "%s", err->message);
 		return err->code != ERROR_INTEGRITY
@@ -80,6 +94,47 @@ static int verify_receipt(const struct arguments *arguments, const struct wanted
 	(void)receipt_verify(receipt, &wanted->policy, &verdict);
 	json_t *shown = verdict_json(&verdict, receipt->evidence, receipt);
 	receipt_destroy(receipt);
+	return conclude(arguments, &verdict, shown, err);
+}
+
+/* What was asked for, which an answer of version 1 does not say. */
+static struct execution_request *read_request(const char *path, struct error *err) {
+	CLEANUP(buf_finish) struct buf file = BUF_INIT(ANSWER_JSON_MAX);
+	struct execution_request *request =
+			file_read(path, &file, err)
+					? execution_request_read(
+							  (struct bytes){ file.data, file.size },
+							  err)
+					: NULL;
+	if (request != NULL && !request->execution.given) {
+		execution_request_destroy(request);
+		request = NULL;
+		(void)error_set(err, ERROR_INVALID, "%s: it has no execution", path);
+	}
+	if (request == NULL) {
+		(void)error_wrap(err, "flag --request");
+	}
+	return request;
+}
+
+static int verify_answer(const struct arguments *arguments, const struct wanted *wanted,
+		struct bytes file, struct error *err) {
+	struct execution_request *request = read_request(arguments->flags[FLAG_REQUEST], err);
+	if (request == NULL) {
+		return -1;
+	}
+	struct answer *answer = answer_parse(file, err);
+	struct verdict verdict;
+	json_t *shown;
+	if (answer == NULL) {
+		(void)verdict_set(&verdict, VERDICT_ANSWER, "%s", err->message);
+		shown = verdict_json(&verdict, NULL, NULL);
+	} else {
+		(void)answer_verify(answer, &request->execution, &wanted->policy, &verdict);
+		shown = verdict_answer_json(&verdict, answer, &request->execution);
+	}
+	answer_destroy(answer);
+	execution_request_destroy(request);
 	return conclude(arguments, &verdict, shown, err);
 }
 
@@ -110,8 +165,14 @@ static bool check(const struct arguments *arguments, struct error *err) {
 	bool report = arguments->flags[FLAG_REPORT] != NULL;
 	if (report == (arguments->count == 1)) {
 		return error_set(err, ERROR_INVALID,
-				"a receipt is wanted (verify receipt.json), or a report (verify "
-				"--report FILE --vcek FILE --chain FILE)");
+				"a receipt is wanted (verify receipt.json), an answer (verify "
+				"answer.json --request FILE), or a report (verify --report FILE "
+				"--vcek FILE --chain FILE)");
+	}
+	if (report && arguments->flags[FLAG_REQUEST] != NULL) {
+		return error_set(err, ERROR_INVALID,
+				"flag --request: it is about a whole answer (verify answer.json "
+				"--request FILE)");
 	}
 	if (report && (arguments->flags[FLAG_NONCE] != NULL ||
 				      arguments->flags[FLAG_WASM] != NULL)) {
@@ -129,7 +190,7 @@ static bool check(const struct arguments *arguments, struct error *err) {
 int verify(const struct arguments *arguments, struct error *err) {
 	const char *report = arguments->flags[FLAG_REPORT];
 	const char *path = report != NULL ? report : arguments->items[0];
-	CLEANUP(buf_finish) struct buf file = BUF_INIT(RECEIPT_JSON_MAX);
+	CLEANUP(buf_finish) struct buf file = BUF_INIT(ANSWER_JSON_MAX);
 	CLEANUP(mem_freep) struct wanted *wanted = MEM_NEW(struct wanted);
 	if (!check(arguments, err)) {
 		return -1;
@@ -138,7 +199,9 @@ int verify(const struct arguments *arguments, struct error *err) {
 	if (wanted_read(wanted, arguments, err) && file_read(path, &file, err)) {
 		struct bytes bytes = { file.data, file.size };
 		code = report != NULL ? verify_report(arguments, wanted, bytes, err)
-				      : verify_receipt(arguments, wanted, bytes, err);
+		       : arguments->flags[FLAG_REQUEST] != NULL
+				       ? verify_answer(arguments, wanted, bytes, err)
+				       : verify_receipt(arguments, wanted, bytes, err);
 	}
 	wanted_finish(wanted);
 	return code;

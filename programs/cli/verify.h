@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Verification of receipts and reports for people: `verify`, and `execute --verify`. Offline, and
- * without asking anybody but the bytes and what the flags say.
+ * Verification of receipts, answers and reports for people: `verify`, and `execute --verify`.
+ * Offline, and without asking anybody but the bytes and what the flags say.
  */
 #include "attest/verify.h"
 #include "cli/cli.h"
@@ -26,3 +26,6 @@ void wanted_finish(struct wanted *wanted); /* also after a failure */
 /* verify_show.c: what a verification came to, as JSON; evidence and receipt may be NULL. */
 json_t *verdict_json(const struct verdict *verdict, const struct evidence *evidence,
 		const struct receipt *receipt);
+/* The same of an answer of version 1 to what was asked for. */
+json_t *verdict_answer_json(const struct verdict *verdict, const struct answer *answer,
+		const struct execution *execution);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "attest/statement.h"
+#include "base/base64.h"
 #include "base/hex.h"
 #include "base/mem.h"
 #include "cli/verify.h"
@@ -106,6 +107,37 @@ static json_t *receipt_json(const struct receipt *receipt) {
 	return out;
 }
 
+/* Inputs are the texts that were sent: what they mean is up to the function. */
+static json_t *texts_json(const char *const *texts, size_t count) {
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++) {
+		(void)json_array_append_new(list, text_of(texts[i]));
+	}
+	return list;
+}
+
+static void put_module(json_t *out, const struct execution *execution) {
+	CLEANUP(buf_finish) struct buf module = BUF_INIT(ANSWER_JSON_MAX);
+	uint8_t digest[DIGEST_SIZE];
+	struct error ignored;
+	if (base64_decode(execution->bytecode, strlen(execution->bytecode), &module, &ignored)) {
+		digest_of(module.data, module.size, digest);
+		(void)json_object_set_new(out, "wasm", hex_of(digest, sizeof(digest)));
+	}
+}
+
+static json_t *answer_json(const struct answer *answer, const struct execution *execution) {
+	json_t *out = json_object();
+	put_module(out, execution);
+	(void)json_object_set_new(out, "function", text_of(execution->function));
+	(void)json_object_set_new(
+			out, "inputs", texts_json(execution->inputs, execution->input_count));
+	(void)json_object_set_new(out, "outputs", values_json(&answer->outputs));
+	(void)json_object_set_new(out, "request_id", text_of(execution->request_id));
+	(void)json_object_set_new(out, "timestamp", json_integer(execution->timestamp));
+	return out;
+}
+
 /* --- reports -----------------------------------------------------------------------------------
  */
 
@@ -182,5 +214,12 @@ json_t *verdict_json(const struct verdict *verdict, const struct evidence *evide
 	if (evidence != NULL) {
 		(void)json_object_set_new(out, "report", report_json(evidence));
 	}
+	return out;
+}
+
+json_t *verdict_answer_json(const struct verdict *verdict, const struct answer *answer,
+		const struct execution *execution) {
+	json_t *out = verdict_json(verdict, &answer->evidence, NULL);
+	(void)json_object_set_new(out, "receipt", answer_json(answer, execution));
 	return out;
 }

@@ -14,10 +14,6 @@
 
 enum { MODULE_MAX = 256 << 20, LIST_MAX = 1 << 20, MEASUREMENTS = 32 };
 
-static bool read_file(const char *path, struct buf *out, struct error *err) {
-	return file_read(path, out, err);
-}
-
 static bool wrong(const char *flag, const char *what, struct error *err) {
 	return error_set(err, ERROR_INVALID, "flag --%s: %s", flag, what);
 }
@@ -112,7 +108,7 @@ static bool read_certificates(struct wanted *wanted, const char *path, struct er
 	CLEANUP(buf_finish) struct buf file = BUF_INIT(CHAIN_FILE_MAX);
 	wanted->policy.certificates = &wanted->certificates;
 	return path == NULL ||
-	       (read_file(path, &file, err) &&
+	       (file_read(path, &file, err) &&
 			       (chain_file_read(&wanted->certificates,
 						(struct bytes){ file.data, file.size }, err) ||
 					       error_wrap(err, "%s", path)));
@@ -123,14 +119,14 @@ static bool read_roots(struct wanted *wanted, const char *path, struct error *er
 	roots_builtin(&wanted->roots);
 	wanted->policy.snp.roots = &wanted->roots;
 	return path == NULL ||
-	       (read_file(path, &file, err) &&
+	       (file_read(path, &file, err) &&
 			       (roots_parse(&wanted->roots, (struct bytes){ file.data, file.size },
 						err) ||
 					       error_wrap(err, "%s", path)));
 }
 
 static bool read_list(struct wanted *wanted, const char *path, struct error *err) {
-	if (path != NULL && !read_file(path, &wanted->crl, err)) {
+	if (path != NULL && !file_read(path, &wanted->crl, err)) {
 		return false;
 	}
 	wanted->policy.snp.crl = (struct bytes){ wanted->crl.data, wanted->crl.size };
@@ -142,7 +138,7 @@ static bool read_module(struct wanted *wanted, const char *path, struct error *e
 	if (path == NULL) {
 		return true;
 	}
-	if (!read_file(path, &file, err)) {
+	if (!file_read(path, &file, err)) {
 		return false;
 	}
 	digest_of(file.data, file.size, wanted->wasm);
