@@ -63,19 +63,15 @@ static json_t *parse(struct bytes text, struct error *err) {
 static bool check_file(
 		const struct admission *admission, const struct upload *upload, struct error *err) {
 	const json_t *file = json_object_get(admission->json, "file");
+	const char *wrong = NULL;
 	if (file != NULL && !json_is_null(file) && !json_is_string(file)) {
-		return error_set(err, ERROR_INVALID,
-				       "field \"file\": expected the module in base64") ||
-		       error_in(err, "file");
+		wrong = ": expected the module in base64";
+	} else if (json_string_length(file) != 0) {
+		wrong = ": write its name without escapes";
+	} else if (upload != NULL && upload_has_module(upload) && !json_is_string(file)) {
+		wrong = " is there twice";
 	}
-	if (json_string_length(file) != 0) {
-		return error_set(err, ERROR_INVALID,
-				       "field \"file\": write its name without escapes") ||
-		       error_in(err, "file");
-	}
-	bool taken = upload != NULL && upload_has_module(upload);
-	return !taken || json_is_string(file) ||
-	       error_set(err, ERROR_INVALID, "field \"file\" is there twice") ||
+	return wrong == NULL || error_set(err, ERROR_INVALID, "field \"file\"%s", wrong) ||
 	       error_in(err, "file");
 }
 
