@@ -197,9 +197,8 @@ def test_taken_ports_move(begin, tmp_path):
             taken.listen()
         up = begin("--http-port", http.getsockname()[1], "--mqtt-port", mqtt.getsockname()[1],
                    "--proxy-port", mqtt.getsockname()[1])
-        chosen = json.dumps(up.ready())
-        for taken in (http, mqtt):
-            assert f":{taken.getsockname()[1]}\"" not in chosen and f": {taken.getsockname()[1]}," not in chosen, chosen
+        chosen = {value for name, value in up.ready().items() if name.endswith("_port")}
+        assert len(chosen) >= 4 and not chosen & {http.getsockname()[1], mqtt.getsockname()[1]}, chosen
         assert up.rest().get("/health").status == 200
         assert up.end() == 0
 
