@@ -57,6 +57,22 @@ def test_frozen(stack):
     assert stack.rest.wait(task["id"])["results"] == "3"
 
 
+def test_nobody_dies_while_the_manager_sleeps(stack):
+    """Such as in a virtual machine that stands still: five intervals pass, and it has not listened."""
+    stack.start()
+    task_id = running(stack)
+    with Bus(stack) as bus:
+        stack.manager.signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: len(bus.times("control/proplet/alive")) >= 5, 60, "five heartbeats")
+        finally:
+            stack.manager.signal(signal.SIGCONT)
+        heard = len(bus.times("control/proplet/alive"))
+        wait_until(lambda: len(bus.times("control/proplet/alive")) > heard + 1, 30, "heartbeats")
+    task = stack.rest.task(task_id)
+    assert (task["state"], task["attempt"]) == (RUNNING, 1), task
+
+
 def test_a_new_boot(stack):
     """The worker is back before it was dead: what its old boot ran has ended."""
     stack.start(PROPLET_LIVELINESS_INTERVAL="10")

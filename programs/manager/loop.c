@@ -16,6 +16,8 @@
 #include "manager/wait.h"
 #include "manager/workers.h"
 
+enum { LATE_MS = 500 };
+
 bool manager_write(struct manager *m) {
 	struct error err;
 	if (m->failed || m->writing) {
@@ -210,6 +212,17 @@ static uint64_t next_deadline(const struct manager *m) {
 	return next;
 }
 
+/* Long after the moment at which we wanted to be awake: the machine stood still, or a disk did.
+ * What came meanwhile may still lie unread in a socket. */
+static void excuse_if_late(struct manager *m, uint64_t deadline_ms) {
+	uint64_t now = clock_ms(), wanted_ms = deadline_ms > m->now_ms ? deadline_ms : m->now_ms;
+	if (wanted_ms != 0 && wanted_ms < now && now - wanted_ms > LATE_MS) {
+		log_warn("nothing was done for a while ms=%llu",
+				(unsigned long long)(now - wanted_ms));
+		workers_excuse(m, wanted_ms, now);
+	}
+}
+
 /* The last deed: an item whose apply does nothing but say so. */
 static void last(struct manager *m, struct deed *deed) {
 	(void)deed;
@@ -223,7 +236,9 @@ void manager_stop(struct manager *m) {
 void manager_run(struct manager *m) {
 	bool going = true;
 	while (going) {
-		struct queue_item *items = queue_take_all(m->queue, next_deadline(m));
+		uint64_t deadline = next_deadline(m);
+		struct queue_item *items = queue_take_all(m->queue, deadline);
+		excuse_if_late(m, deadline);
 		for (struct queue_item *item = items; item != NULL; item = item->next) {
 			going = going && QUEUE_ENTRY(item, struct deed, link)->apply != last;
 		}

@@ -147,6 +147,16 @@ static bool is_dead(const struct manager *m, const struct proplet *proplet) {
 	return m->now_ms >= deadline;
 }
 
+void workers_excuse(struct manager *m, uint64_t from_ms, uint64_t to_ms) {
+	const char *id;
+	void *value;
+	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
+		struct proplet *proplet = ((struct worker *)value)->proplet;
+		uint64_t heard_ms = proplet->heard_ms + (to_ms - from_ms);
+		proplet->heard_ms = heard_ms < to_ms ? heard_ms : to_ms;
+	}
+}
+
 void workers_tick(struct manager *m) {
 	const char *id;
 	void *value;

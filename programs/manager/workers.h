@@ -33,4 +33,7 @@ void workers_show(struct manager *m, struct worker *worker);
 void workers_ack(struct manager *m, struct worker *worker, const char *task_id, uint64_t attempt);
 /* Once a second: ends the attempts of the dead. */
 void workers_tick(struct manager *m);
+/* We did nothing between these two moments (clock_ms()), though there was something to do: nobody
+ * is to blame for his silence meanwhile. */
+void workers_excuse(struct manager *m, uint64_t from_ms, uint64_t to_ms);
 void worker_destroy(struct worker *worker);

@@ -36,6 +36,20 @@ static void who_is_silent_for_three_intervals_is_gone(void **state) {
 	assert_true(strings_has(&m->finished, id));
 }
 
+static void what_we_slept_through_is_no_silence(void **state) {
+	struct manager *m = *state;
+	char id[UUID_SIZE];
+	uint64_t heard = begin(m, id);
+	workers_excuse(m, heard + 1000, heard + 61000);
+	assert_int_equal(workers_find(m, "w")->proplet->heard_ms, heard + 60000);
+	tick_at(m, heard + 62999);
+	assert_int_equal(stored(m, id)->state, TASK_SCHEDULED);
+	workers_excuse(m, heard + 50000, heard + 60500); /* never heard in the future */
+	assert_int_equal(workers_find(m, "w")->proplet->heard_ms, heard + 60500);
+	tick_at(m, heard + 63500);
+	assert_int_equal(stored(m, id)->state, TASK_INTERRUPTED);
+}
+
 static void what_is_to_be_restarted_finds_another(void **state) {
 	struct manager *m = *state;
 	char id[UUID_SIZE];
@@ -177,6 +191,7 @@ static void what_has_changed_is_stored(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_MANAGER(who_is_silent_for_three_intervals_is_gone),
+		WITH_MANAGER(what_we_slept_through_is_no_silence),
 		WITH_MANAGER(what_is_to_be_restarted_finds_another),
 		WITH_MANAGER(nobody_dies_of_our_deafness),
 		WITH_MANAGER(who_was_heard_since_has_its_own_time),
