@@ -51,7 +51,7 @@ def base_archive(wanted):
                 ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(INCLUDE)}",
                  "--aptopt=APT::Keep-Downloaded-Packages \"true\"", "--skip=cleanup/apt",
                  f'--customize-hook=chroot "$1" apt-get -y --no-install-recommends --download-only install {" ".join(names)}',
-                 SUITE, str(new)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
+                 SUITE, str(new)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800, check=False)
             assert done.returncode == 0, f"no fresh Debian (the package registry has to be reachable):\n{done.stderr[-4000:]}"
             new.rename(place)
         os.utime(place)
@@ -69,7 +69,7 @@ class FreshRoot:
         """How to run words inside."""
         return ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", sys.executable, __file__, str(self.path), *words]
 
-    def run(self, *words, timeout=120, stdin=None, **environment):
+    def run(self, *words, timeout=300, stdin=None, **environment):
         return subprocess.run(self.command(*words), env={**ENVIRONMENT, **environment}, input=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False)
 

@@ -15,7 +15,7 @@ NAMES = sorted([*PROGRAMS, "airscrew", "airscrew-common", "airscrew-doc"])
 OURS = re.compile(r"airscrew|propeller|proplet|sev_snp_server")
 
 
-def run(*words, timeout=300, **options):
+def run(*words, timeout=900, **options):
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=timeout, check=False, **options)
     assert done.returncode == 0, f"{' '.join(map(str, words))} ended with {done.returncode}:\n{done.stdout[-6000:]}"
@@ -38,7 +38,7 @@ class Made:
 
     def folder(self, number=0):
         if self.said[number] is None:
-            self.said[number] = self.builds[number].communicate(timeout=600)[0]
+            self.said[number] = self.builds[number].communicate(timeout=2400)[0]
         assert self.builds[number].returncode == 0, self.said[number]
         return self.folders[number] / "packages"
 

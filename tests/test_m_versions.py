@@ -18,7 +18,7 @@ from stack import BIN
 from versions import NAMES, Mixed, cli, earlier
 from wait import PATIENCE, wait_until
 
-pytestmark = pytest.mark.timeout(600)  # the first test of each commit builds it
+pytestmark = pytest.mark.timeout(1800)  # the first test of each commit builds it
 
 ADD, NAP, CRASH = example("add"), guest("nap"), example("crash")
 KEY = "ab" * 32

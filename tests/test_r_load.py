@@ -10,9 +10,11 @@ from api import COMPLETED, RUNNING
 from modules import example, guest
 from wait import wait_until
 
+SELDOM = {"PROPLET_LIVELINESS_INTERVAL": "10"}  # nobody is gone because all are busy
+
 
 def test_a_thousand_tasks(stack):
-    stack.start(workers=2)
+    stack.start(workers=2, **SELDOM)
     rest = stack.rest
 
     def one(n):
@@ -31,12 +33,12 @@ def test_a_thousand_tasks(stack):
 
 def test_hundreds_of_instances_at_once(stack):
     """300 sleepers on one worker, a thread each; small memory; all of them can be stopped."""
-    stack.start()
+    stack.start(**SELDOM)
     rest = stack.rest
-    ids = [rest.create("_start", guest("nap"))["id"] for _ in range(300)]
+    ids = [rest.create("nap", guest("nap"), inputs=["600000"])["id"] for _ in range(300)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(rest.start, ids))
-    wait_until(lambda: all(rest.task(i)["state"] == RUNNING for i in ids), 60, "all Running")
+    wait_until(lambda: all(rest.task(i)["state"] == RUNNING for i in ids), 120, "all Running")
     assert stack.proplet().rss_bytes() < 600 << 20
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(rest.stop, ids))
@@ -44,7 +46,7 @@ def test_hundreds_of_instances_at_once(stack):
 
 
 def test_memory_does_not_grow_with_history(stack):
-    stack.start()
+    stack.start(**SELDOM)
     rest = stack.rest
 
     def batch(count):

@@ -15,7 +15,7 @@ from packages import PROGRAMS, asked_for, library, run
 from stack import TOP
 from wait import PATIENCE
 
-pytestmark = [pytest.mark.skipif(PATIENCE > 1, reason="packages have no sanitizers: once is enough"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.skipif(PATIENCE > 1, reason="packages have no sanitizers: once is enough"), pytest.mark.timeout(3600)]
 SCHEMAS = "http://cyclonedx.org/schema/"
 
 
@@ -133,6 +133,6 @@ def test_a_licence_that_is_new_stops_the_build(tmp_path):
     text = script.read_text(encoding="utf-8").replace('"Zlib": ', '"Zlob": ')
     changed = tmp_path / "crates"
     changed.write_text(text.replace("Path(__file__).resolve().parent", f"Path({str(script.parent)!r})"), encoding="utf-8")
-    done = subprocess.run(["python3", changed, engine], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(["python3", changed, engine], capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 1 and "foldhash 0.2.0 has a licence that is new here, Zlib" in done.stderr
     assert not list(engine.iterdir())

@@ -211,14 +211,14 @@ class Composed:
         command = json.loads(self.stages[name].last("HEALTHCHECK").partition("CMD ")[2])
         command[0] = command[0].replace("/usr/bin", str(BIN))
         done = Process(f"health-{name}", command, self.stack.folder, self.environment(name))
-        return done.popen.wait(timeout=30) == 0
+        return done.popen.wait(timeout=120) == 0
 
     def client(self, *words):
         environment = {**os.environ, "PROPELLER_MANAGER_URL": f"https://localhost:{self.ports['7070']}", "PROPELLER_CA": str(self.secrets / "ca.crt"),
                        "PROPELLER_EXECUTOR_URL": f"https://localhost:{self.ports['8080']}",
                        "PROPELLER_TOKEN": (self.secrets / "manager.token").read_text(encoding="utf-8").strip(),
                        "PROPELLER_EXECUTOR_TOKEN": (self.secrets / "executor.token").read_text(encoding="utf-8").strip()}
-        done = subprocess.run([BIN / "propeller-cli", *words], env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([BIN / "propeller-cli", *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -245,7 +245,7 @@ def test_the_services_work_as_they_are_composed(stack, compose, stages):
     wait_until(lambda: "worker-1" in services.client("proplets", "list", "--filter", "alive=true", "-o", "id"), 30, "the worker")
     assert services.client("tasks", "run", ADD, "--invoke", "add", "10", "20").strip() == "30"
     stack.processes["manager"].stop()
-    assert not Process("health-manager", [BIN / "propeller-cli", "health"], stack.folder, services.environment("manager")).popen.wait(30) == 0
+    assert not Process("health-manager", [BIN / "propeller-cli", "health"], stack.folder, services.environment("manager")).popen.wait(120) == 0
 
 
 def test_the_executor_works_as_it_is_composed(stack, compose, stages):

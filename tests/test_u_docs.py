@@ -73,7 +73,7 @@ class Terminal:
         assigned = re.match(r"(\w+)=\$\(", command)
         if assigned:  # for the commands that follow
             command += f'; printf %s "${assigned[1]}"'
-        done = subprocess.run(["bash", "-c", command], cwd=self.folder, env=self.environment, text=True, timeout=60,
+        done = subprocess.run(["bash", "-c", command], cwd=self.folder, env=self.environment, text=True, timeout=240,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         if not assigned:
             return done.stdout.strip()

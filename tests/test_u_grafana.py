@@ -4,11 +4,11 @@ import json
 import re
 import shutil
 import subprocess
-import urllib.request
 
 import pytest
 import yaml
 
+from api import Rest
 from executor import ADD, Ask, Executor
 from modules import example
 from stack import TOP
@@ -21,7 +21,7 @@ FREE = {"AirscrewDown"}  # asks for what Prometheus says itself
 
 
 def promtool(*words, stdin=None):
-    done = subprocess.run(["promtool", *map(str, words)], input=stdin, capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
+    done = subprocess.run(["promtool", *map(str, words)], input=stdin, capture_output=True, text=True, timeout=240 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -35,8 +35,7 @@ def pages_fixture(shared):
     assert executor.way("rest").call(Ask(ADD, "add", ("5", "3"))).numbers == [8]
     found = {}
     for job, port in (("airscrew-manager", shared.http_port), ("airscrew-proxy", shared.proxy_port), ("airscrew-executor", executor.http_port)):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-            found[job] = answer.read().decode()
+        found[job] = Rest(port).expect(200, "GET", "/metrics").body.decode()
     return found
 
 

@@ -36,7 +36,7 @@ def made_units(tmp_path_factory):
 
 
 def analyze(*arguments):
-    done = subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=120 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -61,7 +61,7 @@ class Listener:
         self.path = folder / "notify"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(60 * PATIENCE)
 
     def hear(self):
         return self.socket.recv(4096).decode()

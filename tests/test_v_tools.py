@@ -24,7 +24,7 @@ def tree(folder, **files):
 
 def run(tool, folder, *arguments):
     return subprocess.run([sys.executable, tool, "--tree", folder, *arguments], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=280)
 
 
 def layers(folder):

@@ -10,6 +10,7 @@ import pytest
 from stack import BIN, TOP
 
 DIFFERENTIAL = BIN.parent / ("main" if BIN.parent.name == "build" else "") / "tests" / "gas" / "differential"
+pytestmark = pytest.mark.timeout(1800)  # the first one may have to build the generator
 MODULES = int(os.environ.get("AIRSCREW_GAS_MODULES", "60" if os.environ.get("AIRSCREW_SANITIZED") else "300"))
 SEED = int(os.environ.get("AIRSCREW_GAS_SEED", "1"))
 
@@ -21,7 +22,7 @@ def generate():
 
 
 def compare(path):
-    done = subprocess.run([DIFFERENTIAL, path], capture_output=True, text=True, timeout=60 + MODULES)
+    done = subprocess.run([DIFFERENTIAL, path], capture_output=True, text=True, timeout=600 + MODULES)
     assert done.returncode == 0, f"exit code {done.returncode}, seed {SEED}:\n{done.stderr[-4000:]}"
     return json.loads(done.stdout)
 
@@ -29,7 +30,7 @@ def compare(path):
 def test_all_modes_and_the_plain_module_agree(generate, tmp_path):
     path = tmp_path / "modules"
     with path.open("wb") as out:
-        subprocess.run([generate, str(SEED), str(MODULES)], stdout=out, check=True, timeout=60)
+        subprocess.run([generate, str(SEED), str(MODULES)], stdout=out, check=True, timeout=300)
     seen = compare(path)
     print(seen)
     assert seen["modules"] == MODULES
