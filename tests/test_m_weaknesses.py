@@ -22,7 +22,7 @@ of weaknesses that concerns what runs today. New ones carry their number; others
 |    |                                               | test_m_messages.py::test_a_command_that_cannot_be_read_is_answered |
 |    |                                               | test_m_compat_manager.py::test_what_cannot_be_run_is_answered |
 |    |                                               | test_m_compat_manager.py::test_null_counts_as_absent |
-| 13 | a stop does not stop, nothing is limited      | below; test_j_stop.py::test_stop_is_quick |
+| 13 | a stop does not stop, nothing is limited      | below; test_j_stop.py::test_a_stop_ends_it |
 |    |                                               | test_j_stop.py::test_a_stopped_loop_burns_no_cpu |
 |    |                                               | test_i_limits.py::test_wall_limit, test_i_limits.py::test_memory_bomb, test_i_limits.py::test_fuel |
 | 14 | daemons are Completed at once                 | test_g_lifecycle.py::test_daemon_runs_until_it_is_stopped |
