@@ -225,9 +225,9 @@ def test_the_file_in_the_docs_is_good(program, flag, wrong, tmp_path):
 def test_up_reads_no_file_that_lies_around(tmp_path):
     """`propeller-cli up` starts its programs with what it chose itself."""
     write(tmp_path / "config.toml", "[manager]\nnonsense = 1\n[proplet]\nnonsense = 1\n")
+    ports = [word for name in ("http", "mqtt", "proxy", "executor", "grpc") for word in (f"--{name}-port", str(free_port()))]
     done = subprocess.run(
-        [BIN / "propeller-cli", "up", "--samples", "--exit", "--state", tmp_path / "up",
-         "--http-port", str(free_port()), "--mqtt-port", str(free_port())],
+        [BIN / "propeller-cli", "up", "--samples", "--exit", "--state", tmp_path / "up", *ports],
         capture_output=True, text=True, timeout=patience(300), cwd=tmp_path, stdin=subprocess.DEVNULL,
         env={**clean_environment(), "HOME": os.fspath(tmp_path)})
     assert done.returncode == 0, done.stdout + done.stderr
