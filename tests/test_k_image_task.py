@@ -232,7 +232,7 @@ def test_the_proxy_is_told_to_end_midway(whole, staller):
     whole.start_proplet()
     whole.start_proxy(PROXY_PLAIN_HTTP=staller.host)
     task_id = run(whole, f"{staller.host}/team/add:v1")
-    assert staller.begun.wait(20)
+    assert staller.begun.wait(patience())
     assert whole.processes["proxy"].stop() == 0
     task = whole.rest.wait(task_id)
     assert task["state"] == FAILED and "the proxy was stopped" in task["error"], task
@@ -244,7 +244,7 @@ def test_the_proxy_is_killed_midway(whole, staller):
     whole.start_proplet(PROPLET_PULL_TIMEOUT="2")
     whole.start_proxy(PROXY_PLAIN_HTTP=f"{staller.host},{whole.registry.host}")
     task_id = run(whole, f"{staller.host}/team/add:v1")
-    assert staller.begun.wait(20)
+    assert staller.begun.wait(patience())
     whole.processes["proxy"].kill()
     task = whole.rest.wait(task_id)
     assert task["state"] == FAILED and "nothing came from the proxy for 2 s" in task["error"], task
