@@ -48,6 +48,13 @@ export function announce(text, kind = "note") {
 	}
 }
 
+// The error that stands there goes; false if there is none.
+export function dismiss() {
+	const there = document.getElementById("alerts").firstElementChild;
+	there?.remove();
+	return Boolean(there);
+}
+
 // Said, but not shown.
 export function whisper(text) {
 	say(document.getElementById("whispers"), text);

@@ -4,7 +4,7 @@ import {Api, decode} from "./api.js";
 import {now} from "./clock.js";
 import {CreateView} from "./create.js";
 import {help} from "./dialogs.js";
-import {announce, attribute, say} from "./dom.js";
+import {announce, attribute, dismiss, say} from "./dom.js";
 import {EventStream} from "./events.js";
 import {moment} from "./format.js";
 import {listenToKeys} from "./keys.js";
@@ -132,6 +132,9 @@ listenToKeys({
 	"j": inList((grid) => grid.move(1)),
 	"k": inList((grid) => grid.move(-1)),
 	"Escape": (event) => {
+		if (dismiss()) { // what lies above the page, perhaps above what has the focus
+			return true;
+		}
 		if (event.target.matches("input, textarea, select")) {
 			event.target.blur();
 		} else if (view.list) {

@@ -224,7 +224,7 @@ function outcome(task) {
 		results: text === null || text === "" || text === task.stdout ? null : text,
 		facts: [
 			["Exit code", task.exit_code === undefined ? null : String(task.exit_code)],
-			["Took", took === null ? null : duration(Math.max(0, took))],
+			["Took", took === null ? null : took < 0.001 ? "under 1 ms" : duration(took)],
 			["Fuel used", task.fuel_used?.toLocaleString("en")], ["Gas used", task.gas_used?.toLocaleString("en")],
 			["Restarts", task.restarts ? String(task.restarts) : null], ["Next attempt", timeOf(task.restart_at)],
 		],

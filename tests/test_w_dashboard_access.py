@@ -228,6 +228,20 @@ def test_what_one_presses_is_large_enough(up, tabs, width):
         assert all(height >= 24 for height in heights), hash
 
 
+def test_an_error_is_closed_by_escape(tab, up):
+    """It lies above the page, perhaps above what has the focus; so it can go without the focus moving (WCAG 2.2, 2.4.11)."""
+    task = up.rest.create("no-module")
+    page = tab.open(f"#/tasks/{task['id']}")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator("#alerts")).to_contain_text("module")
+    page.keyboard.press("Escape")
+    expect(page.locator("#alerts")).to_be_empty()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
+    tab.forgive("409")
+
+
 SEEN = """() => { const at = document.activeElement;
     if (at === document.body) { return null; }
     const target = at.type === "radio" ? at.parentElement : at;
