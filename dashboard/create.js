@@ -2,17 +2,9 @@
 // #/create: a new task, with its module from here or from where the worker fetches it.
 import {taskPath} from "./api.js";
 import {announce, attribute, h, say} from "./dom.js";
-import {bytes, duration, visible} from "./format.js";
 import {forbid} from "./parts.js";
+import {faultOf, Sending} from "./sending.js";
 import {FIELDS, GROUPS, taskOf} from "./taskform.js";
-import {upload} from "./upload.js";
-
-const MAGIC = [0x00, 0x61, 0x73, 0x6d];
-
-async function isModule(file) {
-	const head = new Uint8Array(await file.slice(0, 8).arrayBuffer());
-	return head.length === 8 && MAGIC.every((byte, index) => head[index] === byte);
-}
 
 // Also where the page is not a secure context, which has no crypto.randomUUID().
 function newKey() {
@@ -25,7 +17,7 @@ export class CreateView {
 	#app;
 	#file = null;
 	#fileProblem = "";
-	#abort = null;
+	#busy = false;
 	#unwatch = () => {};
 	#problems = new Map(); // by field: where its problem is written
 
@@ -33,14 +25,10 @@ export class CreateView {
 		this.#app = app;
 		this.submitStart = h("button", {type: "submit", class: "primary", value: "start"}, "Create and start");
 		this.submit = h("button", {type: "submit", value: "create"}, "Create");
-		this.cancel = h("button", {type: "button", onclick: () => this.#abort?.abort()}, "Cancel");
-		this.bar = h("progress", {max: "100", value: "0", "aria-label": "Upload"});
-		this.sent = h("span", {class: "soft"});
-		this.progress = h("div", {class: "progress"}, this.bar, this.sent, this.cancel);
-		this.progress.hidden = true;
+		this.sending = new Sending();
 		this.note = h("p", {class: "note"});
 		this.problem = h("p", {class: "problem", role: "alert"});
-		this.form = h("form", {novalidate: true, onsubmit: (event) => this.#submit(event)}, this.#makeGroups(), this.problem, this.note, this.progress,
+		this.form = h("form", {novalidate: true, onsubmit: (event) => this.#submit(event)}, this.#makeGroups(), this.problem, this.note, this.sending.element,
 			h("div", {class: "buttons"}, this.submitStart, this.submit));
 		this.element = h("section", {class: "view narrow"}, h("p", {class: "crumbs"}, h("a", {href: "#/tasks"}, "← Tasks")), h("h1", {tabindex: "-1"}, "New task"), this.form);
 		this.#makeDrop();
@@ -56,7 +44,7 @@ export class CreateView {
 
 	leave() {
 		this.#unwatch();
-		this.#abort?.abort();
+		this.sending.stop();
 	}
 
 	#makeGroups() {
@@ -103,7 +91,7 @@ export class CreateView {
 
 	async #choose(file) {
 		this.#file = file;
-		this.#fileProblem = file !== null && !await isModule(file) ? `“${visible(file.name)}” is not a WebAssembly module: it does not begin with \\0asm.` : "";
+		this.#fileProblem = file === null ? "" : await faultOf(file);
 		this.#complain("file", this.#fileProblem);
 		const name = this.form.elements.name;
 		if (file !== null && name.value === "") {
@@ -142,7 +130,7 @@ export class CreateView {
 		event.preventDefault();
 		const start = event.submitter?.value !== "create";
 		const reason = this.submit.reason;
-		if (reason !== null || this.#abort !== null) {
+		if (reason !== null || this.#busy) {
 			announce(reason ?? "One moment…");
 			return;
 		}
@@ -154,12 +142,12 @@ export class CreateView {
 		if (!this.#isFine()) {
 			return;
 		}
-		this.#abort = new AbortController();
+		this.#busy = true;
 		this.form.classList.add("busy");
 		await this.#create(task, start);
 		this.form.classList.remove("busy");
-		this.#abort = null;
-		this.progress.hidden = true;
+		this.#busy = false;
+		this.sending.end();
 	}
 
 	async #create(task, start) {
@@ -169,7 +157,7 @@ export class CreateView {
 		try {
 			made = (await api.call("POST", "tasks", {body: task, headers: {"Idempotency-Key": newKey()}})).body;
 			if (this.#file !== null) {
-				await this.#upload(session, made.id);
+				await this.sending.send(session, made.id, this.#file);
 			}
 			there = true;
 			if (start) {
@@ -188,19 +176,6 @@ export class CreateView {
 		go(`#/tasks/${made.id}`);
 	}
 
-	#upload(session, id) {
-		const begun = performance.now();
-		this.progress.hidden = false;
-		const progress = (sent, all) => {
-			const seconds = (performance.now() - begun) / 1000;
-			const rate = sent / Math.max(seconds, 0.001);
-			this.bar.value = all === 0 ? 100 : sent / all * 100;
-			say(this.sent, `${bytes(sent)} of ${bytes(all)}, ${bytes(rate)}/s` + (sent < all && seconds > 1 ? `, ${duration((all - sent) / rate)} left` : ""));
-		};
-		progress(0, this.#file.size);
-		return upload(session, taskPath(id, "/upload"), this.#file, {progress, signal: this.#abort.signal});
-	}
-
 	#failed(error) {
 		if (error.name === "AbortError") {
 			announce("Not created");
@@ -208,7 +183,7 @@ export class CreateView {
 		}
 		const faults = error.faults ?? [{path: [], text: error.message}];
 		const homeless = faults.filter(({path, text}) => {
-			const name = path.findLast((part) => this.#problems.has(part)) ?? (this.progress.hidden ? null : "file");
+			const name = path.findLast((part) => this.#problems.has(part)) ?? (this.sending.element.hidden ? null : "file");
 			if (name !== null) {
 				this.#complain(name, text);
 			}

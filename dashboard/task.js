@@ -7,6 +7,7 @@ import {bytes, count, duration, isLive, isNever, moment, stateOf, visible} from 
 import {outputOf} from "./output.js";
 import {chart, facts, factsOf, forbid, Part, table, timeOf} from "./parts.js";
 import {Poll} from "./poll.js";
+import {faultOf, Sending} from "./sending.js";
 
 const LOOK_MS = 5000; // at what no event tells: metrics, and where it would go
 
@@ -35,7 +36,7 @@ export class TaskView {
 				h("div", {class: "deeds"}, this.start, this.stop, this.remove)),
 			this.note,
 			h("div", {class: "columns"},
-				h("div", {}, this.outcome.element, this.output.element, this.history.element, this.placement.element),
+				h("div", {}, this.missing.element, this.outcome.element, this.output.element, this.history.element, this.placement.element),
 				h("div", {}, this.definition.element, this.limits.element, this.metrics.element, this.metadata.element)));
 		this.element = h("section", {class: "view"}, h("p", {class: "crumbs"}, h("a", {href: "#/tasks"}, "← Tasks")), this.content, this.gone);
 		app.stream.addEventListener("task", (event) => event.detail.some((data) => data.id === this.#id) && this.#poll.poke());
@@ -46,6 +47,7 @@ export class TaskView {
 	#makeParts() {
 		this.outcome = new Part("Result", (data) => this.#showOutcome(data));
 		this.output = new Part("Output", (data) => outputOf(data));
+		this.missing = new Part("Module", () => this.#showMissing());
 		this.history = new Part("History", (data) => this.#showHistory(data));
 		this.placement = new Part("Placement", (data) => this.#showPlacement(data));
 		this.definition = new Part("Definition", (data) => facts(data));
@@ -109,6 +111,7 @@ export class TaskView {
 		say(this.badge, seen.word);
 		say(this.id, task.id);
 		this.#allow();
+		this.missing.show(hasModule(task) ? null : task.id);
 		this.outcome.show(outcome(task));
 		this.output.show(task.stdout || task.stderr || task.stdout_base64 || task.stderr_base64 ? outputs(task) : null);
 		this.history.show(task.history);
@@ -124,7 +127,7 @@ export class TaskView {
 		}
 		const role = this.#app.session.reason("operator");
 		const live = isLive(task);
-		forbid(this.start, role ?? (live ? "It is started already." : null));
+		forbid(this.start, role ?? (live ? "It is started already." : !hasModule(task) ? "It has no module yet." : null));
 		forbid(this.stop, role ?? (!live ? "It does not run." : task.stopping ? "It is being stopped." : null));
 		forbid(this.remove, role ?? (live ? "Stop it first." : null));
 		say(this.note, role ?? "");
@@ -167,6 +170,32 @@ export class TaskView {
 				this.#app.go("#/tasks");
 			}, "Deleted");
 		}
+	}
+
+	// A task that was created without a module takes one here.
+	#showMissing() {
+		const sending = new Sending();
+		const problem = h("p", {class: "problem", id: "module-problem", role: "alert"});
+		const input = h("input", {type: "file", id: "module-file", accept: ".wasm,application/wasm", "aria-describedby": "module-problem",
+			onchange: () => input.files.length !== 0 && this.#upload(input, sending, problem)});
+		return [h("p", {}, "It has none yet, so it cannot be started."), h("div", {class: "field file"}, h("label", {for: "module-file"}, "Upload one"), input, problem), sending.element];
+	}
+
+	async #upload(input, sending, problem) {
+		const reason = this.#app.session.reason("operator");
+		const file = input.files[0];
+		say(problem, reason ?? await faultOf(file));
+		if (problem.textContent === "") {
+			try {
+				await sending.send(this.#app.session, this.#id, file);
+				announce("Uploaded");
+			} catch (error) {
+				say(problem, error.name === "AbortError" ? "Not uploaded." : error.message);
+			}
+		}
+		sending.end();
+		input.value = "";
+		this.#poll.poke();
 	}
 
 	#showOutcome(data) {
@@ -214,6 +243,10 @@ export class TaskView {
 				["Threads", last.thread_count], ["Open files", last.file_descriptor_count], ["Fuel", last.fuel_used?.toLocaleString("en")]]),
 		];
 	}
+}
+
+function hasModule(task) {
+	return Boolean(task.image_url) || task.module_size !== undefined;
 }
 
 function outcome(task) {

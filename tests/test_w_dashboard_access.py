@@ -230,16 +230,17 @@ def test_what_one_presses_is_large_enough(up, tabs, width):
 
 def test_an_error_is_closed_by_escape(tab, up):
     """It lies above the page, perhaps above what has the focus; so it can go without the focus moving (WCAG 2.2, 2.4.11)."""
-    task = up.rest.create("no-module")
+    task = up.rest.create("cannot-start", ADD)
+    tab.page.route("**/start", lambda route: route.fulfill(status=503, content_type="application/problem+json", body='{"detail": "not now"}'))
     page = tab.open(f"#/tasks/{task['id']}")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.locator("#alerts")).to_contain_text("module")
+    expect(page.locator("#alerts")).to_contain_text("not now")
     page.keyboard.press("Escape")
     expect(page.locator("#alerts")).to_be_empty()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
-    tab.forgive("409")
+    tab.forgive("503")
 
 
 SEEN = """() => { const at = document.activeElement;

@@ -189,6 +189,25 @@ def test_a_file_that_is_no_module(tab, up, tmp_path):
     tab.forgive("422")
 
 
+def test_a_module_for_a_task_that_has_none(tab, up, tmp_path):
+    """It cannot be started, and says why; it takes a module where it stands."""
+    task = up.rest.create("takes one", invoke="add", inputs=[1, 2])
+    page = tab.open(f"#/tasks/{task['id']}")
+    expect(page.get_by_role("button", name="Start")).to_have_attribute("title", "It has no module yet.")
+    (tmp_path / "x.wasm").write_bytes(b"PK\3\4 and so on")
+    page.get_by_label("Upload one").set_input_files(tmp_path / "x.wasm")
+    expect(page.locator("#module-problem")).to_contain_text("“x.wasm” is not a WebAssembly module")
+    (tmp_path / "y.wasm").write_bytes(b"\0asm\1\0\0\0\xff\xff")
+    page.get_by_label("Upload one").set_input_files(tmp_path / "y.wasm")
+    expect(page.locator("#module-problem")).to_contain_text("section")
+    (tmp_path / "z.wasm").write_bytes(example("add"))
+    page.get_by_label("Upload one").set_input_files(tmp_path / "z.wasm")
+    expect(page.get_by_label("Upload one")).to_be_hidden()
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".results")).to_have_text("3")
+    tab.forgive("422")
+
+
 def test_an_upload_can_be_ended(tab, up, tmp_path):
     """Its progress is seen, and a task without its module does not stay."""
     before = up.rest.get("/tasks").json["total"]
