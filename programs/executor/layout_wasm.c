@@ -43,51 +43,41 @@ static const Wasm__WASMVMExecution *execution_of(const struct asked *asked) {
 	return ((const Wasm__WASMVMExecutionRequest *)asked->request)->execution;
 }
 
-/* A number as it came: what it is in WebAssembly, and its bounds. */
-struct came {
+/* The integers that a value can be: what each is in WebAssembly, and its bounds. */
+struct kind {
+	Wasm__WasmValue__ValueCase is;
 	const char *name;
 	enum value_type type;
-	int64_t number, min, max; /* of i32 and i64 */
+	int64_t min, max;
 };
 
-static bool take_integer(const Wasm__WasmValue *input, struct came *came) {
-	switch (input->value_case) {
-	case WASM__WASM_VALUE__VALUE_BOOL_VALUE:
-		*came = (struct came){ "bool_value", VALUE_I32, input->bool_value != 0, 0, 1 };
-		return true;
-	case WASM__WASM_VALUE__VALUE_INT8_VALUE:
-		*came = (struct came){ "int8_value", VALUE_I32, input->int8_value, INT8_MIN,
-			INT8_MAX };
-		return true;
-	case WASM__WASM_VALUE__VALUE_UINT8_VALUE:
-		*came = (struct came){ "uint8_value", VALUE_I32, input->uint8_value, 0, UINT8_MAX };
-		return true;
-	case WASM__WASM_VALUE__VALUE_INT16_VALUE:
-		*came = (struct came){ "int16_value", VALUE_I32, input->int16_value, INT16_MIN,
-			INT16_MAX };
-		return true;
-	case WASM__WASM_VALUE__VALUE_UINT16_VALUE:
-		*came = (struct came){ "uint16_value", VALUE_I32, input->uint16_value, 0,
-			UINT16_MAX };
-		return true;
-	case WASM__WASM_VALUE__VALUE_INT32_VALUE:
-		*came = (struct came){ "int32_value", VALUE_I32, input->int32_value, INT32_MIN,
-			INT32_MAX };
-		return true;
-	case WASM__WASM_VALUE__VALUE_UINT32_VALUE:
-		*came = (struct came){ "uint32_value", VALUE_I32, input->uint32_value, 0,
-			UINT32_MAX };
-		return true;
-	case WASM__WASM_VALUE__VALUE_INT64_VALUE:
-		*came = (struct came){ "int64_value", VALUE_I64, input->int64_value, INT64_MIN,
-			INT64_MAX };
-		return true;
-	case WASM__WASM_VALUE__VALUE_UINT64_VALUE:
-		*came = (struct came){ "uint64_value", VALUE_I64, (int64_t)input->uint64_value,
-			INT64_MIN, INT64_MAX };
-		return true;
-	default: return false;
+static const struct kind kinds[] = {
+	{ WASM__WASM_VALUE__VALUE_BOOL_VALUE, "bool_value", VALUE_I32, 0, 1 },
+	{ WASM__WASM_VALUE__VALUE_INT8_VALUE, "int8_value", VALUE_I32, INT8_MIN, INT8_MAX },
+	{ WASM__WASM_VALUE__VALUE_UINT8_VALUE, "uint8_value", VALUE_I32, 0, UINT8_MAX },
+	{ WASM__WASM_VALUE__VALUE_INT16_VALUE, "int16_value", VALUE_I32, INT16_MIN, INT16_MAX },
+	{ WASM__WASM_VALUE__VALUE_UINT16_VALUE, "uint16_value", VALUE_I32, 0, UINT16_MAX },
+	{ WASM__WASM_VALUE__VALUE_INT32_VALUE, "int32_value", VALUE_I32, INT32_MIN, INT32_MAX },
+	{ WASM__WASM_VALUE__VALUE_UINT32_VALUE, "uint32_value", VALUE_I32, 0, UINT32_MAX },
+	{ WASM__WASM_VALUE__VALUE_INT64_VALUE, "int64_value", VALUE_I64, INT64_MIN, INT64_MAX },
+	{ WASM__WASM_VALUE__VALUE_UINT64_VALUE, "uint64_value", VALUE_I64, INT64_MIN, INT64_MAX },
+};
+
+static const struct kind *kind_of(const Wasm__WasmValue *input) {
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].is == input->value_case) {
+			return &kinds[i];
+		}
 	}
+	return NULL;
+}
+
+/* The members are those of one union, each as wide as its type, and with a sign if it can be < 0.
+ */
+static int64_t number_of(const Wasm__WasmValue *input, const struct kind *kind) {
+	return kind->type == VALUE_I64 ? input->int64_value
+	       : kind->min < 0         ? input->int32_value
+				       : (int64_t)input->uint32_value;
 }
 
 static bool refuse(size_t index, const char *why, struct error *err) {
@@ -104,32 +94,27 @@ static bool refuse_kind(const Wasm__WasmValue *input, size_t index, struct error
 			index + 1);
 }
 
-static bool put_integer(const struct came *came, size_t index, enum value_type type,
-		struct value *value, struct error *err) {
-	if (came->number < came->min || came->number > came->max) {
+static bool check_integer(const struct kind *kind, int64_t number, size_t index,
+		enum value_type type, struct error *err) {
+	if (number < kind->min || number > kind->max) {
 		return error_set(err, ERROR_INVALID, "argument %zu: %lld is out of range for %s",
-				index + 1, (long long)came->number, came->name);
+				index + 1, (long long)number, kind->name);
 	}
-	if (came->type != type) {
-		return error_set(err, ERROR_INVALID,
-				"argument %zu is %s, the function's parameter is %s", index + 1,
-				came->name, value_type_name(type));
-	}
-	value->type = type;
-	if (type == VALUE_I32) {
-		value->of.i32 = (int32_t)(uint32_t)came->number;
-	} else {
-		value->of.i64 = came->number;
-	}
-	return true;
+	return kind->type == type ||
+	       error_set(err, ERROR_INVALID, "argument %zu is %s, the function's parameter is %s",
+			       index + 1, kind->name, value_type_name(type));
 }
 
 static bool wasm_input(const struct asked *asked, size_t index, enum value_type type,
 		struct value *value, struct error *err) {
 	const Wasm__WasmValue *input = execution_of(asked)->inputs[index];
-	struct came came;
-	if (take_integer(input, &came)) {
-		return put_integer(&came, index, type, value, err);
+	const struct kind *kind = kind_of(input);
+	if (kind != NULL) {
+		int64_t number = number_of(input, kind);
+		*value = kind->type == VALUE_I64 ? (struct value){ VALUE_I64, { .i64 = number } }
+						 : (struct value){ VALUE_I32,
+							   { .i32 = (int32_t)(uint32_t)number } };
+		return check_integer(kind, number, index, type, err);
 	}
 	if (input->value_case == WASM__WASM_VALUE__VALUE_FLOAT32_VALUE) {
 		*value = (struct value){ VALUE_F32, { .f32 = input->float32_value } };
