@@ -5,7 +5,9 @@ import os
 import pty
 import re
 import subprocess
+import threading
 import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -347,6 +349,44 @@ def test_a_manager_that_is_none(cli, stack, tmp_path):
     broker_only.url = f"http://127.0.0.1:{port}"
     wait_until(lambda: executor.alive and "nothing at /tasks" in broker_only("tasks", "list", code=None).stderr, 30, "the executor")
     assert "hint: that may be no manager" in broker_only("tasks", "list", code=3).stderr
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A server that answers well, and is no manager."""
+
+    def answer(self):
+        self.send_response(self.server.status)
+        self.send_header("Location", "/login")
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    do_GET = do_POST = do_DELETE = answer
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("status,body", [(302, b""), (304, b""), (301, b"{}"), (200, b"{}"), (200, b"[]"), (200, b"<html>")],
+                         ids=str)
+def test_a_portal_is_no_manager(status, body):
+    """Nothing was done, and nobody is well."""
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        server.status, server.body = status, body
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        cli = Cli(server.server_address[1])
+        asked = [["health"], ["tasks", "view", "x"], ["tasks", "logs", "x"], ["tasks", "logs", "-f", "x"], ["proplets", "view", "x"],
+                 ["tasks", "list"], ["tasks", "placement", "x"], ["tasks", "results", "x"], ["tasks", "create", "x"]]
+        told = [["tasks", "delete", "x"], ["tasks", "start", "x"], ["tasks", "upload", "x", ADD]]
+        for words in asked + (told if status != 200 else []):
+            done = cli(*words, code=6)
+            assert "is this its address?" in done.stderr and done.stdout == "", done
+        assert "is this its address?" in cli("tasks", "wait", "x", code=125).stderr
+        server.shutdown()
 
 
 @pytest.mark.parametrize("words", [["version"], ["--help"], ["man"], ["completion", "zsh"], ["tasks", "list"],

@@ -22,6 +22,17 @@ static void show_done(const struct arguments *arguments, json_t *answer) {
 	}
 }
 
+/* False where somebody else has answered: what is not there would look like a task that waits. */
+static bool check_answer(const struct view *view, const json_t *answer, struct error *err) {
+	const char *member = view->rows != NULL ? view->rows : view->must;
+	bool there = view->rows != NULL ? json_is_array(json_object_get(answer, member))
+					: member == NULL || json_object_get(answer, member) != NULL;
+	return there || (answer == NULL && view->may_be_empty) ||
+	       error_set(err, ERROR_INTERNAL,
+			       "the manager's answer has no \"%s\" in it; is this its address?",
+			       member);
+}
+
 int ask(const struct arguments *arguments, const char *method, const char *path, json_t *body,
 		const struct view *view, struct error *err) {
 	struct manager manager;
@@ -34,7 +45,8 @@ int ask(const struct arguments *arguments, const char *method, const char *path,
 	if (!ok) {
 		json_decref(body);
 	}
-	ok = ok && manager_call(&manager, method, path, body, &answer, err);
+	ok = ok && manager_call(&manager, method, path, body, &answer, err) &&
+	     (view == NULL || answer == NULL || check_answer(view, answer, err));
 	if (ok && answer != NULL && view != NULL) {
 		show(look_of(arguments), view, answer);
 	} else if (ok) {
@@ -86,11 +98,8 @@ static json_t *fetch_page(struct rows *rows, struct manager *manager, uint64_t o
 	if (!manager_call(manager, "GET", path, NULL, &page, err)) {
 		return NULL;
 	}
-	if (!json_is_array(json_object_get(page, rows->view->rows))) {
+	if (!check_answer(rows->view, page, err)) {
 		json_decref(page);
-		error_set(err, ERROR_INTERNAL,
-				"the manager's answer has no \"%s\" in it; is this its address?",
-				rows->view->rows);
 		return NULL;
 	}
 	return page;
@@ -174,7 +183,14 @@ static bool fetch_rows(struct rows *rows, struct manager *manager, struct error 
 
 static bool fetch_once(void *context, struct manager *manager, json_t **answer, struct error *err) {
 	const struct question *question = context;
-	return manager_call(manager, "GET", question->path, NULL, answer, err);
+	json_t *fetched = NULL;
+	bool ok = manager_call(manager, "GET", question->path, NULL, &fetched, err) &&
+		  check_answer(question->view, fetched, err);
+	if (!ok) {
+		json_decref(fetched);
+	}
+	*answer = ok ? fetched : NULL;
+	return ok;
 }
 
 static bool fetch_all(void *context, struct manager *manager, json_t **answer, struct error *err) {

@@ -134,6 +134,11 @@ static bool take_answer(const struct http_answer *answer, json_t **value, struct
 	if (answer->status >= 400) {
 		return http_answer_error(answer, err);
 	}
+	if (answer->status >= 300) { /* nothing was done; a manager leads nobody elsewhere */
+		return error_set(err, ERROR_INTERNAL,
+				"HTTP status %d is no answer of a manager; is this its address?",
+				answer->status);
+	}
 	json_t *parsed = NULL;
 	if (answer->body.size != 0) {
 		parsed = json_loadb(

@@ -13,6 +13,8 @@ enum look { LOOK_TABLE, LOOK_WIDE, LOOK_JSON, LOOK_JSONL, LOOK_ID };
 struct view {
 	const char *rows;  /* the member of the answer that has the rows; NULL: it is one thing */
 	const char *id;    /* path in a row of what -o id prints; NULL: has none */
+	const char *must;  /* a member that the answer has, if the rows are none */
+	bool may_be_empty; /* as Propeller says that there is nothing yet */
 	bool oldest_first; /* the rows: without --offset people want the last ones */
 	const struct column *columns;
 	void (*text)(const json_t *answer); /* for people: instead of the columns */

@@ -134,7 +134,8 @@ static json_t *follow(struct manager *manager, const char *id, struct error *err
 	bool told = false;
 	for (;;) {
 		json_t *task = NULL;
-		if (!manager_wait(manager, path, 30, &task, err)) {
+		if (!manager_wait(manager, path, 30, &task, err) || task_id(task, err) == NULL) {
+			json_decref(task);
 			return NULL;
 		}
 		const json_t *state = json_object_get(task, "state");

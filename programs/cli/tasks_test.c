@@ -149,14 +149,15 @@ static void what_each_verb_asks(void **state) {
 		{ tasks_results, "GET /tasks/a%2Fb/results", "{\"results\":null}",
 				"no results yet\n" },
 		{ tasks_results, "GET /tasks/a%2Fb/results", "{\"results\":[1]}", "1" },
-		{ tasks_logs, "GET /tasks/a%2Fb", "{\"stdout\":\"out\"}", "out" },
-		{ tasks_placement, "GET /tasks/a%2Fb/placement", "{}", "WORKER" },
+		{ tasks_logs, "GET /tasks/a%2Fb", "{\"id\":\"a/b\",\"stdout\":\"out\"}", "out" },
+		{ tasks_placement, "GET /tasks/a%2Fb/placement", "{\"workers\":[]}", "WORKER" },
 		{ tasks_metrics,
 				"GET /tasks/a%2Fb/metrics?offset=0&limit=1|GET "
 				"/tasks/a%2Fb/metrics?offset=0&limit=10",
 				"{\"metrics\":[]}", "CPU %" },
 		{ tasks_list, "GET /tasks?offset=0&limit=10", "{\"tasks\":[],\"total\":0}", "ID " },
-		{ tasks_update, "PUT /tasks/a%2Fb {\"limits\":{}}", "{\"name\":\"n\"}", "n" },
+		{ tasks_update, "PUT /tasks/a%2Fb {\"limits\":{}}",
+				"{\"id\":\"a/b\",\"name\":\"n\"}", "n" },
 		{ tasks_upload, "UPLOAD a/b m.wasm", NULL, "ok\n" },
 		{ tasks_wait, "WAIT a/b for ever", "{\"state\":3}", "Completed\n" },
 		{ proplets_list, "GET /proplets?offset=0&limit=10&status=", "{\"proplets\":[]}",
@@ -227,7 +228,7 @@ static void logs_that_are_followed(void **state) {
 	(void)state;
 	struct arguments arguments = { .items = { "id" }, .count = 1 };
 	arguments.flags[FLAG_FOLLOW] = "";
-	peer.answer = "{\"state\":3,\"stdout\":\"out\"}";
+	peer.answer = "{\"id\":\"id\",\"state\":3,\"stdout\":\"out\"}";
 	assert_int_equal(call(tasks_logs, &arguments), 0);
 	assert_string_equal(peer.asked, "GET /tasks/id?wait=30");
 	assert_string_equal(shown, "out");
@@ -283,7 +284,7 @@ static void a_task_is_created(void **state) {
 static void a_task_is_changed(void **state) {
 	(void)state;
 	struct arguments arguments = { .items = { "id1" }, .count = 1 };
-	peer.answer = "{\"name\":\"other\"}";
+	peer.answer = "{\"id\":\"id1\",\"name\":\"other\"}";
 	arguments.flags[FLAG_NAME] = "other";
 	arguments.flags[FLAG_FILE] = "m.wasm";
 	assert_int_equal(call(tasks_update, &arguments), 0);
@@ -310,6 +311,27 @@ static void answers_that_are_no_task(void **state) {
 	}
 }
 
+static void views_of_what_is_no_manager(void **state) {
+	(void)state;
+	static int (*const verbs[])(const struct arguments *, struct error *) = { tasks_view,
+		tasks_logs, tasks_placement, tasks_results, proplets_view, health };
+	static const char *const answers[] = { "{}", "[]", NULL };
+	struct arguments arguments = { .items = { "id1" }, .count = 1 };
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		for (size_t k = 0; k < sizeof(answers) / sizeof(answers[0]); k++) {
+			bool nothing_yet = verbs[i] == tasks_results && answers[k] == NULL;
+			peer.answer = answers[k];
+			assert_int_equal(call(verbs[i], &arguments), nothing_yet ? 0 : -1);
+			assert_string_equal(shown, "");
+			assert_true(nothing_yet ||
+					strstr(failure.message, "is this its address?") != NULL);
+		}
+	}
+	peer.answer = "{}";
+	arguments.flags[FLAG_FOLLOW] = "";
+	assert_int_equal(call(tasks_logs, &arguments), -1);
+}
+
 static void a_wait_ends_as_its_task(void **state) {
 	(void)state;
 	struct arguments arguments = { .items = { "id1" }, .count = 1 };
@@ -333,6 +355,7 @@ int main(void) {
 		cmocka_unit_test_setup(a_task_is_created, begin),
 		cmocka_unit_test_setup(a_task_is_changed, begin),
 		cmocka_unit_test_setup(answers_that_are_no_task, begin),
+		cmocka_unit_test_setup(views_of_what_is_no_manager, begin),
 		cmocka_unit_test_setup(a_wait_ends_as_its_task, begin),
 	};
 	return cmocka_run_group_tests_name("cli/tasks", tests, NULL, NULL);

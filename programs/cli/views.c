@@ -214,10 +214,12 @@ static void print_health(const json_t *answer) {
 }
 
 const struct view view_tasks = { .rows = "tasks", .id = "id", .columns = of_tasks };
-const struct view view_task = { .id = "id", .columns = of_task, .more = print_history };
+const struct view view_task = {
+	.id = "id", .must = "id", .columns = of_task, .more = print_history
+};
 const struct view view_created = { .id = "id", .text = print_created };
-const struct view view_results = { .text = print_results };
-const struct view view_logs = { .id = "id", .text = print_logs };
+const struct view view_results = { .must = "results", .may_be_empty = true, .text = print_results };
+const struct view view_logs = { .id = "id", .must = "id", .text = print_logs };
 const struct view view_placement = {
 	.rows = "workers", .id = "proplet_id", .text = print_placement
 };
@@ -225,12 +227,12 @@ const struct view view_task_metrics = {
 	.rows = "metrics", .oldest_first = true, .columns = of_task_metrics
 };
 const struct view view_proplets = { .rows = "proplets", .id = "id", .columns = of_proplets };
-const struct view view_proplet = { .id = "id", .columns = of_proplet };
+const struct view view_proplet = { .id = "id", .must = "id", .columns = of_proplet };
 const struct view view_proplet_metrics = {
 	.rows = "metrics", .oldest_first = true, .columns = of_proplet_metrics
 };
 const struct view view_beats = { .rows = "history", .oldest_first = true, .columns = of_beats };
-const struct view view_health = { .text = print_health };
+const struct view view_health = { .must = "status", .text = print_health };
 const struct view view_contexts = { .rows = "contexts", .id = "name", .columns = of_contexts };
 const struct view view_context = { .id = "name", .columns = of_context };
 const struct view view_backup = { .id = "file", .columns = of_backup };

@@ -32,6 +32,13 @@ json_t *wait_final(
 		if (!manager_wait(manager, path, seconds, &task, err)) {
 			return NULL;
 		}
+		if (!json_is_integer(json_object_get(task, "state"))) {
+			json_decref(task);
+			error_set(err, ERROR_INTERNAL,
+					"the manager's answer has no \"state\" in it; is this its "
+					"address?");
+			return NULL;
+		}
 		bool idle = json_integer_value(json_object_get(task, "state")) == 0 &&
 			    !json_is_true(json_object_get(task, "queued"));
 		if (is_final(task)) {

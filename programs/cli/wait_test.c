@@ -144,6 +144,8 @@ static void what_else_goes_wrong(void **state) {
 	expect_error("soon", ERROR_INVALID, "flag --timeout");
 	assert_int_equal(peer.calls, 0);
 	expect_error("10", ERROR_UNAVAILABLE, "nobody there");
+	peer.answers[1] = "{}";
+	expect_error(NULL, ERROR_INTERNAL, "is this its address?");
 }
 
 /* --- the end -----------------------------------------------------------------------------------
