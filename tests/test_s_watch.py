@@ -15,7 +15,7 @@ import pytest
 from modules import guest
 from stack import BIN, clean_environment
 from test_s_cli import Cli
-from wait import stays, wait_until
+from wait import patience, stays, wait_until
 
 
 class Watched:
@@ -146,6 +146,16 @@ def test_a_manager_that_goes_and_comes_back(stack, watch):
     stack.rest.create("after")
     watched.wait('"after"')
     assert watched.end().count('"before"') == 1
+
+
+def test_a_reader_that_has_enough(up, url):
+    """`… -w | head -n 1` ends, however quiet the manager is."""
+    up.rest.create("seen-once")
+    with subprocess.Popen([BIN / "propeller-cli", "-m", url, "tasks", "list", "-w", "-o", "id", "--filter", "name=seen-once"],
+                          stdout=subprocess.PIPE, env=clean_environment()) as process:
+        assert len(process.stdout.readline()) == 37
+        process.stdout.close()
+        assert process.wait(patience()) == 0
 
 
 def test_what_cannot_be_watched(up, watch):

@@ -173,12 +173,22 @@ static bool on_events(void *context, const void *bytes, size_t size) {
 	return !watching->over;
 }
 
+/* `… --watch | head -n 1` ends when head does, and not with the next event. */
+static void look_for_readers(struct watching *watching) {
+	struct pollfd out = { .fd = STDOUT_FILENO };
+	if (poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0) {
+		watching->over = true;
+		watching->ok = true;
+	}
+}
+
 static bool on_tick(void *context) {
 	struct watching *watching = context;
 	uint64_t now = clock_ms(), wait = watching->stale ? GAP_MS : REFRESH_MS;
 	if (watching->heard && now >= watching->painted_ms + wait) {
 		ask_again(watching);
 	}
+	look_for_readers(watching);
 	return !watching->over;
 }
 
@@ -189,6 +199,7 @@ static void listen_and_look(struct watching *watching, struct manager *listener)
 	while (!watching->over) {
 		watching->heard = false;
 		(void)!manager_listen(listener, "/events", &receiver, &ignored);
+		look_for_readers(watching);
 		if (!watching->over) {
 			pause = watching->heard ? FIRST_POLL_MS : pause;
 			(void)poll(NULL, 0, pause);
