@@ -153,6 +153,24 @@ def test_every_link_leads_somewhere(page):
         assert list(TOP.glob(name)), name
 
 
+def test_the_runbook_has_every_alert():
+    alerts = re.findall(r"^ +- alert: (\w+)", (TOP / "deploy/grafana/alerts.yaml").read_text(), re.M)
+    assert re.findall(r"^\| `(Airscrew\w+)` \|", (TOP / "docs/runbook.md").read_text(), re.M) == alerts
+
+
+def test_the_runbook_quotes_what_the_programs_say():
+    """Texts in quotes in its tables are in the sources, or are of a library that is named here."""
+    libraries = {"Connection refused", "not authorised", "certificate has expired", "hostname mismatch", "Address already in use", "certificate revoked"}
+    sources = "".join(path.read_text() for folder in ("lib", "programs") for path in (TOP / folder).rglob("*.c"))
+    said = re.sub(r'"\s*\n\s*"', "", sources)
+    rows = "".join(row for row in (TOP / "docs/runbook.md").read_text().splitlines(True) if row.startswith("|"))
+    quoted = re.findall(r'"([A-Za-z][^"|]{8,})"', rows)
+    assert len(quoted) > 12
+    for text in quoted:
+        end = next((text.removesuffix(known) for known in libraries if text.endswith(known)), text)
+        assert end in said, text
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_is_typed_in_or_says_why_not(page):
     for block in blocks(page):
