@@ -119,9 +119,17 @@ static void test_newer_schema(void **state) {
 }
 
 static void test_foreign_database(void **state) {
+	struct error err;
+	struct buf before = BUF_INIT(1 << 20), after = BUF_INIT(1 << 20);
 	CLEANUP(mem_freep) char *path = in_folder(state, "other.db");
 	run_sql(path, "CREATE TABLE music(title TEXT)");
+	assert_ok(file_read(path, &before, &err));
 	refuse_store(path, ERROR_INVALID, "is a database of another program");
+	assert_ok(file_read(path, &after, &err));
+	assert_int_equal(after.size, before.size);
+	assert_memory_equal(after.data, before.data, before.size);
+	buf_finish(&before);
+	buf_finish(&after);
 }
 
 static void test_steps(void **state) {

@@ -62,8 +62,7 @@ static bool read_number(struct store *store, const char *sql, int *number, struc
 	return ok;
 }
 
-/* A file of ours, or one in which there is nothing yet. */
-static bool check_ours(struct store *store, struct error *err) {
+bool schema_check(struct store *store, struct error *err) {
 	int application = 0, tables = 0;
 	if (!read_number(store, "PRAGMA application_id", &application, err) ||
 			!read_number(store, "SELECT count(*) FROM sqlite_schema", &tables, err)) {
@@ -90,7 +89,8 @@ static bool run_step(struct store *store, const char *step, int version, struct 
 
 bool schema_apply(struct store *store, const char *const *list, int count, struct error *err) {
 	int version = 0;
-	if (!check_ours(store, err) || !read_number(store, "PRAGMA user_version", &version, err)) {
+	if (!schema_check(store, err) ||
+			!read_number(store, "PRAGMA user_version", &version, err)) {
 		return false;
 	}
 	if (version > count) {

@@ -6,6 +6,8 @@
 /* "ASCW": marks a file as ours (PRAGMA application_id). */
 #define SCHEMA_APPLICATION 1095975767
 
+/* Is it a file of ours, or one in which there is nothing yet? Writes nothing. */
+bool schema_check(struct store *store, struct error *err) MUST_CHECK;
 /* Brings the file to this program's schema; refuses a newer one and what is not ours. */
 bool schema_migrate(struct store *store, struct error *err) MUST_CHECK;
 /* The version that this program makes. */

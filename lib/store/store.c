@@ -73,8 +73,14 @@ static bool make_private(const char *path, struct error *err) {
 static bool open_database(struct store *store, const char *path, struct error *err) {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK ||
-			sqlite3_busy_timeout(store->db, BUSY_MS) != SQLITE_OK ||
-			sqlite3_exec(store->db, setup, NULL, NULL, NULL) != SQLITE_OK ||
+			sqlite3_busy_timeout(store->db, BUSY_MS) != SQLITE_OK) {
+		return database_error(store, "opening", err);
+	}
+	/* Before anything is set: WAL stays with a file. */
+	if (!schema_check(store, err)) {
+		return false;
+	}
+	if (sqlite3_exec(store->db, setup, NULL, NULL, NULL) != SQLITE_OK ||
 			(store->ring != NULL && sqlite3_exec(store->db, setup_sealed, NULL, NULL,
 								NULL) != SQLITE_OK)) {
 		return database_error(store, "opening", err);
