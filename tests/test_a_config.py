@@ -231,3 +231,46 @@ def test_up_reads_no_file_that_lies_around(tmp_path):
         capture_output=True, text=True, timeout=patience(300), cwd=tmp_path, stdin=subprocess.DEVNULL,
         env={**clean_environment(), "HOME": os.fspath(tmp_path)})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- docs/migration.md: what Propeller's own settings do here -----------------------------------------
+
+PROPELLERS = {
+    "propeller-manager": {"MANAGER_LOG_LEVEL": "info", "MANAGER_MQTT_QOS": "2", "MANAGER_MQTT_TIMEOUT": "30s", "MANAGER_HTTP_PORT": "0",
+                          "MANAGER_HTTP_SERVER_READ_TIMEOUT": "15s", "MANAGER_HTTP_SERVER_MAX_HEADER_BYTES": "1048576", "MANAGER_STORAGE_TYPE": "sqlite",
+                          "MANAGER_SQLITE_PATH": "./own.db", "MANAGER_COORDINATOR_URL": "", "MANAGER_OTEL_URL": "", "MANAGER_TRACE_RATIO": "0"},
+    "proplet": {"PROPLET_LOG_LEVEL": "info", "PROPLET_MQTT_TIMEOUT": "30", "PROPLET_MQTT_QOS": "2", "PROPLET_MQTT_KEEP_ALIVE": "30",
+                "PROPLET_MQTT_MAX_PACKET_SIZE": "10485760", "PROPLET_MQTT_INFLIGHT": "10", "PROPLET_LIVELINESS_INTERVAL": "10s",
+                "PROPLET_METRICS_INTERVAL": "10", "PROPLET_ENABLE_MONITORING": "true", "PROPLET_HTTP_ENABLED": "false", "PROPLET_STATE_DIR": "state"},
+    "propeller-proxy": {"PROXY_LOG_LEVEL": "info", "PROXY_MQTT_TIMEOUT": "30s", "PROXY_MQTT_QOS": "2", "PROXY_HTTP_PORT": "0", "PROXY_CHUNK_SIZE": "512000",
+                        "PROXY_AUTHENTICATE": "false", "PROXY_REGISTRY_URL": "docker.io", "PROXY_OTEL_URL": "", "PROXY_STATE_DIR": "state"},
+}
+
+
+def propellers(program, **more):
+    prefix = {"propeller-manager": "MANAGER", "proplet": "PROPLET", "propeller-proxy": "PROXY"}[program]
+    return {f"{prefix}_MQTT_ADDRESS": "tcp://127.0.0.1:1", f"{prefix}_TENANT_ID": "t", f"{prefix}_CHANNEL_ID": "c", f"{prefix}_ENTITY_ID": "e",
+            f"{prefix}_API_KEY": "k", **PROPELLERS[program], **more}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_propellers_environment_is_enough(program, tmp_path):
+    log = tmp_path / "log"
+    with open(log, "wb") as file, subprocess.Popen([BIN / program], cwd=tmp_path, stderr=file, stdin=subprocess.DEVNULL,
+                                                   env={**clean_environment(), **propellers(program)}) as process:
+        try:
+            wait_until(lambda: "no connection to the broker" in log.read_text() or process.poll() is not None, 20, "a look for the broker")
+            assert process.poll() is None, log.read_text()
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("program, change, says", [
+    ("propeller-manager", {"MANAGER_STORAGE_TYPE": "postgres"}, "neither sqlite nor memory"),
+    ("propeller-manager", {"MANAGER_HTTP_HOST": "0.0.0.0"}, "MANAGER_HTTP_TOKEN"),
+    ("propeller-proxy", {"PROXY_MQTT_TLS_INSECURE_SKIP_VERIFY": "true"}, "PROXY_MQTT_TLS_CA_CERT"),
+    ("proplet", {"PROPLET_EXTERNAL_WASM_RUNTIME": "no-such-runtime"}, "is not there or not executable"),
+])
+def test_what_of_it_is_refused(program, change, says, tmp_path):
+    done = run(program, tmp_path, **propellers(program, **change))
+    assert done.returncode != 0 and says in done.stderr, done.stderr
