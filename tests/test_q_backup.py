@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from api import COMPLETED, INTERRUPTED, PENDING, RUNNING, SCHEDULED
 from gate import Gate
-from modules import big_module, example, guest, section, wat
+from modules import TOP, big_module, example, guest, section, wat
 from stack import BIN, clean_environment
 from wait import PATIENCE, wait_until
 
@@ -691,3 +692,26 @@ def test_with_a_workload_key(stack):
                              timeout=60 * PATIENCE)
     assert refused.returncode == 8 and "MANAGER_WORKLOAD_KEY" in refused.stderr, refused
 
+
+def test_the_nightly_service_of_the_docs(stack):
+    """Its lines as they stand there, with what a service has of an environment, and what is older than a month goes."""
+    page = (TOP / "docs/operation.md").read_text()
+    unit = re.search(r"### Every night.*?```ini\n(\[Service\].*?)```", page, re.S)[1].replace("%%", "%")
+    tokens, token, kept = (stack.folder / name for name in ("tokens", "backup-token", "backups"))
+    for file, text in ((tokens, "admin secret\n"), (token, "secret\n")):
+        file.write_text(text)
+        file.chmod(0o600)
+    kept.mkdir()
+    stack.start_broker()
+    stack.start_manager(MANAGER_TOKENS_FILE=tokens)
+    old = kept / "manager-2026-01-01.backup"
+    old.write_text("of long ago")
+    os.utime(old, (0, 0))
+    for line in re.findall(r"^ExecStart(?:Pre|Post)?=(.*)$", unit, re.M):
+        line = line.replace("/srv/backups", str(kept)).replace("/etc/propeller/backup-token", str(token))
+        subprocess.run(["env", "-i", f"PATH={BIN}:/usr/local/bin:/usr/bin:/bin", f"PROPELLER_MANAGER_URL=http://127.0.0.1:{stack.http_port}",
+                        "bash", "-c", f"umask 077; {line}"], check=True, timeout=60, cwd="/")
+    made = list(kept.iterdir())
+    assert [re.fullmatch(r"manager-\d{4}-\d\d-\d\d\.backup", file.name) is not None for file in made] == [True]
+    assert made[0].stat().st_mode & 0o777 == 0o600
+    cli(stack, "restore", made[0], "--check")

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from freshroot import FreshRoot, base_archive
+from modules import TOP
 from packages import SERVICES, foreign
 from stack import die_with_parent
 from wait import PATIENCE
@@ -27,11 +28,15 @@ client_key = "a secret that only root and the service read"
 domain_id = "factory"
 channel_id = "main"
 client_id = "worker-1"
+client_key_file = "/run/credentials/proplet.service/worker.key"
 [proxy]
 domain_id = "factory"
 channel_id = "main"
 client_id = "proxy"
 """
+# As docs/fleet.md hands a service its key, and the nightly service of docs/operation.md.
+KEY = "[Service]\nLoadCredential=worker.key:/etc/propeller/keys/worker-1.key\n"
+NIGHTLY = re.search(r"### Every night.*?```ini\n(\[Service\].*?)```", (TOP / "docs/operation.md").read_text(), re.S)[1]
 # What happens inside, at the end of the boot: every section of what it says has its name before it.
 SCRIPT = r"""#!/bin/bash
 units="propeller-manager proplet propeller-proxy propeller-executor"
@@ -61,6 +66,8 @@ until_true alive
 propeller-cli tasks run /usr/share/airscrew/samples/add/build/add.wasm --invoke add 10 20
 propeller-cli tasks run /usr/share/airscrew/samples/hello-world/build/hello.wasm
 propeller-cli tasks run /usr/share/airscrew/samples/fib/build/fib.wasm --invoke fib --engine singlepass 20
+section backup
+systemctl start propeller-backup && stat -c '%a' /srv/backups /srv/backups/manager-*.backup
 section watchdog
 old=$(pid)
 kill -STOP "$old"
@@ -109,6 +116,10 @@ def booted(made, tmp_path_factory):
     root = FreshRoot(folder / "debian", base_archive(foreign(made)))
     root.must("apt-get", "-y", "--no-install-recommends", "install", *root.take(made.debs()), timeout=900)
     root.put("/etc/propeller/config.toml", SETTINGS, 0o600)
+    root.put("/etc/propeller/keys/worker-1.key", "the worker's own", 0o600)
+    root.put("/etc/systemd/system/proplet.service.d/keys.conf", KEY)
+    root.put("/etc/propeller/backup-token", "nobody asks for it here", 0o600)
+    root.put("/etc/systemd/system/propeller-backup.service", NIGHTLY)
     root.put("/check", SCRIPT, 0o755)
     root.put("/etc/systemd/system/check.service", UNIT)
     root.put("/etc/systemd/system/propeller-manager.service.d/sooner.conf", SOONER)
@@ -152,6 +163,10 @@ def test_tasks_run_in_all_that_is_shut(said):
     assert said["task"].splitlines() == ["30", "Hello, world!", "6765"], said["log"]
 
 
+def test_the_nightly_backup(said):
+    assert said["backup"].split() == ["700", "600"], said["log"]
+
+
 def test_a_manager_that_hangs_is_started_again_and_has_lost_nothing(said):
     assert said["watchdog"].split() == ["restarts", "1,", "tasks", "3"], said["log"]
 
@@ -168,4 +183,5 @@ def test_a_clean_end(said):
 def test_a_purge_stops_it_and_leaves_nothing(said):
     lines = said["purge"].split()
     assert lines[0] in ("inactive", "unknown")
-    assert [line for line in lines[1:] if "sooner" not in line and not line.endswith("propeller-manager.service.d")] == ["/etc/propeller"]
+    ours = ("sooner.conf", ".service.d", "propeller-backup.service")
+    assert [line for line in lines[1:] if not line.endswith(ours)] == ["/etc/propeller"]
