@@ -93,17 +93,18 @@ function svg(tag, attributes) {
 	return element;
 }
 
-// Values over time as a line, with the last and the highest in words. `say(value)` is a value's text.
-export function chart(name, points, say) {
+// Values over time as a line, with the last and the highest in words. `words(value)` is a value's text; what is
+// below `least` never fills the height, so that next to nothing does not look like a peak.
+export function chart(name, points, words, least = 0) {
 	const values = points.map(([, value]) => value);
 	const most = Math.max(...values);
 	const last = values[values.length - 1];
 	const from = points[0][0];
 	const span = points[points.length - 1][0] - from || 1;
-	const line = points.map(([at, value]) => `${((at - from) / span * WIDTH).toFixed(1)},${(HEIGHT - 2 - (most === 0 ? 0 : value / most * (HEIGHT - 6))).toFixed(1)}`);
+	const line = points.map(([at, value]) => `${((at - from) / span * WIDTH).toFixed(1)},${(HEIGHT - 2 - (most === 0 ? 0 : value / Math.max(most, least) * (HEIGHT - 6))).toFixed(1)}`);
 	const picture = svg("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true"});
 	picture.append(svg("polygon", {points: `0,${HEIGHT} ${line.join(" ")} ${WIDTH},${HEIGHT}`}), svg("polyline", {points: line.join(" ")}));
-	return h("figure", {class: "chart"}, h("figcaption", {}, h("span", {}, name), h("b", {}, say(last)), h("span", {class: "soft"}, `highest ${say(most)} in ${duration(span / 1000)}`)), picture);
+	return h("figure", {class: "chart"}, h("figcaption", {}, h("span", {}, name), h("b", {}, words(last)), h("span", {class: "soft"}, `highest ${words(most)} in ${duration(span / 1000)}`)), picture);
 }
 
 // A button that somebody may not press says why when it is pressed.

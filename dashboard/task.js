@@ -236,8 +236,8 @@ export class TaskView {
 		const points = (name) => samples.filter((sample) => sample.metrics[name] !== undefined).map((sample) => [Date.parse(sample.timestamp), sample.metrics[name]]);
 		const last = samples[samples.length - 1].metrics;
 		return [
-			...[["CPU", points("cpu_percent"), (value) => `${value.toFixed(1)} %`], ["Memory", points("memory_bytes"), bytes]]
-				.filter(([, line]) => line.length !== 0).map(([name, line, words]) => chart(name, line, words)),
+			...[["CPU", points("cpu_percent"), (value) => `${value.toFixed(1)} %`, 5], ["Memory", points("memory_bytes"), bytes]]
+				.filter(([, line]) => line.length !== 0).map(([name, line, words, least]) => chart(name, line, words, least)),
 			facts([["Runs for", last.uptime_seconds === undefined ? null : duration(last.uptime_seconds)], ["CPU time", last.cpu_seconds === undefined ? null : duration(last.cpu_seconds)],
 				["Read", last.disk_read_bytes ? bytes(last.disk_read_bytes) : null], ["Written", last.disk_write_bytes ? bytes(last.disk_write_bytes) : null],
 				["Threads", last.thread_count], ["Open files", last.file_descriptor_count], ["Fuel", last.fuel_used?.toLocaleString("en")]]),

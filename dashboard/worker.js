@@ -133,6 +133,6 @@ function showTasks({worker, all, rows}) {
 
 function showMetrics(samples) {
 	const points = (group, name) => samples.filter((sample) => sample[group][name] !== undefined).map((sample) => [Date.parse(sample.timestamp), sample[group][name]]);
-	return [["CPU", points("cpu_metrics", "percent"), (value) => `${value.toFixed(1)} %`], ["Memory", points("memory_metrics", "rss_bytes"), bytes]]
-		.filter(([, line]) => line.length !== 0).map(([name, line, words]) => chart(name, line, words));
+	return [["CPU", points("cpu_metrics", "percent"), (value) => `${value.toFixed(1)} %`, 5], ["Memory", points("memory_metrics", "rss_bytes"), bytes]]
+		.filter(([, line]) => line.length !== 0).map(([name, line, words, least]) => chart(name, line, words, least));
 }

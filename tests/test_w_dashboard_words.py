@@ -46,3 +46,14 @@ def test_an_event_without_an_end_is_given_up(tab):
     page = tab.open()
     assert page.evaluate("""async () => { const {SseParser} = await import("/dashboard/sse.js"); const parser = new SseParser();
         try { for (let i = 0; i < 100; i++) parser.push("x".repeat(65536)); } catch (error) { return error.message; } }""") == "an event without an end"
+
+
+@pytest.mark.parametrize("values,least,highest", [
+    ([0, 0], 0, 54), ([0, 0], 5, 54), ([0.04, 0], 5, 53.6), ([5, 0], 5, 4), ([50, 5], 5, 4), ([1, 2], 0, 4),
+])
+def test_charts(tab, values, least, highest):
+    """The highest point of the line, counted from the top; of 56, with 4 left free. Next to nothing is no peak."""
+    page = tab.open()
+    points = page.evaluate("""async ([values, least]) => { const {chart} = await import("/dashboard/parts.js");
+        return chart("x", values.map((value, at) => [at, value]), String, least).querySelector("polyline").getAttribute("points"); }""", [values, least])
+    assert min(float(point.split(",")[1]) for point in points.split()) == highest
