@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/member.h"
 #include "model/message.h"
@@ -20,6 +21,8 @@ static const struct row {
 };
 
 static_assert((int)METRICS_FIRST_OF_TASK <= (int)SAMPLE_VALUES, "a sample holds either kind");
+
+static_assert(SAMPLE_VALUES <= 32, "the mask of a packed sample");
 
 static const double value_max = 9e18; /* fits json_int_t */
 
@@ -46,6 +49,10 @@ double sample_get(const struct sample *sample, enum metric metric) {
 	return sample->values[(int)metric - first_of(sample->kind)];
 }
 
+static bool can_be(double value) {
+	return value >= 0 && value <= value_max;
+}
+
 /* What cannot be counts as not said: -1 is "unknown" to some. */
 static bool read_value(const json_t *object, int i, struct sample *sample, struct error *err) {
 	const json_t *group = json_object_get(object, rows[i].group);
@@ -58,11 +65,65 @@ static bool read_value(const json_t *object, int i, struct sample *sample, struc
 				rows[i].member);
 	}
 	double number = json_number_value(value);
-	if (number >= 0 && number <= value_max) {
+	if (can_be(number)) {
 		sample_set(sample, (enum metric)i, number);
 	}
 	return true;
 }
+
+/* --- packed -------------------------------------------------------------------------------- */
+
+static void put_bytes(uint8_t *bytes, size_t size, uint64_t number) {
+	for (size_t i = 0; i < size; i++) {
+		bytes[i] = (uint8_t)(number >> 8 * i);
+	}
+}
+
+static uint64_t get_bytes(const uint8_t *bytes, size_t size) {
+	uint64_t number = 0;
+	for (size_t i = size; i-- > 0;) {
+		number = number << 8 | bytes[i];
+	}
+	return number;
+}
+
+size_t sample_pack(const struct sample *sample, uint8_t bytes[SAMPLE_PACKED_MAX]) {
+	uint64_t mask = 0;
+	size_t size = 4;
+	for (int i = 0; i < SAMPLE_VALUES; i++) {
+		uint64_t bits;
+		if (!isnan(sample->values[i])) {
+			memcpy(&bits, &sample->values[i], sizeof(bits));
+			put_bytes(bytes + size, sizeof(bits), bits);
+			size += sizeof(bits);
+			mask |= UINT64_C(1) << i;
+		}
+	}
+	put_bytes(bytes, 4, mask);
+	return size;
+}
+
+bool sample_unpack(struct sample *sample, struct bytes bytes) {
+	uint64_t mask = bytes.size >= 4 ? get_bytes(bytes.data, 4) : 0;
+	size_t at = 4;
+	int count = behind(sample->kind) - first_of(sample->kind);
+	sample_init(sample, sample->kind);
+	if (bytes.size != 4 + 8 * (size_t)__builtin_popcountll(mask)) {
+		return false;
+	}
+	for (int i = 0; i < count; i++) {
+		if ((mask >> i & 1) != 0) {
+			double value;
+			uint64_t bits = get_bytes(bytes.data + at, sizeof(bits));
+			memcpy(&value, &bits, sizeof(value));
+			sample->values[i] = can_be(value) ? value : NAN;
+			at += sizeof(bits);
+		}
+	}
+	return true;
+}
+
+/* --- JSON ---------------------------------------------------------------------------------- */
 
 static bool is_object(const json_t *object, const char *name, struct error *err) {
 	const json_t *value = json_object_get(object, name);

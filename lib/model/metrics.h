@@ -38,6 +38,15 @@ void sample_init(struct sample *sample, enum metrics_kind kind); /* nothing is s
 void sample_set(struct sample *sample, enum metric metric, double value);
 double sample_get(const struct sample *sample, enum metric metric);
 
+/*
+ * The values of a sample as a store keeps them: which ones there are (bit N: the Nth of its kind),
+ * as 32 bits, then each as a double, all little-endian. Unpacking takes what a newer program wrote
+ * and leaves out what it does not know; false, and nothing said, if the bytes cannot be values.
+ */
+enum { SAMPLE_PACKED_MAX = 4 + 8 * SAMPLE_VALUES };
+size_t sample_pack(const struct sample *sample, uint8_t bytes[SAMPLE_PACKED_MAX]);
+bool sample_unpack(struct sample *sample, struct bytes bytes) MUST_CHECK;
+
 struct metrics {
 	char *proplet_id;        /* of a task: may be NULL (chips) */
 	char *space;             /* of a worker: `namespace`, or NULL */

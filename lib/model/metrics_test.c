@@ -164,6 +164,65 @@ static void what_cannot_be_is_not_said(void **state) {
 	}
 }
 
+/* --- packed -------------------------------------------------------------------------------- */
+
+static void what_is_packed_comes_back(void **state) {
+	(void)state;
+	uint8_t bytes[SAMPLE_PACKED_MAX];
+	struct sample in, out = { .kind = METRICS_TASK };
+	sample_init(&in, METRICS_TASK);
+	assert_int_equal(sample_pack(&in, bytes), 4);
+	assert_true(sample_unpack(&out, (struct bytes){ bytes, 4 }));
+	assert_true(isnan(sample_get(&out, METRIC_TASK_CPU_PERCENT)));
+	sample_set(&in, METRIC_TASK_CPU_PERCENT, 12.5);
+	sample_set(&in, METRIC_TASK_MEMORY_BYTES, 9007199254740992);
+	sample_set(&in, METRIC_TASK_SAMPLES, 0);
+	assert_int_equal(sample_pack(&in, bytes), 4 + 3 * 8);
+	static const uint8_t first[] = { 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x29, 0x40 };
+	assert_memory_equal(bytes, first, sizeof(first)); /* the same on every machine */
+	assert_true(sample_unpack(&out, (struct bytes){ bytes, 4 + 3 * 8 }));
+	assert_true(sample_get(&out, METRIC_TASK_CPU_PERCENT) == 12.5);
+	assert_true(sample_get(&out, METRIC_TASK_MEMORY_BYTES) == 9007199254740992);
+	assert_true(sample_get(&out, METRIC_TASK_SAMPLES) == 0);
+	assert_true(isnan(sample_get(&out, METRIC_TASK_FUEL)));
+}
+
+static void what_is_full_fits(void **state) {
+	(void)state;
+	uint8_t bytes[SAMPLE_PACKED_MAX];
+	struct sample in, out = { .kind = METRICS_TASK };
+	sample_init(&in, METRICS_TASK);
+	for (int i = METRICS_FIRST_OF_TASK; i < METRICS; i++) {
+		sample_set(&in, (enum metric)i, i);
+	}
+	size_t size = sample_pack(&in, bytes);
+	assert_int_equal(size, SAMPLE_PACKED_MAX);
+	assert_true(sample_unpack(&out, (struct bytes){ bytes, size }));
+	assert_memory_equal(out.values, in.values, sizeof(in.values));
+}
+
+/* Any length but the right one, values that cannot be, and those of a newer program. */
+static void packed_bytes_are_not_trusted(void **state) {
+	(void)state;
+	uint8_t bytes[4 + 32 * 8];
+	struct sample out = { .kind = METRICS_PROPLET };
+	memset(bytes, 0xff, sizeof(bytes)); /* 32 values, each not a number */
+	for (size_t size = 0; size < sizeof(bytes); size++) {
+		assert_false(sample_unpack(&out, (struct bytes){ bytes, size }));
+		assert_true(isnan(out.values[0]));
+	}
+	assert_true(sample_unpack(&out, (struct bytes){ bytes, sizeof(bytes) }));
+	assert_true(isnan(out.values[0]));
+	static const uint8_t newer[] = { 1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 1, 2, 3, 4, 5,
+		6, 7, 8 };
+	assert_true(sample_unpack(&out, (struct bytes){ newer, sizeof(newer) }));
+	assert_true(out.values[0] == 1);
+	static const uint8_t negative[] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0xbf };
+	assert_true(sample_unpack(&out, (struct bytes){ negative, sizeof(negative) }));
+	assert_true(isnan(out.values[0]));
+	assert_false(sample_unpack(&out, (struct bytes){ 0 }));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_worker_is_understood),
@@ -171,6 +230,9 @@ int main(void) {
 		cmocka_unit_test(ours_come_back),
 		cmocka_unit_test(bad_ones_name_the_member),
 		cmocka_unit_test(what_cannot_be_is_not_said),
+		cmocka_unit_test(what_is_packed_comes_back),
+		cmocka_unit_test(what_is_full_fits),
+		cmocka_unit_test(packed_bytes_are_not_trusted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
