@@ -452,7 +452,7 @@ static const struct {
 
 static void check_step(const char *name, const char *step) {
 	static const char *const scanning[] = { "TASK_NUMBERS", "TAGGED", "PROPLETS", "TASK_LIVE",
-		"LAST_PLACE", "KEYS", "KEYS_DROP", "ERA", "SETTLE" };
+		"LAST_PLACE", "KEYS", "KEYS_DROP", "ERA", "SETTLE", "SAMPLES", "BEATS" };
 	bool may_scan = false;
 	for (size_t i = 0; i < sizeof(scanning) / sizeof(scanning[0]); i++) {
 		may_scan = may_scan || str_equal(name, scanning[i]);

@@ -45,6 +45,15 @@ static const char *const steps[] = {
 	"CREATE TABLE restored(era INTEGER PRIMARY KEY, settled INTEGER NOT NULL);",
 };
 
+/* What may be lost, and is made where it is missing: no step, so that programs before it take the
+ * file as it is. It never changes either; another shape gets another name. */
+static const char losable[] =
+		"CREATE TABLE IF NOT EXISTS samples(seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+		" owner TEXT NOT NULL, proplet TEXT, keep INTEGER NOT NULL, at INTEGER NOT NULL,"
+		" packed BLOB NOT NULL);"
+		"CREATE TABLE IF NOT EXISTS beats(seq INTEGER PRIMARY KEY, proplet TEXT NOT NULL,"
+		" at BLOB NOT NULL);";
+
 int schema_version(void) {
 	return (int)(sizeof(steps) / sizeof(steps[0]));
 }
@@ -109,5 +118,9 @@ bool schema_apply(struct store *store, const char *const *list, int count, struc
 }
 
 bool schema_migrate(struct store *store, struct error *err) {
-	return schema_apply(store, steps, schema_version(), err);
+	if (!schema_apply(store, steps, schema_version(), err)) {
+		return false;
+	}
+	return sqlite3_exec(store->db, losable, NULL, NULL, NULL) == SQLITE_OK ||
+	       database_error(store, "making the tables of what was measured", err);
 }

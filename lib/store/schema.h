@@ -8,7 +8,8 @@
 
 /* Is it a file of ours, or one in which there is nothing yet? Writes nothing. */
 bool schema_check(struct store *store, struct error *err) MUST_CHECK;
-/* Brings the file to this program's schema; refuses a newer one and what is not ours. */
+/* Brings the file to this program's schema, and makes the tables of what was measured, which have
+ * no version; refuses a newer one and what is not ours. */
 bool schema_migrate(struct store *store, struct error *err) MUST_CHECK;
 /* The version that this program makes. */
 int schema_version(void);

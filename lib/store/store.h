@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "model/metrics.h"
 #include "model/proplet.h"
 #include "model/task.h"
 #include "seal/keys.h"
@@ -131,4 +132,39 @@ bool store_done_find(struct store *store, struct store_done *done, bool *found,
 		struct error *err) MUST_CHECK;
 /* And forgets some of those from before that time, and beyond STORE_DONE_MAX. */
 bool store_done_add(struct store *store, const struct store_done *done, int64_t before,
+		struct error *err) MUST_CHECK;
+
+/*
+ * What was measured, as a copy of what the caller has in memory: rows with numbers from 1 that he
+ * gives and remembers, in the order in which samples came; nothing is looked up by owner. And for
+ * each worker the times at which it was heard. They are not part of the numbered schema (programs
+ * before them leave them alone), and what in them is damaged is handed over as such, to be deleted:
+ * nobody is to stop for want of them.
+ */
+#define STORE_ROW_MAX (INT64_C(1) << 62)
+struct store_sample {
+	int64_t row;
+	const char *owner, *proplet_id; /* borrowed; of a task, and where it ran */
+	size_t keep;                    /* how many its owner may have; at least 1 */
+	const struct sample *sample;    /* NULL: damaged, or its owner is gone; delete the row */
+};
+bool store_sample_add(struct store *store, const struct store_sample *sample,
+		struct error *err) MUST_CHECK;
+bool store_sample_delete(struct store *store, int64_t row, struct error *err) MUST_CHECK;
+/* All of them, in the order of their rows. */
+typedef void (*store_sample_visitor)(void *context, const struct store_sample *sample);
+bool store_samples(struct store *store, store_sample_visitor visit, void *context,
+		struct error *err) MUST_CHECK;
+
+struct store_beats {
+	int64_t row;            /* any from 1; writing again replaces it */
+	const char *proplet_id; /* borrowed; NULL: as above */
+	int64_t at[PROPLET_BEATS];
+	unsigned count; /* oldest first, wall ns */
+};
+bool store_beats_put(
+		struct store *store, const struct store_beats *beats, struct error *err) MUST_CHECK;
+bool store_beats_delete(struct store *store, int64_t row, struct error *err) MUST_CHECK;
+typedef void (*store_beats_visitor)(void *context, const struct store_beats *beats);
+bool store_beats(struct store *store, store_beats_visitor visit, void *context,
 		struct error *err) MUST_CHECK;
