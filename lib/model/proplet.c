@@ -215,14 +215,28 @@ json_t *proplet_view(const struct proplet *proplet, uint64_t now_ms) {
 	return object;
 }
 
+unsigned proplet_beats(const struct proplet *proplet, int64_t at[PROPLET_BEATS]) {
+	unsigned count = proplet->beat_count < PROPLET_BEATS ? proplet->beat_count : PROPLET_BEATS;
+	for (unsigned i = 0; i < count; i++) {
+		at[i] = proplet->beats[(proplet->beat_count - count + i) % PROPLET_BEATS];
+	}
+	return count;
+}
+
+void proplet_remember(struct proplet *proplet, const int64_t *at, unsigned count) {
+	for (unsigned i = 0; i < count; i++) {
+		proplet->beats[proplet->beat_count++ % PROPLET_BEATS] = at[i];
+	}
+}
+
 json_t *proplet_history(
 		const struct proplet *proplet, uint64_t offset, uint64_t limit, size_t *total) {
 	json_t *times = json_array();
-	*total = proplet->beat_count < PROPLET_BEATS ? proplet->beat_count : PROPLET_BEATS;
+	int64_t at[PROPLET_BEATS];
+	*total = proplet_beats(proplet, at);
 	for (size_t i = offset; i < *total && i - offset < limit; i++) {
-		size_t at = (proplet->beat_count - *total + i) % PROPLET_BEATS;
 		char text[CLOCK_TEXT_MAX];
-		clock_format(proplet->beats[at], text);
+		clock_format(at[i], text);
 		json_array_append_new(times, json_string(text));
 	}
 	return times;

@@ -27,7 +27,7 @@ struct proplet {
 	uint64_t boot_number;  /* of the boot, where it says one */
 	int64_t created_at;
 
-	/* Not stored. */
+	/* Not stored with it. */
 	uint64_t seen_command;        /* the highest that it said to have seen, in this boot */
 	bool heard;                   /* since the manager began */
 	bool offline;                 /* it said so; until it is heard again */
@@ -64,6 +64,9 @@ json_t *proplet_view(const struct proplet *proplet, uint64_t now_ms);
  */
 json_t *proplet_history(
 		const struct proplet *proplet, uint64_t offset, uint64_t limit, size_t *total);
+/* The times themselves: how many; and for one that has not been heard yet, those of before. */
+unsigned proplet_beats(const struct proplet *proplet, int64_t at[PROPLET_BEATS]);
+void proplet_remember(struct proplet *proplet, const int64_t *at, unsigned count);
 /* For the store. */
 json_t *proplet_save(const struct proplet *proplet);
 struct proplet *proplet_load(const char *id, const json_t *saved, struct error *err);

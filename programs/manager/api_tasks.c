@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "manager/api.h"
 #include "manager/events.h"
-#include "manager/history.h"
+#include "manager/keep.h"
 #include "manager/once.h"
 #include "manager/tasks.h"
 #include "manager/wait.h"
@@ -256,7 +256,7 @@ static void apply_delete(struct manager *m, struct deed *deed) {
 	}
 	if (manager_write(m) &&
 			manager_wrote(m, store_task_delete(m->store, task->id, &err), &err)) {
-		history_forget(m->measured[METRICS_TASK], task->id);
+		keep_forget(m, METRICS_TASK, task->id);
 		events_task_deleted(m, task->id);
 		if (task->work.digest[0] != 0) {
 			strings_add(&m->orphans, task->work.digest);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/history.h"
+#include "manager/keep.h"
 #include "manager/manager.h"
 #include "manager/settings.h"
 #include "manager/tasks.h"
@@ -53,6 +54,7 @@ static inline int manager_set_up(void **state) {
 	m->measured[METRICS_PROPLET] = history_create(MANAGER_SAMPLES_MAX);
 	m->measured[METRICS_TASK] = history_create(MANAGER_SAMPLES_MAX);
 	assert_true(manager_recover(m, &err));
+	keep_begin(m);
 	manager_begin(m);
 	*state = m;
 	return 0;
@@ -69,6 +71,7 @@ static inline void next_batch(struct manager *m) {
 static inline int manager_tear_down(void **state) {
 	struct manager *m = *state;
 	next_batch(m);
+	keep_end(m);
 	manager_forget(m);
 	const char *id;
 	void *value;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "manager/deed.h"
 #include "manager/events.h"
+#include "manager/keep.h"
 #include "manager/manager.h"
 #include "manager/reseal.h"
 #include "manager/retain.h"
@@ -67,6 +68,7 @@ bool manager_commit(struct manager *m) {
 		(void)manager_wrote(m, store_commit(m->store, &err), &err);
 		figures_observe(&m->figures.commit, (double)(clock_us() - begin) / 1e6);
 	}
+	keep_settle(m, !m->failed);
 	return !m->failed;
 }
 
@@ -194,6 +196,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 	measure_all(m, items);
 	close_all(items);
 	manager_end(m, committed);
+	keep_tick(m);
 }
 
 static uint64_t next_deadline(const struct manager *m) {
@@ -204,6 +207,7 @@ static uint64_t next_deadline(const struct manager *m) {
 		m->next_retain_ms,
 		watchdog_due_ms(&m->watchdog),
 		m->next_reseal_ms,
+		keep_due_ms(m),
 	};
 	uint64_t next = UINT64_MAX;
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {

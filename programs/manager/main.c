@@ -22,6 +22,7 @@
 #include "manager/events.h"
 #include "manager/history.h"
 #include "manager/inbox.h"
+#include "manager/keep.h"
 #include "manager/keys.h"
 #include "manager/manager.h"
 #include "manager/tokens.h"
@@ -45,7 +46,11 @@ static bool open_state(struct manager *m, struct error *err) {
 	m->modules = modules_open(folder, m->ring, err);
 	m->measured[METRICS_PROPLET] = history_create(MANAGER_SAMPLES_MAX);
 	m->measured[METRICS_TASK] = history_create(MANAGER_SAMPLES_MAX);
-	return m->modules != NULL && manager_recover(m, err);
+	if (m->modules == NULL || !manager_recover(m, err)) {
+		return false;
+	}
+	keep_begin(m);
+	return true;
 }
 
 struct sweep {
@@ -240,6 +245,7 @@ static void close_all(struct manager *m) {
 	events_destroy(m->events);
 	backups_destroy(m->backups);
 	tokens_close(m->tokens);
+	keep_end(m);
 	manager_forget(m);
 	store_close(m->store);
 	modules_close(m->modules);

@@ -33,6 +33,7 @@ struct backups;
 struct deed;
 struct events;
 struct history;
+struct keeping;
 struct tokens;
 struct resealing;
 
@@ -61,8 +62,10 @@ struct worker {
 	bool dirty;               /* to be stored with this batch */
 	struct worker *next_touched;
 	bool touched;
-	bool shown; /* as alive, in the last event about it */
-	bool early; /* its version has the key, and signs neither requests nor metrics */
+	bool shown;    /* as alive, in the last event about it */
+	bool early;    /* its version has the key, and signs neither requests nor metrics */
+	int64_t row;   /* keep.c: of its beats in the store; 0: none yet */
+	unsigned kept; /* and how many of them are there */
 };
 
 /* A request that waits for a task to become final. */
@@ -98,6 +101,7 @@ struct manager {
 	struct map *workers;         /* proplet id -> struct worker */
 	struct live_list waiting;    /* queued, first come first */
 	struct history *measured[2]; /* by enum metrics_kind: see history.h */
+	struct keeping *keeping;     /* of these, in the store: see keep.h */
 	struct waiter *waiters;
 	uint64_t next_wait_ms; /* the earliest deadline among them */
 	uint64_t next_due_ms;  /* the earliest restart in the queue */

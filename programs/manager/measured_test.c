@@ -34,6 +34,7 @@ static void only_workers_that_are_known(void **state) {
 	assert_int_equal(history_count(m->measured[METRICS_PROPLET], "p1"), 100);
 	struct error err;
 	assert_true(workers_delete(m, workers_find(m, "p1"), &err));
+	next_batch(m);
 	assert_int_equal(history_count(m->measured[METRICS_PROPLET], "p1"), 0);
 }
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "manager/bulk.h"
 #include "manager/events.h"
+#include "manager/keep.h"
 #include "manager/tasks.h"
 #include "manager/workers.h"
 
@@ -134,6 +135,7 @@ void workers_hear(struct manager *m, const struct presence *presence) {
 		events_proplet(m, proplet, "changed");
 	}
 	hear_habits(m, worker, presence);
+	keep_heard(m, worker);
 	workers_show(m, worker);
 	workers_touch(m, worker);
 	if (presence->offline) {

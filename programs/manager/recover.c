@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "manager/keep.h"
 #include "manager/tasks.h"
 #include "manager/workers.h"
 
@@ -28,6 +29,8 @@ static void remember(struct manager *m, struct map *before) {
 		struct worker *worker = workers_find(m, id);
 		if (worker != NULL) {
 			worker->shown = ((struct worker *)value)->shown;
+			worker->row = ((struct worker *)value)->row;
+			worker->kept = ((struct worker *)value)->kept;
 			worker->proplet->heard = old->heard;
 			worker->proplet->offline = old->offline;
 			worker->proplet->heard_ms = old->heard_ms;
@@ -71,6 +74,7 @@ bool manager_recover(struct manager *m, struct error *err) {
 	bool ok = store_proplets(m->store, take_proplet, m, err) &&
 		  store_task_live(m->store, take_task, m, err);
 	remember(m, before);
+	keep_recovered(m);
 	free_workers(before);
 	m->next_tick_ms = 0;
 	if (ok) {

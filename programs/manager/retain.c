@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "manager/events.h"
-#include "manager/history.h"
+#include "manager/keep.h"
 
 enum { TURN_MS = 60 * 1000, STEP_MS = 100 };
 
@@ -16,7 +16,7 @@ static void remove_all(
 						&err)) {
 			return;
 		}
-		history_forget(m->measured[METRICS_TASK], ids->items[i]);
+		keep_forget(m, METRICS_TASK, ids->items[i]);
 		events_task_deleted(m, ids->items[i]);
 		if (digests->items[i][0] != 0) {
 			strings_add(&m->orphans, digests->items[i]);

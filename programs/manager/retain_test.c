@@ -68,6 +68,7 @@ static void its_metrics_go_with_it(void **state) {
 	history_add(m->measured[METRICS_TASK], id, "w", &sample, 10);
 	assert_int_equal(history_count(m->measured[METRICS_TASK], id), 1);
 	retain_tick(m);
+	next_batch(m);
 	assert_int_equal(history_count(m->measured[METRICS_TASK], id), 0);
 }
 

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/events.h"
-#include "manager/history.h"
 #include "manager/inbox.h"
+#include "manager/keep.h"
 #include "manager/tasks.h"
 
 enum { TICK_MS = 1000, RETURN_MS = 10 * 1000 };
@@ -41,7 +41,8 @@ bool workers_delete(struct manager *m, struct worker *worker, struct error *err)
 		(void)manager_wrote(m, store_proplet_delete(m->store, worker->proplet->id, &write),
 				&write);
 	}
-	history_forget(m->measured[METRICS_PROPLET], worker->proplet->id);
+	keep_forget(m, METRICS_PROPLET, worker->proplet->id);
+	keep_forget_beats(m, worker);
 	events_proplet(m, worker->proplet, "deleted");
 	/* Not freed here: another deed of this batch may have touched it. */
 	(void)map_remove(m->workers, worker->proplet->id);
