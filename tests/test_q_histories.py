@@ -11,7 +11,9 @@ from api import RUNNING
 from bus import Bus
 from modules import example, guest
 from peers import Peer
+from stack import BIN
 from test_q_backup import back_up, replace
+from versions import Mixed, earlier
 from wait import PATIENCE, wait_until
 
 KEY = "ab" * 32
@@ -198,6 +200,34 @@ def test_a_state_from_before_the_tables(told):
         database.commit()
         database.close()
     stack.restart_manager()
+
+
+@pytest.mark.timeout(600)  # it is built
+def test_an_earlier_manager_leaves_them_alone(tmp_path):
+    """Of the same schema: it does not see them; what it deletes is swept when today's is there again."""
+    stack = Mixed(tmp_path)
+    try:
+        stack.start_broker()
+        stack.start_manager()
+        with Bus(stack, "both") as bus:
+            for name in ("stays", "goes"):
+                Peer(bus, name).announce()
+                for number in range(5):
+                    say_worker(bus, name, number)
+                wait_total(stack, f"/proplets/{name}/metrics", 5)
+            before = page(stack, "/proplets/stays/metrics")
+            stack.exchange("manager", earlier("unkept"))
+            stack.manager_ready()
+            assert page(stack, "/proplets/stays/metrics")["total"] == 0
+            stack.rest.expect(204, "DELETE", "/proplets/goes")
+            assert len(rows(stack, "samples")) == 10
+            stack.exchange("manager", BIN)
+            stack.manager_ready()
+            assert page(stack, "/proplets/stays/metrics") == before
+            assert {row[2] for row in rows(stack, "samples")} == {"stays"}
+            assert {row[1] for row in rows(stack, "beats")} == {"stays"}
+    finally:
+        stack.close()
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["open", "key"])
