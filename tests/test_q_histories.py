@@ -29,7 +29,7 @@ def rows(stack, table):
 
 
 def wait_rows(stack, table, count):
-    wait_until(lambda: len(rows(stack, table)) == count, 30, f"{count} rows of {table}")
+    wait_until(lambda: len(rows(stack, table)) == count, 60, f"{count} rows of {table}")
 
 
 def page(stack, path):
@@ -87,6 +87,7 @@ def test_a_clean_end_loses_nothing(told):
         stack.restart_manager()
         assert pages(stack, peer.id, task) == before
     assert stack.proplet_view(peer.id)["alive"] is False  # it was not heard by this process
+    peer.announce()
     say_worker(bus, peer.id, 5)
     wait_total(stack, f"/proplets/{peer.id}/metrics", 6)
     assert page(stack, f"/proplets/{peer.id}/metrics")["metrics"][:5] == before[0]["metrics"]
@@ -104,6 +105,7 @@ def test_a_kill_takes_the_last_seconds(told):
     assert (metrics, of_task) == (before[0], before[2])
     times = before[1]["history"]
     assert beats["history"] == times[:len(beats["history"])] and beats["total"] >= len(times) - 2
+    peer.announce()
     say_worker(bus, peer.id, 5)  # in no store yet, or just
     wait_total(stack, f"/proplets/{peer.id}/metrics", 6)
     stack.manager.kill()
@@ -125,7 +127,7 @@ def test_no_message_makes_a_write(told):
     def all_there():
         seen.add(len(rows(stack, "samples")))
         return 105 in seen
-    wait_until(all_there, 30, "the rows")
+    wait_until(all_there, 60, "the rows")
     assert len(seen) <= 2 + (time.monotonic() - begin) / 5, seen  # as they were, and after each turn
     assert len({row[0] for row in rows(stack, "samples")}) == 105
 
@@ -190,6 +192,7 @@ def test_a_state_from_before_the_tables(told):
         stack.restart_manager()
         assert page(stack, f"/proplets/{peer.id}/metrics")["total"] == 0
         assert stack.rest.task(task)["id"] == task
+        peer.announce()
         say_worker(bus, peer.id, 1)
         wait_total(stack, f"/proplets/{peer.id}/metrics", 1)
         assert stack.manager.stop() == 0

@@ -10,8 +10,9 @@
 #include "manager/history.h"
 #include "manager/workers.h"
 
-/* Turns begin so far apart that in the long run no more rows are written than so many a second. */
-enum { TURN_MS = 5000, ROWS_PER_SECOND = 2000 };
+/* How long after the first news a turn begins, much or little of it: who is idle writes little. And
+ * turns are so far apart that in the long run no more rows are written than so many a second. */
+enum { TURN_MS = 5000, QUIET_MS = 15000, MUCH_ROWS = 100, ROWS_PER_SECOND = 2000 };
 /* A turn is made of steps, each a transaction that holds up the loop for some milliseconds. */
 enum { STEP_MS = 100, STEP_ROWS = 2000, LAST_STEP_ROWS = 50000 };
 enum { AGAIN_MS = 30 * 1000 }; /* after a failure */
@@ -24,10 +25,11 @@ struct share {
 };
 
 struct keeping {
-	bool off;    /* the store is in memory too */
-	bool heard;  /* somebody was, since the last turn began */
-	bool broken; /* the last step failed */
-	uint64_t due_ms;
+	bool off;          /* the store is in memory too */
+	size_t heard;      /* how often somebody was, since the last turn began */
+	bool broken;       /* the last step failed */
+	uint64_t due_ms;   /* of the next step; UINT64_MAX: there is nothing to do */
+	uint64_t since_ms; /* of the first news */
 	int64_t next_row;
 	struct worker **places; /* places[row - 1]: whose beats are in that row, or NULL */
 	size_t place_count, place_capacity;
@@ -80,7 +82,7 @@ void keep_heard(struct manager *m, struct worker *worker) {
 	if (k->off) {
 		return;
 	}
-	k->heard = true;
+	k->heard++;
 	if (worker->row == 0) {
 		set_place(k, k->free_count != 0 ? k->free_places[--k->free_count] : k->place_count,
 				worker);
@@ -270,14 +272,15 @@ static bool write_step(struct step *step) {
 
 /* --- to the store: a turn ------------------------------------------------------------------ */
 
-static bool has_work(const struct manager *m) {
-	size_t gone = 0;
-	bool any = m->keeping->heard;
-	for (int kind = 0; kind < KINDS && !any; kind++) {
+/* How many rows there may be to write. */
+static size_t news(const struct manager *m) {
+	size_t rows = m->keeping->heard;
+	for (int kind = 0; kind < KINDS; kind++) {
+		size_t gone;
 		(void)history_gone(m->measured[kind], &gone);
-		any = gone != 0 || history_fresh(m->measured[kind]) != 0;
+		rows += gone + history_fresh(m->measured[kind]);
 	}
-	return any;
+	return rows;
 }
 
 static void begin_turn(struct manager *m) {
@@ -287,7 +290,7 @@ static void begin_turn(struct manager *m) {
 		k->left[kind].fresh = history_fresh(m->measured[kind]);
 	}
 	k->turning = true;
-	k->heard = false;
+	k->heard = 0;
 	k->begun_ms = m->now_ms;
 	k->written = 0;
 	k->cursor = 0;
@@ -330,8 +333,9 @@ static void fail_step(struct manager *m, const struct error *err) {
 				err->message);
 	}
 	store_rollback(m->store);
-	k->broken = k->heard = true;
+	k->broken = true;
 	k->turning = false;
+	k->heard++;
 }
 
 static bool do_step(struct manager *m, size_t rows) {
@@ -355,13 +359,26 @@ uint64_t keep_due_ms(const struct manager *m) {
 	return m->keeping->due_ms;
 }
 
-void keep_tick(struct manager *m) {
+static void set_due(struct manager *m) {
 	struct keeping *k = m->keeping;
-	if (k->off || (!k->turning && !has_work(m))) {
+	size_t rows = news(m);
+	if (rows == 0) {
 		return;
 	}
 	if (k->due_ms == UINT64_MAX) {
-		k->due_ms = m->now_ms + TURN_MS > k->rest_ms ? m->now_ms + TURN_MS : k->rest_ms;
+		k->since_ms = m->now_ms;
+	}
+	k->due_ms = k->since_ms + (rows < MUCH_ROWS ? QUIET_MS : TURN_MS);
+	k->due_ms = k->due_ms > k->rest_ms ? k->due_ms : k->rest_ms;
+}
+
+void keep_tick(struct manager *m) {
+	struct keeping *k = m->keeping;
+	if (k->off) {
+		return;
+	}
+	if (!k->turning) {
+		set_due(m);
 	}
 	if (m->now_ms < k->due_ms) {
 		return;
@@ -369,10 +386,10 @@ void keep_tick(struct manager *m) {
 	if (!k->turning) {
 		begin_turn(m);
 	}
-	if (!do_step(m, STEP_ROWS)) {
-		k->due_ms = m->now_ms + AGAIN_MS;
-	} else {
+	if (do_step(m, STEP_ROWS)) {
 		k->due_ms = k->turning ? m->now_ms + STEP_MS : UINT64_MAX;
+	} else {
+		k->due_ms = k->rest_ms = m->now_ms + AGAIN_MS;
 	}
 }
 
@@ -381,7 +398,7 @@ void keep_end(struct manager *m) {
 	if (k == NULL) {
 		return;
 	}
-	while (!k->off && (k->turning || has_work(m))) {
+	while (!k->off && (k->turning || news(m) != 0)) {
 		if (!k->turning) {
 			begin_turn(m);
 		}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What was measured, and when workers were heard, is kept in the store behind memory: at most every
- * 5 s what is new goes there, in small transactions of its own after a batch. A transaction that
- * fails fails nothing else; it is tried again later. Memory alone is read. Only the loop calls
- * these.
+ * What was measured, and when workers were heard, is kept in the store behind memory: 5 s after the
+ * first of it (15 s while it is little) what is new goes there, in small transactions of its own
+ * after a batch. A transaction that fails fails nothing else; it is tried again later. Memory alone
+ * is read. Only the loop calls these.
  */
 #include "manager/manager.h"
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "manager/fixture.h"
 
-enum { TURN_MS = 5000, STEP_MS = 100, STEP_ROWS = 2000 };
+enum { TURN_MS = 5000, QUIET_MS = 15000, STEP_MS = 100, STEP_ROWS = 2000 };
 
 static void measured(struct manager *m, enum metrics_kind kind, const char *owner, int64_t at) {
 	CLEANUP(mem_freep) char *worker = str_copy(kind == METRICS_PROPLET ? owner : "w");
@@ -115,7 +115,7 @@ static void nothing_is_written_before_its_time(void **state) {
 	measured(m, METRICS_PROPLET, "w", 1);
 	later(m, 0);
 	uint64_t due = keep_due_ms(m);
-	assert_true(due == m->now_ms + TURN_MS);
+	assert_true(due == m->now_ms + QUIET_MS);
 	m->now_ms = due - 1;
 	measured(m, METRICS_PROPLET, "w", 2);
 	keep_tick(m);
@@ -132,6 +132,26 @@ static void nothing_is_written_before_its_time(void **state) {
 	measured(m, METRICS_PROPLET, "w", 3);
 	again(m, true);
 	assert_int_equal(of(m, METRICS_PROPLET, "w"), 2); /* the last one is lost */
+}
+
+/* What is little waits longer: who is idle has fewer commits. */
+static void much_is_written_earlier(void **state) {
+	struct manager *m = *state;
+	announce(m, "w");
+	later(m, 0);
+	uint64_t begin = m->now_ms;
+	for (int i = 0; i < 98; i++) {
+		measured(m, METRICS_PROPLET, "w", i);
+	}
+	m->now_ms = begin + 2000;
+	keep_tick(m);
+	assert_true(keep_due_ms(m) == begin + QUIET_MS);
+	measured(m, METRICS_PROPLET, "w", 98);
+	keep_tick(m);
+	assert_true(keep_due_ms(m) == begin + TURN_MS);
+	m->now_ms = begin + TURN_MS;
+	keep_tick(m);
+	assert_int_equal(stored_samples(m), 99);
 }
 
 static void many_take_several_steps(void **state) {
@@ -171,13 +191,15 @@ static void many_take_several_steps(void **state) {
 		keep_tick(m);
 	}
 	assert_int_equal(stored_samples(m), 33000);
-	hear(m, "{\"proplet_id\":\"w1\"}");
+	for (int i = 1; i <= 100; i++) {
+		hear(m, "{\"proplet_id\":\"w%d\"}", i);
+	}
 	keep_tick(m);
 	assert_true(keep_due_ms(m) == begin + 15000); /* 30,000 rows */
 	again(m, false);
 	assert_int_equal(of(m, METRICS_PROPLET, "w1"), 11);
 	assert_int_equal(beats(m, "w1"), 2);
-	assert_int_equal(beats(m, "w2"), 1);
+	assert_int_equal(beats(m, "w200"), 1);
 }
 
 static void bounds_hold_in_the_store(void **state) {
@@ -191,7 +213,7 @@ static void bounds_hold_in_the_store(void **state) {
 			measured(m, METRICS_PROPLET, "w", turn);
 			measured(m, METRICS_TASK, live->task->id, turn);
 		}
-		later(m, TURN_MS);
+		later(m, QUIET_MS);
 		assert_true(stored_samples(m) <= 103);
 	}
 	assert_int_equal(stored_samples(m), 103);
@@ -216,7 +238,7 @@ static void what_is_deleted_is_gone_with_its_commit(void **state) {
 	}
 	char id[UUID_SIZE];
 	memcpy(id, task->id, UUID_SIZE);
-	later(m, TURN_MS);
+	later(m, QUIET_MS);
 	assert_int_equal(stored_samples(m), 10);
 	assert_int_equal(stored_beats(m), 2);
 	measured(m, METRICS_PROPLET, "w", 2);
@@ -228,7 +250,7 @@ static void what_is_deleted_is_gone_with_its_commit(void **state) {
 	assert_int_equal(of(m, METRICS_TASK, id), 0);
 	announce(m, "w"); /* another one, in the place that is free */
 	assert_int_equal(of(m, METRICS_PROPLET, "w"), 0);
-	later(m, 2 * TURN_MS);
+	later(m, 2 * QUIET_MS);
 	assert_int_equal(stored_beats(m), 2);
 	again(m, true);
 	assert_int_equal(beats(m, "w"), 1);
@@ -242,7 +264,7 @@ static void a_failed_deletion_forgets_nothing(void **state) {
 	announce(m, "w");
 	announce(m, "v");
 	measured(m, METRICS_PROPLET, "w", 1);
-	later(m, TURN_MS);
+	later(m, QUIET_MS);
 	assert_true(workers_delete(m, workers_find(m, "w"), &err));
 	store_rollback(m->store);
 	m->failed = true;
@@ -254,7 +276,7 @@ static void a_failed_deletion_forgets_nothing(void **state) {
 	assert_int_equal(of(m, METRICS_PROPLET, "w"), 1);
 	hear(m, "{\"proplet_id\":\"v\"}");
 	hear(m, "{\"proplet_id\":\"u\"}");
-	later(m, 2 * TURN_MS);
+	later(m, 2 * QUIET_MS);
 	again(m, true);
 	assert_int_equal(of(m, METRICS_PROPLET, "w"), 1);
 	assert_int_equal(beats(m, "v"), 2);
@@ -270,11 +292,13 @@ static void a_failure_is_tried_again(void **state) {
 	next_batch(m);
 	keep_tick(m);
 	assert_true(store_begin(m->store, &err)); /* in the way */
-	m->now_ms += TURN_MS;
+	m->now_ms += QUIET_MS;
 	keep_tick(m);
 	assert_false(m->failed);
 	assert_true(keep_due_ms(m) == m->now_ms + 30000);
 	assert_int_equal(stored_samples(m), 0);
+	keep_tick(m);
+	assert_true(keep_due_ms(m) == m->now_ms + 30000);
 	measured(m, METRICS_PROPLET, "w", 2);
 	keep_tick(m);
 	assert_int_equal(stored_samples(m), 0);
@@ -292,7 +316,7 @@ static void what_nobody_owns_is_swept(void **state) {
 	announce(m, "w");
 	announce(m, "v");
 	measured(m, METRICS_PROPLET, "w", 1);
-	later(m, TURN_MS);
+	later(m, QUIET_MS);
 	assert_true(manager_write(m) && store_proplet_delete(m->store, "w", &err));
 	const struct store_beats odd[] = { { .row = 3, .proplet_id = "v", .count = 1 },
 		{ .row = -7, .proplet_id = "v", .count = 1 },
@@ -306,7 +330,7 @@ static void what_nobody_owns_is_swept(void **state) {
 	assert_int_equal(beats(m, "v"), 1);
 	hear(m, "{\"proplet_id\":\"v\"}");
 	measured(m, METRICS_PROPLET, "v", 1);
-	later(m, 2 * TURN_MS);
+	later(m, 2 * QUIET_MS);
 	assert_int_equal(stored_samples(m), 1);
 }
 
@@ -318,7 +342,7 @@ static void a_store_in_memory_keeps_nothing(void **state) {
 	keep_begin(m);
 	announce(m, "w");
 	measured(m, METRICS_PROPLET, "w", 1);
-	later(m, TURN_MS);
+	later(m, QUIET_MS);
 	assert_true(keep_due_ms(m) == UINT64_MAX);
 	keep_end(m);
 	m->settings = &fixture_settings;
@@ -331,6 +355,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_MANAGER(a_clean_end_loses_nothing),
 		WITH_MANAGER(nothing_is_written_before_its_time),
+		WITH_MANAGER(much_is_written_earlier),
 		WITH_MANAGER(many_take_several_steps),
 		WITH_MANAGER(bounds_hold_in_the_store),
 		WITH_MANAGER(what_is_deleted_is_gone_with_its_commit),
