@@ -16,7 +16,8 @@ PAGES = {"propeller-cli": ["man"], "propeller-manager": ["--man"], "proplet": ["
 
 
 def run(*words, **more):
-    return subprocess.run(words, capture_output=True, text=True, timeout=patience(), env=clean_environment(), **more)
+    return subprocess.run(words, capture_output=True, text=True, timeout=patience(),
+                          env={**clean_environment(), "LC_ALL": "C.UTF-8"}, **more)
 
 
 def page_of(program):
