@@ -118,7 +118,7 @@ def cli(executor, tmp_path):
     (tmp_path / "mixed.wasm").write_bytes(mixed())
 
     def run(*arguments, code=0, url=f"http://127.0.0.1:{executor.http_port}"):
-        done = subprocess.run([BIN / "propeller-cli", *map(str, arguments)], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([BIN / "propeller-cli", *map(str, arguments)], capture_output=True, text=True, timeout=120,
                               cwd=tmp_path, stdin=subprocess.DEVNULL,
                               env={**clean_environment(), "PROPELLER_EXECUTOR_URL": url, "HOME": str(tmp_path)})
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)

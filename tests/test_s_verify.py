@@ -21,7 +21,7 @@ NOW = "2026-11-20T12:00:00Z"
 
 def cli(*arguments, code=0):
     done = subprocess.run([BIN / "propeller-cli", "verify", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=60, env=clean_environment(), stdin=subprocess.DEVNULL)
+                          timeout=120, env=clean_environment(), stdin=subprocess.DEVNULL)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
 
