@@ -14,20 +14,17 @@
 #include "base/str.h"
 #include "cli/ports.h"
 #include "cli/stack.h"
+#include "cli/tables.h"
 
 enum { PORTS_TRIED = 100 };
 
-static bool number_flag(const struct arguments *arguments, enum flag flag, const char *name,
-		uint64_t min, uint64_t max, uint64_t *number, struct error *err) {
+/* From 0 to max; a flag that is not given changes nothing. */
+static bool number_flag(const struct arguments *arguments, enum flag flag, uint64_t max,
+		uint64_t *number, struct error *err) {
 	const char *text = arguments->flags[flag];
-	if (text == NULL) {
-		return true;
-	}
-	if (!str_to_u64(text, number, err) || *number < min || *number > max) {
-		return error_set(err, ERROR_INVALID, "flag --%s: a number from %llu to %llu", name,
-				(unsigned long long)min, (unsigned long long)max);
-	}
-	return true;
+	return text == NULL || (str_to_u64(text, number, err) && *number <= max) ||
+	       error_set(err, ERROR_INVALID, "flag --%s: a number from 0 to %llu",
+			       flag_rows[flag].name, (unsigned long long)max);
 }
 
 static bool is_ours(const struct stack *stack, uint16_t port) {
@@ -39,12 +36,8 @@ static bool is_ours(const struct stack *stack, uint16_t port) {
 
 /* The wanted port, or the next that is free and not ours already. Neighbours come before a port of
    the kernel's choice: it chooses among those that it also gives to outgoing connections. */
-static bool choose_port(const struct stack *stack, const struct arguments *arguments,
-		enum flag flag, const char *name, uint64_t wanted, uint16_t *chosen,
-		struct error *err) {
-	if (arguments != NULL && !number_flag(arguments, flag, name, 0, 65535, &wanted, err)) {
-		return false;
-	}
+static bool choose_port(
+		const struct stack *stack, uint64_t wanted, uint16_t *chosen, struct error *err) {
 	for (uint64_t next = wanted; next < wanted + PORTS_TRIED; next++) {
 		uint16_t port = next <= 65535 ? (uint16_t)next : 0;
 		if (!is_ours(stack, port) && port_free(&port) && !is_ours(stack, port) &&
@@ -59,6 +52,30 @@ static bool choose_port(const struct stack *stack, const struct arguments *argum
 	}
 	return error_set(err, ERROR_UNAVAILABLE, "no free port on 127.0.0.1 from %llu on",
 			(unsigned long long)wanted);
+}
+
+/* In the order in which they are asked for. */
+static bool choose_ports(
+		struct stack *stack, const struct arguments *arguments, struct error *err) {
+	const struct {
+		enum flag flag;
+		uint16_t usual;
+		uint16_t *chosen;
+	} ports[] = {
+		{ FLAG_MQTT_PORT, 1883, &stack->mqtt_port },
+		{ FLAG_HTTP_PORT, 7070, &stack->http_port },
+		{ FLAG_PROXY_PORT, 9191, &stack->proxy_port },
+		{ FLAG_EXECUTOR_PORT, 8080, &stack->rest_port },
+		{ FLAG_GRPC_PORT, 50051, &stack->grpc_port },
+	};
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		uint64_t wanted = ports[i].usual;
+		if (!number_flag(arguments, ports[i].flag, 65535, &wanted, err) ||
+				!choose_port(stack, wanted, ports[i].chosen, err)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 char *program_in_path(const char *name) {
@@ -82,8 +99,7 @@ char *program_in_path(const char *name) {
 /* A registry for the image sample, where its program is installed. */
 static bool choose_registry(struct stack *stack, struct error *err) {
 	CLEANUP(mem_freep) char *program = program_in_path("docker-registry");
-	return program == NULL ||
-	       choose_port(stack, NULL, FLAGS, NULL, 5000, &stack->registry_port, err);
+	return program == NULL || choose_port(stack, 5000, &stack->registry_port, err);
 }
 
 char *up_folder(void) {
@@ -154,22 +170,13 @@ bool stack_choose(struct stack *stack, const struct arguments *arguments, struct
 	stack->examples = find_examples(stack, arguments);
 	stack->channel = "main";
 	stack->proplets = 1;
-	if (!lock_folder(stack, err) ||
-			(arguments->flags[FLAG_ENCRYPTED] != NULL && !make_key(stack, err)) ||
-			!number_flag(arguments, FLAG_PROPLETS, "proplets", 0, PROPLETS_MAX,
-					&stack->proplets, err) ||
-			!choose_port(stack, arguments, FLAG_MQTT_PORT, "mqtt-port", 1883,
-					&stack->mqtt_port, err) ||
-			!choose_port(stack, arguments, FLAG_HTTP_PORT, "http-port", 7070,
-					&stack->http_port, err) ||
-			!choose_port(stack, arguments, FLAG_PROXY_PORT, "proxy-port", 9191,
-					&stack->proxy_port, err) ||
-			!choose_port(stack, arguments, FLAG_EXECUTOR_PORT, "executor-port", 8080,
-					&stack->rest_port, err) ||
-			!choose_port(stack, arguments, FLAG_GRPC_PORT, "grpc-port", 50051,
-					&stack->grpc_port, err) ||
-			(arguments->flags[FLAG_SAMPLES] != NULL && stack->key[0] != 0 &&
-					!choose_registry(stack, err))) {
+	bool encrypted = arguments->flags[FLAG_ENCRYPTED] != NULL;
+	bool sampled = arguments->flags[FLAG_SAMPLES] != NULL;
+	if (!lock_folder(stack, err) || (encrypted && !make_key(stack, err)) ||
+			!number_flag(arguments, FLAG_PROPLETS, PROPLETS_MAX, &stack->proplets,
+					err) ||
+			!choose_ports(stack, arguments, err) ||
+			(encrypted && sampled && !choose_registry(stack, err))) {
 		return false;
 	}
 	stack->url = str_format("http://127.0.0.1:%u", stack->http_port);
@@ -185,8 +192,8 @@ bool stack_choose_sealed(struct stack *sealed, const struct stack *stack, struct
 	sealed->proplets = 1;
 	sealed->mqtt_port = stack->mqtt_port;
 	if (!file_make_folder(sealed->folder, err) || !make_key(sealed, err) ||
-			!choose_port(sealed, NULL, FLAGS, NULL, 7071, &sealed->http_port, err) ||
-			!choose_port(sealed, NULL, FLAGS, NULL, 9192, &sealed->proxy_port, err) ||
+			!choose_port(sealed, 7071, &sealed->http_port, err) ||
+			!choose_port(sealed, 9192, &sealed->proxy_port, err) ||
 			!choose_registry(sealed, err)) {
 		return false;
 	}

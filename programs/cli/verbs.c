@@ -74,38 +74,48 @@ static const char *missing_here(const char *noun, const char *name) {
 	return NULL;
 }
 
-int verb_unknown(const char *noun, const char *name) {
+/* The verbs of a noun; without one the nouns. */
+static size_t list_words(const char *noun, const char *words[VERBS]) {
+	size_t count = 0;
+	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+		bool fits = noun == NULL || str_equal(noun, verb->noun);
+		if (fits && (verb->groups & Z) == 0) {
+			words[count++] = noun != NULL ? verb->name : verb->noun;
+		}
+	}
+	return count;
+}
+
+/* True if something is near, which is enough; else all that there is helps more. */
+static bool say_nearest(const char *noun, const char *word) {
 	const char *words[VERBS];
 	char hint[80];
-	size_t count = 0;
+	CLEANUP(mem_freep) char *safe = printable(word, 40);
+	(void)fprintf(stderr, "error: there is no \"%s\"%s\n", safe,
+			nearest(word, words, list_words(noun, words), hint));
+	if (hint[0] != 0) {
+		(void)fprintf(stderr, "hint: `propeller-cli %s%s--help` lists what there is\n",
+				noun != NULL ? noun : "", noun != NULL ? " " : "");
+	}
+	return hint[0] != 0;
+}
+
+int verb_unknown(const char *noun, const char *name) {
 	bool known = verb_is_noun(noun);
-	const char *missing = missing_here(noun, name);
-	if (missing != NULL && (!known || name != NULL)) {
+	const char *missing = !known || name != NULL ? missing_here(noun, name) : NULL;
+	if (missing != NULL) {
 		(void)fprintf(stderr,
 				"error: `propeller-cli %s%s%s` of Propeller is not here: %s\n"
 				"hint: `propeller-cli --help` lists what there is\n",
 				noun, known ? " " : "", known ? name : "", missing);
 		return 2;
 	}
-	for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
-		if ((!known || str_equal(noun, verb->noun)) && (verb->groups & Z) == 0) {
-			words[count++] = known ? verb->name : verb->noun;
-		}
-	}
 	if (known && name == NULL) {
-		(void)fprintf(stderr, "error: `propeller-cli %s` needs a verb\n\n", noun);
-	} else {
-		CLEANUP(mem_freep) char *safe = printable(known ? name : noun, 40);
-		(void)fprintf(stderr, "error: there is no \"%s\"%s\n", safe,
-				nearest(known ? name : noun, words, count, hint));
-		if (hint[0] != 0) {
-			(void)fprintf(stderr,
-					"hint: `propeller-cli %s%s--help` lists what there is\n",
-					known ? noun : "", known ? " " : "");
-			return 2;
-		}
-		(void)fputc('\n', stderr);
+		(void)fprintf(stderr, "error: `propeller-cli %s` needs a verb\n", noun);
+	} else if (say_nearest(known ? noun : NULL, known ? name : noun)) {
+		return 2;
 	}
+	(void)fputc('\n', stderr);
 	verbs_usage(stderr, known ? noun : NULL);
 	return 2;
 }
