@@ -10,16 +10,30 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/direct.h"
 
 enum { TIMEOUT_MS = 60000, CONNECT_MS = 5000 };
 
 struct http_client {
 	CURL *curl;
 	char *base_url, *token;
+	char *shown_url; /* the same without a name and a password, for messages */
 	unsigned connect_ms;
 	const struct tls_parts *tls;
 	char words[CURL_ERROR_SIZE]; /* what libcurl says about the last failure, or "" */
 };
+
+static char *without_user(const char *url) {
+	size_t scheme = strcspn(url, "/") + 2, size = strcspn(url + scheme, "/?#");
+	const char *at = memrchr(url + scheme, '@', size);
+	return at == NULL ? str_copy(url) : str_format("%.*s%s", (int)scheme, url, at + 1);
+}
+
+/* "http://$HOST" of a script in which HOST is empty is another host: the path's first word. */
+static bool has_host(const char *url) {
+	const char *host = strstr(url, "://");
+	return host != NULL && strchr("/?#:", host[3]) == NULL;
+}
 
 struct http_client *http_client_create(
 		const struct http_client_options *options, struct error *err) {
@@ -27,6 +41,10 @@ struct http_client *http_client_create(
 	if (!tls && !str_starts(options->base_url, "http://")) {
 		error_set(err, ERROR_INVALID, "\"%.200s\" is not an http:// or https:// address",
 				options->base_url);
+		return NULL;
+	}
+	if (!has_host(options->base_url)) {
+		error_set(err, ERROR_INVALID, "\"%.200s\" is not an address", options->base_url);
 		return NULL;
 	}
 	/* Setting TLS up costs milliseconds that plain HTTP need not pay. */
@@ -40,6 +58,7 @@ struct http_client *http_client_create(
 	while (str_ends(client->base_url, "/")) {
 		client->base_url[strlen(client->base_url) - 1] = 0;
 	}
+	client->shown_url = without_user(client->base_url);
 	client->token = str_copy(options->token);
 	client->tls = options->tls;
 	client->connect_ms = options->connect_ms != 0 ? options->connect_ms : CONNECT_MS;
@@ -50,6 +69,7 @@ void http_client_destroy(struct http_client *client) {
 	if (client != NULL) {
 		curl_easy_cleanup(client->curl);
 		free(client->base_url);
+		free(client->shown_url);
 		if (client->token != NULL) {
 			explicit_bzero(client->token, strlen(client->token));
 		}
@@ -235,22 +255,23 @@ static const char *advice(const struct http_client *client, CURLcode code) {
 static bool transfer_error(const struct http_client *client, const struct transfer *transfer,
 		CURLcode code, struct error *err) {
 	if (transfer->too_large) {
-		return error_wrap(err, "the answer of %s", client->base_url);
+		return error_wrap(err, "the answer of %s", client->shown_url);
 	}
 	if (transfer->ended) {
-		return error_set(err, ERROR_INTERRUPTED, "%s: ended here", client->base_url);
+		return error_set(err, ERROR_INTERRUPTED, "%s: ended here", client->shown_url);
 	}
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
 		return error_set(err, ERROR_INVALID, "\"%.200s\" is not an address",
-				client->base_url);
+				client->shown_url);
 	case CURLE_OPERATION_TIMEDOUT:
-		return error_set(err, ERROR_TIMEOUT, "%s did not answer in time", client->base_url);
-	case CURLE_COULDNT_CONNECT:
 		return error_set(
-				err, ERROR_UNAVAILABLE, "%s: connection refused", client->base_url);
+				err, ERROR_TIMEOUT, "%s did not answer in time", client->shown_url);
+	case CURLE_COULDNT_CONNECT:
+		return error_set(err, ERROR_UNAVAILABLE, "%s: connection refused",
+				client->shown_url);
 	default:
-		return error_set(err, ERROR_UNAVAILABLE, "%s: %.300s%s", client->base_url,
+		return error_set(err, ERROR_UNAVAILABLE, "%s: %.300s%s", client->shown_url,
 				client->words[0] != '\0' ? client->words : curl_easy_strerror(code),
 				advice(client, code));
 	}
@@ -267,7 +288,7 @@ bool http_client_send(struct http_client *client, const struct http_call *call,
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+	direct_hosts(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_ms);
 	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,

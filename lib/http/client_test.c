@@ -212,7 +212,7 @@ static void redirects_are_not_followed(void **state) {
 static void urls_that_cannot_be(void **state) {
 	(void)state;
 	static const char *const bad[] = { "", "ftp://host", "file:///etc/passwd", "http://",
-		"nonsense" };
+		"nonsense", "http:///x", "http://:80", "https://?x" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct error err;
 		struct http_answer answer = { .body = BUF_INIT(100) };
@@ -222,6 +222,42 @@ static void urls_that_cannot_be(void **state) {
 		assert_false(client != NULL && http_client_send(client, &call, &answer, &err));
 		http_client_destroy(client);
 	}
+}
+
+/* Nobody listens at port 1 of another loopback address: it is asked directly, or the peer is. */
+static bool reaches_proxy(const char *variable, const char *hosts) {
+	struct peer peer;
+	struct error err;
+	struct http_answer answer = { .body = BUF_INIT(100) };
+	const struct http_client_options options = { .base_url = "http://me:secret@127.0.0.2:1" };
+	const struct http_call call = { .method = "GET", .path = "/x" };
+	peer_begin(&peer, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(setenv("http_proxy", peer.url, 1), 0);
+	assert_int_equal(setenv(variable, hosts, 1), 0);
+	struct http_client *client = http_client_create(&options, &err);
+	assert_non_null(client);
+	bool proxied = http_client_send(client, &call, &answer, &err);
+	http_client_destroy(client);
+	assert_true(proxied || strcmp(err.message, "http://127.0.0.2:1: connection refused") == 0);
+	(void)unsetenv(variable);
+	if (!proxied) { /* the peer waits for somebody */
+		const struct http_client_options own = { .base_url = peer.url };
+		client = http_client_create(&own, &err);
+		assert_true(http_client_send(client, &call, &answer, &err)); /* never by a proxy */
+		http_client_destroy(client);
+	}
+	(void)unsetenv("http_proxy");
+	peer_end(&peer);
+	return proxied;
+}
+
+static void hosts_without_a_proxy(void **state) {
+	(void)state;
+	assert_true(reaches_proxy("no_proxy", ""));
+	assert_true(reaches_proxy("no_proxy", "example.org"));
+	assert_false(reaches_proxy("no_proxy", "127.0.0.2"));
+	assert_false(reaches_proxy("NO_PROXY", "example.org,127.0.0.2"));
+	assert_false(reaches_proxy("no_proxy", "*"));
 }
 
 static struct http_answer answer_with(int status, const char *text) {
@@ -276,6 +312,7 @@ int main(void) {
 		cmocka_unit_test(half_an_answer),
 		cmocka_unit_test(redirects_are_not_followed),
 		cmocka_unit_test(urls_that_cannot_be),
+		cmocka_unit_test(hosts_without_a_proxy),
 		cmocka_unit_test(answers_become_errors),
 		cmocka_unit_test(escaping),
 	};

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/direct.h"
 
 enum { TIMEOUT_MS = 300000, CONNECT_MS = 10000, QUIET_SECONDS = 30, SKIP_MAX = 256 * 1024 };
 
@@ -162,7 +163,7 @@ static void set_up(struct download *it) {
 	(void)curl_easy_setopt(curl, CURLOPT_URL, it->url);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+	direct_hosts(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "airscrew/" AIRSCREW_VERSION);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/direct.h"
 
 enum {
 	TIMEOUT_MS = 600000,
@@ -192,7 +193,7 @@ static void set_up(struct wire *wire, const struct wire_request *request) {
 	(void)curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+	direct_hosts(curl);
 	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "airscrew/" AIRSCREW_VERSION);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	(void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)RECEIVE);
