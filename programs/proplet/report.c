@@ -51,7 +51,20 @@ static void halve_results(json_t **results) {
 	}
 }
 
-static void make_fit(struct outcome *outcome) {
+/* Megabytes take their time, here, on the way and where they are read, and the heartbeats wait
+ * behind them: as long as they may take, silence shall not be taken for an end. The next heartbeat
+ * is an ordinary one. */
+static void announce_size(struct worker *worker, size_t bytes) {
+	uint64_t on_its_way_ms = bytes / BYTES_PER_MS;
+	if (on_its_way_ms >= worker->settings->interval_ms) {
+		announce_delay(worker, on_its_way_ms);
+	}
+}
+
+static void make_fit(struct worker *worker, struct outcome *outcome) {
+	if (report_size(outcome) > RESULT_BYTES_MAX) {
+		announce_size(worker, RESULT_BYTES_MAX);
+	}
 	while (report_size(outcome) > RESULT_BYTES_MAX) {
 		outcome->truncated = true;
 		halve(&outcome->out);
@@ -68,20 +81,11 @@ bool report_due(const struct attempt *attempt, uint64_t older_than_ms, uint64_t 
 	return attempt->published_ms == 0 || attempt->published_ms + on_its_way <= now;
 }
 
-/* Megabytes hold up the heartbeats behind them, and whoever has to read them: as long as they may
- * take, silence shall not be taken for an end. The next heartbeat is an ordinary one. */
-static void announce_size(struct worker *worker, size_t bytes) {
-	uint64_t on_its_way_ms = bytes / BYTES_PER_MS;
-	if (on_its_way_ms >= worker->settings->interval_ms) {
-		announce_delay(worker, on_its_way_ms);
-	}
-}
-
 void report_publish(struct worker *worker, struct attempt *attempt) {
 	struct error err;
+	announce_size(worker, report_size(&attempt->report.outcome));
 	CLEANUP(mem_freep)
 	char *text = keys_seal_report(worker, report_encode(&attempt->report));
-	announce_size(worker, strlen(text));
 	if (!bus_publish(worker->bus, worker->topics.results, text, strlen(text), &err)) {
 		log_debug("a result waits for the connection id=%s", attempt->command.task_id);
 		return;
@@ -153,7 +157,7 @@ void report_hold(struct worker *worker, struct attempt *attempt) {
 		log_info("App ended with an error id=%s attempt=%llu error=\"%s\"", report->task_id,
 				(unsigned long long)report->attempt, report->outcome.error);
 	}
-	make_fit(&report->outcome);
+	make_fit(worker, &report->outcome);
 	if (!bus_connected(worker->bus)) {
 		save(worker, attempt);
 	}
