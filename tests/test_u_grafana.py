@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 import yaml
@@ -89,9 +90,20 @@ def test_what_programs_say_is_shown(pages):
     queries = " ".join(query for _, query in asked())
     shown = {re.sub(r"_(bucket|count|sum)$", "", name) for name in NAME.findall(queries)}
     said = {re.sub(r"_(bucket|count|sum)$", "", name) for text in pages.values() for name in names_of(text)}
-    left = {"process_virtual_memory_bytes", "propeller_mqtt_inflight", "propeller_proxy_requests_total", "propeller_proxy_chunks_sent_total",
+    left = {"process_virtual_memory_bytes", "process_threads", "process_start_time_seconds", "propeller_mqtt_inflight", "propeller_proxy_requests_total", "propeller_proxy_chunks_sent_total",
             "propeller_executor_grpc_requests_total", "propeller_executor_rest_requests_total"}
     assert said - shown == left
+
+
+def test_every_program_says_how_its_process_is(pages):
+    for text in pages.values():
+        values = {name: float(value) for name, value in re.findall(r"^(process_\w+) ([\d.]+)$", text, re.M)}
+        assert set(values) == {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes",
+                               "process_open_fds", "process_max_fds", "process_threads", "process_start_time_seconds"}
+        assert time.time() - 3600 < values["process_start_time_seconds"] < time.time() + 5
+        assert 1e6 < values["process_resident_memory_bytes"] < values["process_virtual_memory_bytes"]
+        assert 3 < values["process_open_fds"] < values["process_max_fds"] and values["process_threads"] > 1
+        assert values["process_cpu_seconds_total"] > 0
 
 
 def test_metrics_are_well_named(pages):

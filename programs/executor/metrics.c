@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/vitals.h"
 #include "executor/rest.h"
 
 static atomic_ullong *counter_of(struct counters *counters, const struct order *order) {
@@ -84,4 +85,5 @@ void metrics_write(struct executor *executor, struct buf *out) {
 			"Time from a call's arrival to its answer.");
 	(void)!buf_printf(out, &ignored, "propeller_executor_call_seconds_total %.6f\n",
 			(double)atomic_load(&c->time_us) / 1e6);
+	vitals_write(out, false);
 }

@@ -2,19 +2,16 @@
 #include "manager/figures.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "base/vitals.h"
 #include "bus/bus.h"
 #include "manager/deed.h"
 #include "manager/manager.h"
@@ -198,48 +195,6 @@ static void put_rest(struct page *page, struct manager *m) {
 	put(page, "propeller_build_info{version=\"%s\"} 1\n", AIRSCREW_VERSION);
 }
 
-/* --- the process ------------------------------------------------------------------------------
- */
-
-static unsigned open_files(void) {
-	unsigned count = 0;
-	DIR *folder = opendir("/proc/self/fd");
-	while (folder != NULL && readdir(folder) != NULL) {
-		count++;
-	}
-	if (folder != NULL) {
-		(void)closedir(folder);
-	}
-	return count > 3 ? count - 3 : 0; /* ".", ".." and the folder's own */
-}
-
-static void put_process(struct page *page) {
-	struct rusage usage = { 0 };
-	struct rlimit files = { 0 };
-	unsigned long long virtual_pages = 0, resident_pages = 0;
-	(void)getrusage(RUSAGE_SELF, &usage);
-	(void)getrlimit(RLIMIT_NOFILE, &files);
-	FILE *file = fopen("/proc/self/statm", "re");
-	if (file != NULL) {
-		(void)!fscanf(file, "%llu %llu", &virtual_pages, &resident_pages);
-		(void)fclose(file);
-	}
-	unsigned long long page_size = (unsigned long long)sysconf(_SC_PAGESIZE);
-	family(page, "process_cpu_seconds", "counter", "User and system time.");
-	put(page, "process_cpu_seconds_total %.6f\n",
-			(double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-					(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) /
-							1e6);
-	family(page, "process_resident_memory_bytes", "gauge", "Resident memory.");
-	put(page, "process_resident_memory_bytes %llu\n", resident_pages * page_size);
-	family(page, "process_virtual_memory_bytes", "gauge", "Virtual memory.");
-	put(page, "process_virtual_memory_bytes %llu\n", virtual_pages * page_size);
-	family(page, "process_open_fds", "gauge", "Open file descriptors.");
-	put(page, "process_open_fds %u\n", open_files());
-	family(page, "process_max_fds", "gauge", "The limit of open file descriptors.");
-	put(page, "process_max_fds %llu\n", (unsigned long long)files.rlim_cur);
-}
-
 /* --- the request ------------------------------------------------------------------------------
  */
 
@@ -252,7 +207,7 @@ static void apply(struct manager *m, struct deed *deed) {
 	put_tasks(&page, m);
 	put_proplets(&page, m);
 	put_rest(&page, m);
-	put_process(&page);
+	vitals_write(&page.text, page.open_metrics);
 	put(&page, "%s", page.open_metrics ? "# EOF\n" : "");
 	put(&page, "%c", 0);
 	deed_answer(deed, 200, NULL);

@@ -6,6 +6,7 @@
 #include "base/listen.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/vitals.h"
 #include "http/server.h"
 #include "proxy/proxy.h"
 
@@ -69,6 +70,7 @@ static void metrics(void *context, struct http_request *request) {
 				rows[i].name, rows[i].help, rows[i].name, rows[i].type,
 				rows[i].name, rows[i].value);
 	}
+	vitals_write(&text, false);
 	reply(request, 200, "text/plain; version=0.0.4", buf_text(&text));
 	buf_finish(&text);
 }
