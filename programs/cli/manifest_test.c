@@ -183,10 +183,10 @@ static void where_modules_are(void **state) {
 static void all_are_made_with_what_the_flags_say(void **state) {
 	(void)state;
 	CLEANUP(mem_freep)
-	char *wanted = str_format(
-			"POST /tasks {\"daemon\": true, \"limits\": {}, \"name\": \"a\"}|"
-			"UPLOAD t1 %s/a.wasm|"
-			"POST /tasks {\"daemon\": true, \"limits\": {}, \"name\": \"b\", \"priority\": 7}",
+	char *wanted = str_format("POST /tasks {\"daemon\": true, \"limits\": {}, \"name\": \"a\"}|"
+				  "UPLOAD t1 %s/a.wasm|"
+				  "POST /tasks {\"daemon\": true, \"limits\": {}, \"name\": \"b\", "
+				  "\"priority\": 7}",
 			folder);
 	assert_int_equal(create("[{\"name\":\"a\",\"module\":\"a.wasm\",\"daemon\":false},"
 				"{\"name\":\"b\",\"priority\":7}]",
