@@ -547,6 +547,8 @@ def test_manifests(cli, up, tmp_path):
     for content, says in (("", "tasks.json:1:"), ("[]", "0 tasks"), ("[5]", "task 1"), ('{"name": 5}', "task 1"),
                           ('{"name":"a","module":5}', "task 1"), ('{"name":"a","name":"b"}', "duplicate"),
                           (json.dumps(rows[:2] + [{"name": "x", "module": "modules/none.wasm"}]), "task 3 (x)"),
+                          (json.dumps(rows[:2] + [{**rows[2], "image_url": "http://h/m.wasm"}]), "give one of them"),
+                          (json.dumps(rows[:2] + [{**rows[2], "file": "AGFzbQEAAAA="}]), "none was made"),
                           (json.dumps(rows[:2] + [{"name": "x", "priority": 1000}]), "none was made")):
         file.write_text(content)
         assert says in cli("tasks", "create", "--manifest", file, code=None).stderr, content

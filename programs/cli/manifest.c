@@ -15,7 +15,8 @@ enum { MANIFEST_MAX = 16 * 1024 * 1024 };
 
 static json_t *parse(const char *name, const struct buf *text, struct error *err) {
 	json_error_t why;
-	json_t *value = json_loadb(buf_text(text), text->size, JSON_REJECT_DUPLICATES, &why);
+	json_t *value = json_loadb(
+			buf_text(text), text->size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	if (value == NULL) {
 		error_set(err, ERROR_INVALID, "%s:%d:%d: %s", name, why.line, why.column, why.text);
 	}
@@ -83,6 +84,17 @@ char *manifest_take_module(json_t *task, const char *manifest) {
 /* --- the tasks ---------------------------------------------------------------------------------
  */
 
+/* The manager is told in two steps, and would take the second for a change. */
+static bool has_one_module(const json_t *task, const char *module, struct error *err) {
+	bool more = json_string_length(json_object_get(task, "image_url")) != 0 ||
+		    json_string_length(json_object_get(task, "file")) != 0;
+	return module == NULL || !more ||
+	       error_set(err, ERROR_INVALID,
+			       "it has a \"module\", and an \"image_url\" or a \"file\" as well: "
+			       "give "
+			       "one of them");
+}
+
 /* What the flags say goes for all of them. */
 static json_t *create_one(struct manager *manager, const struct arguments *arguments, json_t *task,
 		struct error *err) {
@@ -94,7 +106,9 @@ static json_t *create_one(struct manager *manager, const struct arguments *argum
 	CLEANUP(mem_freep) char *module = manifest_take_module(task, manifest);
 	(void)json_object_update_recursive(task, flags);
 	json_decref(flags);
-	if (!manager_call(manager, "POST", "/tasks", json_incref(task), &created, err)) {
+	if (!has_one_module(task, module, err) ||
+			!manager_call(manager, "POST", "/tasks", json_incref(task), &created,
+					err)) {
 		return NULL;
 	}
 	const char *id = task_id(created, err);
