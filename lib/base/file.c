@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/str.h"
@@ -161,6 +162,24 @@ bool file_make_folder(const char *path, struct error *err) {
 		}
 	}
 	return make_one(part, err);
+}
+
+bool file_make_state(const char *path, struct error *err) {
+	struct stat info;
+	if (!file_make_folder(path, err)) {
+		return false;
+	}
+	bool others = stat(path, &info) == 0 &&
+		      (((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+				       (info.st_mode & S_ISVTX) == 0) ||
+				      (info.st_uid != geteuid() && info.st_uid != 0));
+	if (others) {
+		log_warn("others can exchange what lies in the state folder; let it be this "
+			 "user's, "
+			 "mode 0700 folder=\"%s\"",
+				path);
+	}
+	return true;
 }
 
 bool file_sync_folder(const char *path, struct error *err) {

@@ -15,6 +15,9 @@ bool file_write(const char *path, const void *bytes, size_t size, unsigned mode,
 		struct error *err) MUST_CHECK;
 /* Makes a folder and its parents (mode 0700 where it makes one). */
 bool file_make_folder(const char *path, struct error *err) MUST_CHECK;
+/* The same for a program's state; the log has a warning if others than this user and root can
+ * exchange what lies there. */
+bool file_make_state(const char *path, struct error *err) MUST_CHECK;
 /* Makes the names in a folder durable. */
 bool file_sync_folder(const char *path, struct error *err) MUST_CHECK;
 /* Where a program's state lies if nobody says so: what systemd or the user's environment name for

@@ -34,7 +34,7 @@ enum { MESSAGE_MAX = 80 * 1024 * 1024, BULK_MESSAGE_MAX = 64 * 1024, LAST_BYTES_
 static bool open_state(struct manager *m, struct error *err) {
 	const struct manager_settings *settings = m->settings;
 	CLEANUP(mem_freep) char *folder = str_format("%s/modules", settings->state_dir);
-	if (!file_make_folder(settings->state_dir, err)) {
+	if (!file_make_state(settings->state_dir, err)) {
 		return error_wrap(err, "setting MANAGER_STATE_DIR");
 	}
 	m->store = store_open(

@@ -84,7 +84,7 @@ bool state_open(struct state *state, const char *state_dir, const char *client_i
 	*state = (struct state){ .lock = -1 };
 	if (state_dir != NULL) {
 		state->folder = str_format("%s/proplet-%s", state_dir, client_id);
-		if (!file_make_folder(state->folder, err)) {
+		if (!file_make_state(state_dir, err) || !file_make_folder(state->folder, err)) {
 			return error_wrap(err, "setting PROPLET_STATE_DIR");
 		}
 	} else if (!try_default(state, client_id) && !open_temporary(state, err)) {

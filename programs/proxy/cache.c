@@ -159,7 +159,7 @@ struct cache *cache_open(
 	cache->ring = ring;
 	cache->lock_file = -1;
 	(void)pthread_mutex_init(&cache->lock, NULL);
-	if (!file_make_folder(folder, err) || !take_lock(cache, err) || !read_folder(cache, err)) {
+	if (!file_make_state(folder, err) || !take_lock(cache, err) || !read_folder(cache, err)) {
 		cache_close(cache);
 		return NULL;
 	}
