@@ -191,6 +191,30 @@ def test_state_is_private(stack):
         assert file.stat().st_mode & 0o077 == 0, file
 
 
+@pytest.mark.parametrize("prefix", ["MANAGER", "PROPLET", "PROXY"])
+def test_a_state_folder_that_others_can_write_is_told(stack, tmp_path, prefix):
+    """All the same it starts: where groups share volumes it has to."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    (folder / "proxy-proxy").mkdir()
+    for path in (folder, folder / "proxy-proxy"):
+        path.chmod(0o777)
+    stack.start_broker()
+    start = {"MANAGER": stack.start_manager, "PROPLET": stack.start_proplet, "PROXY": stack.start_proxy}[prefix]
+    start(ready=False, **{f"{prefix}_STATE_DIR": folder})
+    process = list(stack.processes.values())[-1]
+    wait_until(lambda: "others can exchange what lies in the state folder" in process.text(), 20, "a warning")
+    wait_until(lambda: "connected to the broker" in process.text(), 20, "its start")
+
+
+def test_two_workers_with_one_id_are_told_why(stack, tmp_path):
+    """They throw each other off the broker; neither could know it from "The connection was lost."."""
+    stack.start_broker()
+    stack.start_proplet(ready=False)
+    other = stack.spawn("the-other", [BIN / "proplet"], stack.environment("PROPLET", "worker-1", {"PROPLET_STATE_DIR": tmp_path / "other"}))
+    wait_until(lambda: "use the same client id?" in other.text() + stack.proplet().text(), 60, "a hint")
+
+
 def test_second_manager_on_one_state_is_refused(stack):
     stack.start_broker()
     stack.start_manager()

@@ -18,9 +18,10 @@
 enum {
 	PAUSE_MIN_MS = 250,
 	PAUSE_MAX_MS = 5000,
-	SETUP_MS = 10000, /* for TCP, CONNACK and all SUBACKs of one address */
-	STEADY_MS = 5000, /* a connection that lived this long was a good one */
-	HELD_MAX = 1000,  /* messages that wait for `connected` to be told first */
+	SETUP_MS = 10000,   /* for TCP, CONNACK and all SUBACKs of one address */
+	STEADY_MS = 5000,   /* a connection that lived this long was a good one */
+	TAKEN_FAILURES = 3, /* short ones in a row: somebody throws us off */
+	HELD_MAX = 1000,    /* messages that wait for `connected` to be told first */
 	KEEPALIVE_CHECK_MS = 5000,
 };
 
@@ -324,8 +325,11 @@ static void tell_end(struct bus *bus) {
 	if (ending(bus)) {
 		return;
 	}
-	log_warn("the connection to the broker ended host=%s port=%u reason=\"%s\"",
-			bus->address.host, bus->address.port, bus->reason);
+	log_warn("the connection to the broker ended host=%s port=%u reason=\"%s\"%s",
+			bus->address.host, bus->address.port, bus->reason,
+			bus->failures < TAKEN_FAILURES
+					? ""
+					: " hint=\"does another program use the same client id?\"");
 	if (bus->handlers.disconnected != NULL) {
 		bus->handlers.disconnected(bus->handlers.context, bus->reason);
 	}
