@@ -191,7 +191,7 @@ def test_deadline_is_told_and_kept(echo):
     call = echo.say_later(seconds=3, keep="deadline")
     wait_until(lambda: echo.counts().kept == 1 or call.done(), 30, "the call at the server")
     assert call.exception(60).code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert time.monotonic() - begin >= 3
+    assert time.monotonic() - begin > 2.9
     wait_until(lambda: echo.counts().cancelled == before + 1, 30, "the handler to hear of it")
     assert echo.counts().kept == 0
 
