@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that comes over MQTT: the first byte chooses the decoder. What was decoded must also
- * be encodable, and decodable again. */
+/* Everything that comes over MQTT, and samples as stores keep them: the first byte chooses the
+ * decoder. What was decoded must also be encodable, and decodable again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,10 +175,24 @@ static void metrics_of_tasks(struct bytes payload) {
 	metrics(METRICS_TASK, payload);
 }
 
+/* Out of a backup that is somebody else's. */
+static void packed_samples(struct bytes payload) {
+	uint8_t packed[SAMPLE_PACKED_MAX];
+	struct sample sample = { .kind = METRICS_TASK }, again = { .kind = METRICS_TASK };
+	if (!sample_unpack(&sample, payload)) {
+		return;
+	}
+	size_t size = sample_pack(&sample, packed);
+	if (size > payload.size || !sample_unpack(&again, (struct bytes){ packed, size }) ||
+			memcmp(again.values, sample.values, sizeof(sample.values)) != 0) {
+		abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static void (*const decoders[])(struct bytes payload) = { presences, commands, old_starts,
 		old_stops, reports, notices, requests, chunks, image_chunks, metrics_of_workers,
-		metrics_of_tasks, image_requests, image_orders, image_parts };
+		metrics_of_tasks, image_requests, image_orders, image_parts, packed_samples };
 	if (size > 0) {
 		decoders[data[0] % (sizeof(decoders) / sizeof(decoders[0]))](
 				(struct bytes){ data + 1, size - 1 });
