@@ -440,6 +440,12 @@ def test_a_variable_that_was_not_set(cli, arguments, says):
     assert says in cli(*arguments, code=2).stderr
 
 
+@pytest.mark.parametrize("arguments", [["tasks", "list", "--status", "active"], ["proplets", "list", "--metadata", "a=b"]], ids=str)
+def test_a_filter_of_another_list_is_refused(cli, arguments):
+    """It would let all rows through, and what comes behind the list would be done to all of them."""
+    assert f"unknown flag {arguments[2]}" in cli(*arguments, code=2).stderr
+
+
 def test_arguments_of_a_workload_may_be_empty(cli):
     cli("tasks", "run", HELLO, "")
 

@@ -19,6 +19,8 @@ enum group {
 	K = 64,      /* keys */
 	V = 128,     /* verify */
 	E = 256,     /* execute */
+	A = 512,     /* the list of tasks */
+	D = 1024,    /* the list of workers */
 	B = 1 << 24, /* backup */
 	S = 1 << 25, /* restore */
 	M = 1 << 26, /* create */
