@@ -96,6 +96,7 @@ def test_ids_with_control_characters(up, text):
         assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", answer.body)
     assert rest.get(f"/tasks?offset={text}").status == 400
     assert rest.get(f"/events?task={text}").status == 400
+    assert rest.get("/tasks?limit=1%00").status == 400, "what is behind a zero is not hidden"
     assert "\x1b" not in up.manager.text()
 
 

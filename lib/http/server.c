@@ -104,20 +104,21 @@ struct query {
 	const char *name, *value;
 };
 
-/* Values with control characters count as empty: nobody has a use for them. */
-static enum MHD_Result see_query(
-		void *context, enum MHD_ValueKind kind, const char *key, const char *value) {
+/* A value with a zero in it counts as empty: it would hide what is behind it. */
+static enum MHD_Result see_query(void *context, enum MHD_ValueKind kind, const char *key,
+		size_t key_size, const char *value, size_t size) {
 	struct query *query = context;
 	(void)kind;
-	if (query->value == NULL && strcmp(key, query->name) == 0) {
-		query->value = value != NULL ? value : "";
+	if (query->value == NULL && key_size == strlen(query->name) &&
+			memcmp(key, query->name, key_size) == 0) {
+		query->value = value != NULL && strlen(value) == size ? value : "";
 	}
 	return MHD_YES;
 }
 
 const char *http_query(const struct http_request *request, const char *name) {
 	struct query query = { .name = name };
-	(void)MHD_get_connection_values(
+	(void)MHD_get_connection_values_n(
 			request->connection, MHD_GET_ARGUMENT_KIND, see_query, &query);
 	return query.value;
 }

@@ -238,7 +238,12 @@ bool api_page(struct http_request *request, uint64_t limit_max, uint64_t *offset
 	if (!number(request, "offset", offset, err) || !number(request, "limit", limit, err)) {
 		return false;
 	}
-	if (*limit == 0 || *limit > limit_max || *offset > INT64_MAX) {
+	if (*offset > INT64_MAX) {
+		return error_set(err, ERROR_INVALID,
+				"invalid query parameters: offset: at most %lld",
+				(long long)INT64_MAX);
+	}
+	if (*limit == 0 || *limit > limit_max) {
 		return error_set(err, ERROR_INVALID,
 				       "invalid limit size: limit must be within 1 to %llu",
 				       (unsigned long long)limit_max) ||
