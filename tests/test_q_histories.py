@@ -13,6 +13,7 @@ from modules import example, guest
 from peers import Peer
 from stack import BIN
 from test_q_backup import back_up, replace
+from test_q_durability import small_disk  # noqa: F401 (a fixture)
 from versions import Mixed, earlier
 from wait import PATIENCE, wait_until
 
@@ -203,6 +204,32 @@ def test_a_state_from_before_the_tables(told):
         database.commit()
         database.close()
     stack.restart_manager()
+
+
+def test_a_full_disk_costs_nobody_an_answer(small_disk):  # noqa: F811
+    """They are in memory alone until there is room; no batch fails for them."""
+    stack = small_disk
+    stack.start_broker()
+    stack.start_manager()
+    filler = stack.folder / "state-manager" / "filler"
+    with Bus(stack, "old-one") as bus:
+        peer = Peer(bus).announce()
+        with open(filler, "wb", buffering=0) as file:
+            for size in (1 << 20, 1024):
+                try:
+                    while file.write(bytes(size)):
+                        pass
+                except OSError:
+                    pass
+        for number in range(150):
+            say_worker(bus, peer.id, number)
+        wait_total(stack, f"/proplets/{peer.id}/metrics", 100)
+        wait_until(lambda: "cannot be kept for now" in stack.manager.text(), 60, "a word about it")
+        assert page(stack, f"/proplets/{peer.id}/metrics")["total"] == 100
+        assert "the store refused a write" not in stack.manager.text()
+        filler.unlink()
+        wait_until(lambda: "is kept again" in stack.manager.text(), 60, "that they are kept")
+        wait_rows(stack, "samples", 100)
 
 
 @pytest.mark.timeout(600)  # it is built
