@@ -74,12 +74,15 @@ static json_t *parse(const char *path, const struct secret_content *content, str
 	}
 	const struct toml *current = toml_get(toml_root(document), "current");
 	const struct toml *table = toml_get(toml_root(document), "contexts");
-	json_t *all = json_pack("{s:{}}", "contexts");
-	if (current != NULL && current->kind == TOML_STRING) {
-		json_object_set_new(all, "current", json_string(current->text.bytes));
+	if ((current != NULL && current->kind != TOML_STRING) ||
+			(table != NULL && table->kind != TOML_TABLE)) {
+		error_set(err, ERROR_INVALID, "%s: \"current\" is a text, and \"contexts\" a table",
+				path);
+		return NULL;
 	}
-	if (table != NULL && table->kind != TOML_TABLE) {
-		table = NULL;
+	json_t *all = json_pack("{s:{}}", "contexts");
+	if (current != NULL) {
+		json_object_set_new(all, "current", json_string(current->text.bytes));
 	}
 	if (!take_contexts(table, json_object_get(all, "contexts"), err)) {
 		(void)error_wrap(err, "%s", path);

@@ -152,7 +152,8 @@ static void files_that_are_refused(void **state) {
 		{ "current = \"a\"\n[contexts.a]\nmanager_url = \"http://a\"\n", 0666, false },
 		{ "current = \"a\"\n[contexts.a]\n", 0600, false },
 		{ "current = \"a\"\n", 0600, false },
-		{ "current = 5\ncontexts = 7\n", 0600, true },
+		{ "current = 5\n", 0600, false }, /* not the default: that is another manager */
+		{ "contexts = 7\n", 0600, false },
 		{ "[contexts]\na = 5\n", 0600, false },
 		{ "[contexts.a]\nmanager_url = 5\n", 0600, false },
 		{ "[contexts.a]\ntoken = \"x\"\n", 0600, false },
