@@ -456,6 +456,23 @@ def test_help_goes_to_stdout(cli, arguments):
     assert "propeller-cli" in cli(*arguments).stdout
 
 
+def test_help_of_a_verb(cli):
+    for words in (["tasks", "run"], ["up"], ["tasks"]):
+        assert cli("help", *words).stdout == cli(*words, "--help").stdout
+    assert "did you mean" in cli("help", "tsks", code=2).stderr
+
+
+def test_the_version_as_json(cli):
+    assert cli("version").stdout == f"propeller-cli {cli.json('version')['version']}\n"
+
+
+@pytest.mark.parametrize("flags", [["--image", "registry/x:1"], ["--image-url", "http://h/x.wasm"]], ids=str)
+def test_a_file_and_an_image_are_one_too_many(cli, up, flags):
+    before = up.rest.get("/tasks?limit=1").json["total"]
+    assert "take one" in cli("tasks", "create", "x", "--file", ADD, *flags, code=2).stderr
+    assert up.rest.get("/tasks?limit=1").json["total"] == before
+
+
 def test_a_token(stack):
     stack.start_broker()
     stack.start_manager(MANAGER_HTTP_TOKEN="open-sesame")

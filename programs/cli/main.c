@@ -10,11 +10,20 @@
 #include "base/str.h"
 #include "base/streams.h"
 #include "base/version.h"
+#include "cli/output.h"
 #include "cli/tables.h"
 
 int version(const struct arguments *arguments, struct error *err) {
-	(void)arguments, (void)err;
-	(void)printf("propeller-cli %s\n", AIRSCREW_VERSION);
+	enum look look = arguments != NULL ? look_of(arguments) : LOOK_TABLE;
+	(void)err;
+	if (look == LOOK_JSON || look == LOOK_JSONL) {
+		json_t *answer = json_pack("{s:s,s:s}", "program", "propeller-cli", "version",
+				AIRSCREW_VERSION);
+		print_json(look, answer);
+		json_decref(answer);
+	} else {
+		(void)printf("propeller-cli %s\n", AIRSCREW_VERSION);
+	}
 	return 0;
 }
 
@@ -140,14 +149,33 @@ static bool wants_help(char *const *words) {
 	return has_word(words, "--help") || has_word(words, "-h") || has_word(words, "help");
 }
 
+/* `help NOUN VERB` is NOUN VERB --help. */
+static int help(char **words) {
+	const char *noun = arguments_take_item(words);
+	if (noun == NULL) {
+		verbs_usage(stdout, NULL);
+		return 0;
+	}
+	const char *name = arguments_take_item(words);
+	const struct verb *verb = verb_find(noun, NULL);
+	verb = verb != NULL || name == NULL ? verb : verb_find(noun, name);
+	if (verb != NULL) {
+		arguments_help(verb);
+	} else if (name == NULL && verb_is_noun(noun)) {
+		verbs_usage(stdout, noun);
+	} else {
+		return verb_unknown(noun, name);
+	}
+	return 0;
+}
+
 /* The words without noun and verb are in `words`. */
 static int run(const char *noun, char **words) {
 	if (noun == NULL && has_word(words, "--version")) {
 		return version(NULL, NULL);
 	}
 	if (noun == NULL ? wants_help(words) : asks_for_help(noun)) {
-		verbs_usage(stdout, NULL);
-		return 0;
+		return help(words);
 	}
 	if (noun == NULL) {
 		verbs_usage(stderr, NULL);

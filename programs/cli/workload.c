@@ -169,7 +169,20 @@ static bool add_lists(json_t *task, const struct arguments *arguments, struct er
 	       add_number(task, "priority", flags[FLAG_PRIORITY], str_to_u64, err);
 }
 
+/* The manager is told in two steps, and would take the second for a change. */
+static bool has_one_module(const struct arguments *arguments, struct error *err) {
+	const char *const *flags = arguments->flags;
+	const char *image =
+			flags[FLAG_IMAGE_URL] != NULL ? flags[FLAG_IMAGE_URL] : flags[FLAG_IMAGE];
+	return flags[FLAG_FILE] == NULL || image == NULL || image[0] == 0 ||
+	       error_set(err, ERROR_INVALID, "flags --file and %s each name a module: take one",
+			       flags[FLAG_IMAGE_URL] != NULL ? "--image-url" : "--image");
+}
+
 json_t *task_from_flags(const struct arguments *arguments, const char *name, struct error *err) {
+	if (!has_one_module(arguments, err)) {
+		return NULL;
+	}
 	json_t *task = json_object();
 	if (name != NULL) {
 		json_object_set_new(task, "name", json_string(name));
