@@ -35,6 +35,16 @@ static bool has_host(const char *url) {
 	return host != NULL && strchr("/?#:", host[3]) == NULL;
 }
 
+/* The end of a line in it would be the beginning of another header. */
+static bool is_line(const char *text) {
+	for (size_t i = 0; text != NULL && text[i] != 0; i++) {
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+			return false;
+		}
+	}
+	return true;
+}
+
 struct http_client *http_client_create(
 		const struct http_client_options *options, struct error *err) {
 	bool tls = str_starts(options->base_url, "https://");
@@ -45,6 +55,10 @@ struct http_client *http_client_create(
 	}
 	if (!has_host(options->base_url)) {
 		error_set(err, ERROR_INVALID, "\"%.200s\" is not an address", options->base_url);
+		return NULL;
+	}
+	if (!is_line(options->token)) {
+		error_set(err, ERROR_INVALID, "the token has a control character in it");
 		return NULL;
 	}
 	/* Setting TLS up costs milliseconds that plain HTTP need not pay. */

@@ -224,6 +224,18 @@ static void urls_that_cannot_be(void **state) {
 	}
 }
 
+static void tokens_that_cannot_be(void **state) {
+	(void)state;
+	static const char *const bad[] = { "a\nX-More: b", "a\r", "\x7f" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct error err;
+		const struct http_client_options options = { .base_url = "http://127.0.0.1:1",
+			.token = bad[i] };
+		assert_null(http_client_create(&options, &err));
+		assert_int_equal(err.code, ERROR_INVALID);
+	}
+}
+
 /* Nobody listens at port 1 of another loopback address: it is asked directly, or the peer is. */
 static bool reaches_proxy(const char *variable, const char *hosts) {
 	struct peer peer;
@@ -312,6 +324,7 @@ int main(void) {
 		cmocka_unit_test(half_an_answer),
 		cmocka_unit_test(redirects_are_not_followed),
 		cmocka_unit_test(urls_that_cannot_be),
+		cmocka_unit_test(tokens_that_cannot_be),
 		cmocka_unit_test(hosts_without_a_proxy),
 		cmocka_unit_test(answers_become_errors),
 		cmocka_unit_test(escaping),
