@@ -54,6 +54,15 @@ def test_a_unit_is_exposed_little(units, name):
     assert level <= EXPOSURE_MAX, said
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_is_tried_until_it_works(units, name):
+    """A port that is taken, a name that is not known yet: without end; what only other settings mend: not."""
+    lines = (units / f"{name}.service").read_text().splitlines()
+    unit, service = (set(part) for part in (lines[:lines.index("[Service]")], lines[lines.index("[Service]"):]))
+    assert "StartLimitIntervalSec=0" in unit
+    assert {"Restart=on-failure", "RestartPreventExitStatus=2", "RestartForceExitStatus=SIGHUP"} <= service
+
+
 class Listener:
     """The service manager's end of NOTIFY_SOCKET."""
 

@@ -82,6 +82,22 @@ systemctl is-active propeller-manager
 systemctl stop proplet
 dpkg -i /packages/airscrew-proplet_*.deb >/dev/null 2>&1
 systemctl is-active proplet
+section hung-up
+systemctl start $units
+for unit in $units; do
+	old=$(systemctl show -P MainPID $unit)
+	systemctl kill -s HUP $unit
+	again() { [ "$(systemctl show -P MainPID $unit)" != "$old" ] && systemctl is-active $unit; }
+	until_true again
+	systemctl is-active $unit
+done
+section bad-setting
+cp -p /etc/propeller/config.toml /tmp/good.toml
+sed -i 's/^\[manager\]/&\nnonsense = 1/' /etc/propeller/config.toml
+systemctl restart propeller-manager 2>/dev/null
+echo "$(systemctl is-active propeller-manager) $(systemctl show -P NRestarts propeller-manager)"
+cp -p /tmp/good.toml /etc/propeller/config.toml
+systemctl start propeller-manager && systemctl is-active propeller-manager
 section stopped
 systemctl stop $units
 systemctl show -P Result $units | grep .
@@ -173,6 +189,15 @@ def test_a_manager_that_hangs_is_started_again_and_has_lost_nothing(said):
 
 def test_an_upgrade_restarts_what_runs_and_nothing_else(said):
     assert said["upgrade"].split() == ["active", "inactive"]
+
+
+def test_a_hangup_restarts_and_ends_nothing(said):
+    """For systemd it is a clean end, which by itself would be the last one."""
+    assert said["hung-up"].split() == ["active"] * len(SERVICES), said["log"]
+
+
+def test_a_setting_that_cannot_be_is_not_tried_again(said):
+    assert said["bad-setting"].split() == ["failed", "0", "active"], said["log"]
 
 
 def test_a_clean_end(said):
