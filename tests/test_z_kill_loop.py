@@ -276,5 +276,5 @@ def test_kill_loop(stack):
           f"{sum(runs.values())} external runs, ends {dict(outcomes)}, answers {dict(load.answers)}, "
           f"{observer.looks} looks, settled in {settled:.1f} s, causes {dict(causes)}")
     assert len(load.started) >= 5 * ROUNDS, "too little load to mean anything"
-    assert outcomes[COMPLETED] > len(load.started) / 10, outcomes
+    assert outcomes[COMPLETED] >= 2 * ROUNDS, outcomes
     assert outcomes[INTERRUPTED] > 0, "no kill hit anything that ran"
