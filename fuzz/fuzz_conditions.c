@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 #include "http/trace.h"
-#include "manager/encoding.h"
+#include "http/encoding.h"
 #include "manager/etag.h"
 #include "manager/media.h"
 #include "manager/tokens.h"

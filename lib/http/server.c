@@ -30,6 +30,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/encoding.h"
+#include "http/pack.h"
 #include "http/peer.h"
 #include "http/problem.h"
 #include "http/route.h"
@@ -42,6 +44,7 @@ enum {
 	CONNECTIONS = 10000,
 	IDLE_SECONDS = 60,
 	CONNECTION_MEMORY = 32 * 1024,
+	NOT_MODIFIED = 304,
 };
 
 struct http_server {
@@ -74,6 +77,7 @@ struct http_request {
 	int rank;
 	void *sink;
 	struct MHD_Response *response; /* once there is an answer */
+	struct bytes plain;            /* of the response, which is to be packed; or nothing */
 	int status;
 	struct http_stream stream; /* of an answer that goes on */
 };
@@ -160,7 +164,7 @@ static void set_head(struct http_request *request, const struct http_response *r
 	if (request->response == NULL) {
 		return; /* out of memory: answer() then closes the connection */
 	}
-	if (response->type != NULL) {
+	if (response->type != NULL && response->status != NOT_MODIFIED) {
 		(void)MHD_add_response_header(request->response, "Content-Type", response->type);
 	}
 	name_trace(request);
@@ -170,10 +174,58 @@ static void set_head(struct http_request *request, const struct http_response *r
 	}
 }
 
+enum http_form http_form(const struct http_request *request, const struct http_response *response) {
+	if (!pack_suits(response)) {
+		return HTTP_AS_IS;
+	}
+	return encoding_takes_gzip(http_header(request, "Accept-Encoding")) ? HTTP_PACKED
+									    : HTTP_PLAIN;
+}
+
 static void set_response(struct http_request *request, const struct http_response *response) {
-	request->response = MHD_create_response_from_buffer(response->body.size,
-			(void *)(uintptr_t)response->body.data, MHD_RESPMEM_MUST_COPY);
+	enum http_form form = http_form(request, response);
+	struct bytes body = response->body;
+	if (form == HTTP_PACKED) {
+		body.data = mem_copy(body.data, body.size);
+		request->plain = body;
+	}
+	request->response = MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data,
+			form == HTTP_PACKED ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY);
+	if (request->response == NULL && form == HTTP_PACKED) {
+		free((void *)(uintptr_t)body.data);
+		request->plain.size = 0;
+	}
 	set_head(request, response);
+	if (form != HTTP_AS_IS && request->response != NULL) {
+		(void)MHD_add_response_header(request->response, "Vary", "Accept-Encoding");
+	}
+}
+
+static enum MHD_Result copy_header(
+		void *context, enum MHD_ValueKind kind, const char *name, const char *value) {
+	(void)kind;
+	return MHD_add_response_header(context, name, value);
+}
+
+/* In a thread of the server: who answers has other things to do. */
+static void pack_response(struct http_request *request) {
+	struct buf packed = BUF_INIT(0);
+	struct MHD_Response *plain = request->response, *response = NULL;
+	if (pack_gzip(request->plain, &packed)) {
+		response = MHD_create_response_from_buffer(
+				packed.size, packed.data, MHD_RESPMEM_MUST_FREE);
+	}
+	if (response != NULL) {
+		(void)MHD_get_response_headers(plain, copy_header, response);
+		if (request->status != NOT_MODIFIED) { /* which only tells the length */
+			(void)MHD_add_response_header(response, "Content-Encoding", "gzip");
+		}
+	} else {
+		buf_finish(&packed);
+	}
+	MHD_destroy_response(plain);
+	request->response = response;
+	request->plain = (struct bytes){ 0 };
 }
 
 struct http_stream *http_reply_stream(struct http_request *request,
@@ -438,6 +490,9 @@ static bool body_piece(struct http_request *request, struct bytes piece) {
 }
 
 static enum MHD_Result send_answer(struct http_request *request) {
+	if (request->plain.size != 0) {
+		pack_response(request);
+	}
 	if (request->response == NULL) {
 		return MHD_NO;
 	}

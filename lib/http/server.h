@@ -109,13 +109,23 @@ enum { HTTP_HEADERS_MAX = 8 };
 struct http_response {
 	int status;
 	const char *type;  /* content type; NULL with an empty body */
-	struct bytes body; /* copied */
+	struct bytes body; /* copied; with 304 only its length is told */
 	struct {
 		const char *name, *value;
 	} headers[HTTP_HEADERS_MAX]; /* copied; ended by a NULL name */
 };
 /* The answer; any thread; exactly once per request. The request is not to be touched afterwards. */
 void http_reply(struct http_request *request, const struct http_response *response);
+
+/* The server packs what suits it (pack.h) for who takes gzip, in a thread of its own and not in
+ * that of http_reply(), and says so: Content-Encoding, and Vary also where it is plain. */
+enum http_form {
+	HTTP_AS_IS,  /* as plain as it is for everybody */
+	HTTP_PLAIN,  /* who asks gets it packed */
+	HTTP_PACKED, /* and this one asks: an ETag of it is another one than that of the plain form
+		      */
+};
+enum http_form http_form(const struct http_request *request, const struct http_response *response);
 /* The answer as problem+json (problem.h). BUSY gets Retry-After: 1, DENIED gets WWW-Authenticate.
  */
 void http_reply_error(struct http_request *request, const struct error *err);

@@ -188,11 +188,14 @@ void api_answer_task(struct manager *m, struct deed *deed, const char *id, int s
 
 bool api_matches(struct deed *deed, const char *what, const char *id, json_t *view) {
 	const char *wanted = http_header(deed->request, "If-Match");
-	char tag[ETAG_SIZE];
+	char tag[ETAG_SIZE], packed[ETAG_SIZE];
 	CLEANUP(mem_freep) char *text = deed_text(view);
 	json_decref(view);
 	etag_of(text, tag);
-	if (wanted != NULL && !etag_listed(wanted, tag, false)) {
+	memcpy(packed, tag, sizeof(packed));
+	etag_pack(packed);
+	if (wanted != NULL && !etag_listed(wanted, tag, false) &&
+			!etag_listed(wanted, packed, false)) {
 		deed_fail(deed, ERROR_STALE,
 				"%s %s is not what If-Match says: it is %s now; read it again",
 				what, id, tag);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "manager/encoding.h"
+#include "http/encoding.h"
 #include "manager/etag.h"
 
 /* Nothing but what this server sends, nobody around it; texts of tasks are only ever texts, and

@@ -105,10 +105,12 @@ static void tag(const struct deed *deed, struct http_response *response, const c
 	bool reads = strcmp(http_method(deed->request), "GET") == 0 ||
 		     strcmp(http_method(deed->request), "HEAD") == 0;
 	etag_of(text, value);
+	if (http_form(deed->request, response) == HTTP_PACKED) {
+		etag_pack(value);
+	}
 	add_header(response, "ETag", value);
 	if (reads && known != NULL && etag_listed(known, value, true)) {
 		response->status = 304; /* the server leaves the body away, and says its length */
-		response->type = NULL;
 	}
 }
 

@@ -11,7 +11,11 @@ void etag_of(const char *text, char tag[ETAG_SIZE]) {
 	char hex[DIGEST_HEX_SIZE];
 	digest_of(text, strlen(text), digest);
 	digest_hex(digest, DIGEST_SIZE, hex);
-	(void)snprintf(tag, ETAG_SIZE, "\"%.*s\"", ETAG_SIZE - 3, hex);
+	(void)snprintf(tag, ETAG_SIZE, "\"%.32s\"", hex);
+}
+
+void etag_pack(char tag[ETAG_SIZE]) {
+	memcpy(tag + strlen(tag) - 1, "-gzip\"", sizeof("-gzip\""));
 }
 
 bool etag_listed(const char *list, const char *tag, bool weak) {

@@ -87,6 +87,11 @@ void http_reply_error(struct http_request *request, const struct error *err) {
 	http_reply(request, &response);
 }
 
+enum http_form http_form(const struct http_request *request, const struct http_response *response) {
+	(void)request, (void)response;
+	return HTTP_AS_IS;
+}
+
 bool http_trace(const struct http_request *request, char id[TRACE_ID_SIZE]) {
 	return trace_read(http_header(request, "traceparent"), id);
 }

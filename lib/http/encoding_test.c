@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "manager/encoding.h"
+#include "http/encoding.h"
 
-#include "manager/fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 static void gzip_is_taken_by_who_says_so(void **state) {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "manager/encoding.h"
+#include "http/encoding.h"
 
 #include <string.h>
 #include <strings.h>
