@@ -233,7 +233,8 @@ class Asker:
 
 
 def metrics(stack):
-    """The proxy's numbers."""
+    """The proxy's own numbers, all of them whole."""
     lines = Rest(stack.proxy_port).expect(200, "GET", "/metrics").body.decode().splitlines()
-    return {name.removeprefix("propeller_proxy_"): int(value) for name, value in
-            (line.split() for line in lines if not line.startswith("#"))}
+    own = "propeller_proxy_"
+    return {name.removeprefix(own): int(value) for name, value in
+            (line.split() for line in lines if line.startswith(own))}
