@@ -11,6 +11,7 @@
 #include "manager/keep.h"
 #include "manager/once.h"
 #include "manager/tasks.h"
+#include "manager/tickets.h"
 #include "manager/wait.h"
 
 enum { PAGE_MAX = 100, WAIT_MAX_MS = 300 * 1000 };
@@ -148,7 +149,7 @@ static bool read_cursor(struct http_request *request, struct listing *listing, s
 				       "metadata") ||
 		       error_of(err, ERROR_IN_QUERY, "cursor");
 	}
-	return text[0] == 0 || str_to_u64(text, &listing->cursor, err) ||
+	return ticket_cursor(text, &listing->cursor, err) ||
 	       error_wrap(err, "invalid query parameters: cursor") ||
 	       error_of(err, ERROR_IN_QUERY, "cursor");
 }

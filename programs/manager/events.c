@@ -14,8 +14,9 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "manager/manager.h"
+#include "manager/tickets.h"
 
-enum { BOOT_DIGITS = 8, SAY_MAX = 256, LEAVE_MS = 1000 };
+enum { BOOT_DIGITS = TICKET_BOOT, SAY_MAX = 256, LEAVE_MS = 1000 };
 enum kind { KIND_TASK = 1, KIND_PROPLET = 2, KINDS = KIND_TASK | KIND_PROPLET };
 
 static const struct {
@@ -282,14 +283,10 @@ static void leave(void *context) {
 /* Where he goes on, and what he is told first. The ring is locked. */
 static void begin_at(struct listener *listener, const char *last_id) {
 	const struct events *events = listener->events;
-	struct error ignored;
 	uint64_t number = 0;
 	unsigned long long newest = events->end - 1;
-	bool known = last_id != NULL && strlen(last_id) > BOOT_DIGITS &&
-		     memcmp(last_id, events->boot, BOOT_DIGITS) == 0 &&
-		     last_id[BOOT_DIGITS] == '-' &&
-		     str_to_u64(last_id + BOOT_DIGITS + 1, &number, &ignored) &&
-		     number + 1 >= events->first && number < events->end;
+	bool known = ticket_event(last_id, events->boot, &number) && number + 1 >= events->first &&
+		     number < events->end;
 	listener->next_number = known ? number + 1 : events->end;
 	listener->beats = events->beats;
 	const char *format =

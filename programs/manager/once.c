@@ -8,18 +8,9 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "manager/manager.h"
+#include "manager/tickets.h"
 
 const char once_header[] = "Idempotency-Key";
-
-static bool is_key(const char *text) {
-	size_t size = strlen(text);
-	for (size_t i = 0; i < size; i++) {
-		if (text[i] < 0x20 || text[i] == 0x7f) { /* also what is not ASCII */
-			return false;
-		}
-	}
-	return size != 0 && size <= ONCE_KEY_MAX;
-}
 
 static void add_text(struct digest *digest, const char *text) {
 	digest_update(digest, text, strlen(text) + 1);
@@ -49,11 +40,11 @@ bool once_read(struct once *once, struct http_request *request, const json_t *bo
 	if (key == NULL) {
 		return true;
 	}
-	if (!is_key(key)) {
+	if (!ticket_key(key)) {
 		return error_set(err, ERROR_INVALID,
 				       "header Idempotency-Key: expected 1 to %d printable ASCII "
 				       "characters",
-				       ONCE_KEY_MAX) ||
+				       TICKET_KEY_MAX) ||
 		       error_of(err, ERROR_IN_HEADER, once_header);
 	}
 	digest_of(key, strlen(key), once->done.key);

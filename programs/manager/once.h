@@ -15,7 +15,7 @@
 
 extern const char once_header[];
 
-enum { ONCE_HOURS = 24, ONCE_KEY_MAX = 255 };
+enum { ONCE_HOURS = 24 };
 
 struct once {
 	bool wanted; /* the request has a key */
