@@ -124,13 +124,13 @@ def test_what_is_about_nothing_of_the_request_says_so(rest):
 
 
 @pytest.mark.parametrize("path,instance", [
-    (b"//elsewhere.example/a", "/%2Felsewhere.example/a"), (b"http://elsewhere.example/a", "http%3A//elsewhere.example/a"),
+    (b"//elsewhere.example/a", "/%2Felsewhere.example/a"), (b"http://elsewhere.example/a", "/a"),
     (b'/<script>"\\', "/%3Cscript%3E%22%5C"), (b"/a%2", "/a%252"), (b"/a%2F..%00?b=c", "/a%2F..%00"),
     (b"/\xff\xc3\xbc", "/%FF%C3%BC"), (b"/" + 3000 * b"a", "/" + 508 * "a"), (b"/" + 3000 * b"|", "/" + 170 * "%7C"),
 ])
 def test_an_instance_leads_nowhere_else(up, path, instance):
     """Whatever is asked for, as it is sent: a client library would not."""
-    with socket.create_connection(("127.0.0.1", up.http_port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", up.http_port), timeout=patience()) as connection:
         connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 404")
