@@ -36,12 +36,15 @@ static const char published[] = "79ef6f5869fd9e1ce72a0763aae886d4d4771b566fcb99a
 
 static void it_has_the_published_hash(void **state) {
 	(void)state;
+	static const char snake[] =
+			"{\"execution\":{\"version\":\"1.0\",\"request_id\":\"r1\",\"bytecode\":"
+			"\"AGFzbQ==\",\"fn_name\":\"add\",\"inputs\":[\"5\",\"3\"],\"timestamp\":"
+			"null}}";
 	static const char *const same[] = {
 		"{\"execution\":{" CALL "}}",
 		"{\"execution\":{" CALL
 		",\"timestamp\":0,\"more\":1},\"runtimeConfig\":{\"mode\":2}}",
-		"{\"execution\":{\"version\":\"1.0\",\"request_id\":\"r1\",\"bytecode\":"
-		"\"AGFzbQ==\",\"fn_name\":\"add\",\"inputs\":[\"5\",\"3\"],\"timestamp\":null}}",
+		snake,
 	};
 	char text[DIGEST_HEX_SIZE];
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
