@@ -193,6 +193,10 @@ struct receipt *receipt_parse(struct bytes json, struct error *err) {
 		error_set(err, ERROR_TOO_LARGE, "a receipt of %zu bytes is too large", json.size);
 		return NULL;
 	}
+	if (json.size == 0) {
+		error_set(err, ERROR_INTEGRITY, "the receipt is empty");
+		return NULL;
+	}
 	json_t *root = json_loadb(
 			(const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &where);
 	if (root == NULL) {

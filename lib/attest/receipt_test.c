@@ -266,6 +266,8 @@ static void test_json_that_is_refused(void **state) {
 		assert_int_equal(err.code, ERROR_INTEGRITY);
 		buf_finish(&bad);
 	}
+	assert_null(receipt_parse((struct bytes){ 0 }, &err));
+	assert_string_equal(err.message, "the receipt is empty");
 	unmake(&made);
 	buf_finish(&json);
 }
