@@ -228,9 +228,7 @@ bool execution_hash(
 	struct buf message = BUF_INIT(MESSAGE_MAX);
 	bool ok = pack(execution, &message, err);
 	if (ok) {
-		struct listed list = listed_begin();
-		listed_add(&list, (struct bytes){ message.data, message.size });
-		listed_end(&list, out);
+		report_data_execution((struct bytes){ message.data, message.size }, out);
 	}
 	buf_finish(&message);
 	return ok;

@@ -27,6 +27,9 @@ struct listed listed_begin(void);
 void listed_add(struct listed *list, struct bytes message);
 void listed_end(struct listed *list, uint8_t out[DIGEST_SIZE]);
 
+/* The first half: a list with the execution's message alone. */
+void report_data_execution(struct bytes message, uint8_t out[DIGEST_SIZE]);
+
 /* Whose messages they are: values look different in spec/dtvm.proto and in spec/wasm.proto. */
 enum value_layout { VALUE_LAYOUT_DTVM, VALUE_LAYOUT_WASM };
 

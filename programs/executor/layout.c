@@ -28,9 +28,7 @@ static bool hash_execution(const struct asked *asked, uint8_t out[DIGEST_SIZE], 
 	struct buf message = BUF_INIT(MESSAGE_MAX);
 	bool ok = asked->layout->pack_execution(asked, &message, err);
 	if (ok) {
-		struct listed list = listed_begin();
-		listed_add(&list, (struct bytes){ message.data, message.size });
-		listed_end(&list, out);
+		report_data_execution((struct bytes){ message.data, message.size }, out);
 	}
 	buf_finish(&message);
 	return ok;
