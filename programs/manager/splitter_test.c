@@ -83,7 +83,6 @@ static void what_stands_around_is_bounded(void **state) {
 	buf_finish(&inside);
 }
 
-/* A zero byte is no end of the text. */
 static void values_are_counted(void **state) {
 	(void)state;
 	for (size_t more = 0; more < 2; more++) {
@@ -102,6 +101,7 @@ static void values_are_counted(void **state) {
 	}
 }
 
+/* A zero byte is no end of the text. */
 static void a_zero_byte_is_refused(void **state) {
 	(void)state;
 	static const char json[] = "{\"file\":\"AAAA\0}";
