@@ -102,21 +102,66 @@ def test_lint_lets_good_things_through(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_count_of_tests(tmp_path):
-    """tools/test counts every case, also of a program that dies half-way."""
+@pytest.fixture(name="testrun")
+def testrun_fixture():
     sys.path.insert(0, str(TOP / "tools"))
     try:
-        from testrun import count_cases
+        yield __import__("testrun")
     finally:
         sys.path.pop(0)
+
+
+def test_the_count_of_tests(testrun):
+    """tools/test counts every case, also of a program that dies half-way."""
     said = "1..4\nok 1 - a\nnot ok 2 - b\n# not ok\nnot ok 3 # SKIP c\nok 4 - d\n"
-    count = count_cases("x", "FAIL", said)
+    count = testrun.count_cases("x", "FAIL", said)
     assert (count.passed, count.failed, len(count.skipped)) == (2, 1, 1)
-    died = count_cases("x", "FAIL", "1..4\nok 1 - a\n")
+    died = testrun.count_cases("x", "FAIL", "1..4\nok 1 - a\n")
     assert (died.passed, died.failed) == (1, 1)
-    assert count_cases("x", "TIMEOUT", "").failed == 1
-    plain = count_cases("x", "OK", "whatever\n")
+    assert testrun.count_cases("x", "TIMEOUT", "").failed == 1
+    plain = testrun.count_cases("x", "OK", "whatever\n")
     assert (plain.passed, plain.failed) == (1, 0)
+
+
+TRIES = """
+from pathlib import Path
+import pytest
+
+@pytest.mark.parametrize("often", {often})
+def test_tries(often):
+    seen = Path(__file__).with_name(f"seen{{often}}")
+    seen.write_text("x" + (seen.read_text() if seen.exists() else ""))
+    assert len(seen.read_text()) > often
+
+@pytest.fixture
+def freed_badly():
+    yield
+    assert {freed}
+
+def test_passes(freed_badly):
+    pass
+"""
+
+
+@pytest.mark.parametrize("name,often,freed,says,tries", [
+    ("test_a", [0, 1], True, "3 passed, 0 failed, 0 skipped", "12"),
+    ("test_a", [0, 1, 2], True, "3 passed, 1 failed, 0 skipped", "122"),
+    ("test_a", [1], False, "1 passed, 1 failed, 0 skipped", "2"),
+    ("test_a", [1, 2, 3, 4], True, "1 passed, 4 failed, 0 skipped", "1111"),
+    ("test_q_a", [0, 1], True, "2 passed, 1 failed, 0 skipped", "11"),
+], ids=["late", "wrong", "fixture", "many", "durability"])
+def test_a_second_try(tmp_path, monkeypatch, capfd, testrun, name, often, freed, says, tries):
+    """What fails once passes with its name said; many, what fails twice and what may lose nothing do not pass."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / f"tests/{name}.py").write_text(TRIES.format(often=often, freed=freed))
+    monkeypatch.setattr(testrun, "TOP", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["test", "--system"])
+    code = testrun.main()
+    said = capfd.readouterr().out.splitlines()
+    assert said[-1] == says and code == (", 0 failed" not in says), said
+    assert "".join(str(len(path.read_text())) for path in sorted(tmp_path.glob("tests/seen*"))) == tries
+    late = f"passed only at the second try: tests/{name}.py::test_tries[1]"
+    assert (late in said) == (name == "test_a" and 1 in often and len(often) < 4), said
 
 
 @pytest.fixture(name="small")
