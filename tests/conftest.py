@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+import late
 import stack as stack_module
 from packages import Made
 from stack import Stack
@@ -17,6 +18,10 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # A shell that starts the tests in the background ignores SIGINT for them and all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if "AIRSCREW_LATE" in os.environ:
+    late.begin(os.environ["AIRSCREW_LATE"])
 
 
 @pytest.fixture
