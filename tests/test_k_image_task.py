@@ -197,17 +197,17 @@ def test_chunks_leave_while_a_slow_registry_sends(whole, damaged):
         with Bus(whole, "onlooker") as bus:
             asker = Asker(bus)
             task_id = run(whole, name, "answer", inputs=[])
-            wait_until(lambda: len(asker.order) >= 8, 20, "the first half")
-            assert stays(lambda: len(asker.order) == 8, 0.2)
+            wait_until(lambda: asker.heard() >= set(range(8)), 20, "the first half")
+            assert stays(lambda: asker.heard() == set(range(8)), 0.2)
             registry.go.set()
             task = whole.rest.wait(task_id)
-        sent = {index for _, index in asker.order}
+            _, error = asker.wait(name)  # the last thing the proxy says of it
         if damaged:
-            assert task["state"] == FAILED and "something else" in task["error"], task
-            assert sent == set(range(16)), "all but the last"
+            assert task["state"] == FAILED and "something else" in task["error"] and error, task
+            assert asker.heard() == set(range(16)), "all but the last"
         else:
             assert task["results"] == str(last), task
-            assert sent == set(range(17))
+            assert asker.heard() == set(range(17))
     finally:
         registry.close()
 
