@@ -12,6 +12,12 @@ CHIP = {"description": "ESP32-S3 embed-proplet", "tags": ["embedded", "esp32s3",
         "proplet_version": "0.1.0", "wasm_runtime": "wamr"}
 
 
+def listening(stack):
+    """Once the manager hears what is said: it answers requests before it has found the broker."""
+    wait_until(lambda: "\npropeller_mqtt_up 1\n" in stack.rest.expect(200, "GET", "/metrics").body.decode(),
+               30, "the manager at the broker")
+
+
 class Peer:
     """Announces itself and listens on the channel-wide topics: `started` and `stopped`."""
 
@@ -22,15 +28,20 @@ class Peer:
         bus.handlers.append(self.hear)
 
     def announce(self):
-        """Again and again: a manager that has just begun may not listen yet."""
-        def known():
-            self.bus.say("control/proplet/create", {
-                "proplet_id": self.id, "namespace": self.space, "metadata": self.metadata})
+        """Once, and all of it is read: a `create` that came late would end what has been started since."""
+        listening(self.bus.stack)
+        self.bus.say("control/proplet/create", {
+            "proplet_id": self.id, "namespace": self.space, "metadata": self.metadata})
+        for _ in range(2):  # what changes first may be a beat of before
+            before = self.view().get("last_alive_at")
             self.beat()
-            view = self.bus.stack.proplet_view(self.id)
-            return view.get("alive") and view["metadata"] == self.metadata
-        wait_until(known, 30, self.id)
+            wait_until(lambda before=before: self.view().get("last_alive_at") != before, 30, self.id)
+        view = self.view()
+        assert view["alive"] and view["metadata"] == self.metadata, view
         return self
+
+    def view(self):
+        return self.bus.stack.proplet_view(self.id)
 
     def beat(self):
         self.bus.say("control/proplet/alive", {

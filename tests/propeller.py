@@ -5,6 +5,8 @@ import base64
 import json
 import uuid
 
+from peers import listening
+
 
 class Manager:
     """The Go manager: one channel-wide topic for everybody, modules inside the message."""
@@ -77,6 +79,7 @@ class OldWorker:
         bus.handlers.append(self.hear)
 
     def announce(self):
+        listening(self.bus.stack)
         self.bus.say("control/proplet/create", {
             "proplet_id": self.name, "namespace": "default", "metadata": {
                 "os": "linux", "cpu_arch": "x86_64", "environment": "binary",

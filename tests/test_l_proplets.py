@@ -8,6 +8,7 @@ import pytest
 from api import instant
 from bus import Bus
 from modules import guest
+from peers import listening
 from wait import wait_until
 
 
@@ -60,10 +61,12 @@ def test_heartbeats_keep_their_interval_and_list_what_runs(stack):
         task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
         stack.rest.start(task["id"])
         bus.wait_for("control/proplet/alive", lambda beat: beat["running"] == [[task["id"], 1]])
-        wait_until(lambda: len(bus.times("control/proplet/alive")) >= 4, 10, "four heartbeats")
-        times = bus.times("control/proplet/alive")
-        gaps = [later - sooner for sooner, later in zip(times, times[1:])]
-        assert min(gaps) < 5 and max(gaps) > 0.5, "not the usual interval of 10 s, and not all at once"
+
+        def gaps():
+            times = bus.times("control/proplet/alive")
+            return [later - sooner for sooner, later in zip(times, times[1:])]
+        wait_until(lambda: len(gaps()) >= 3 and min(gaps()) < 5, 10, "heartbeats more often than the usual 10 s")
+        wait_until(lambda: max(gaps()) > 0.5, 10, "heartbeats that do not come all at once")
         stack.rest.stop(task["id"])
         bus.wait_for("control/proplet/alive", lambda beat: beat["command"] == 1
                      and beat["running"] == [] and beat["held"] == [])
@@ -92,6 +95,7 @@ def test_alive_history(stack):
     """The last ten times, oldest first; an id is any text, not only a UUID."""
     stack.start_broker()
     stack.start_manager()
+    listening(stack)
 
     def times(query=""):
         answer = stack.rest.get(f"/proplets/edge-1/alive-history{query}")

@@ -9,6 +9,7 @@ import pytest
 from api import COMPLETED, FAILED, INTERRUPTED, RUNNING
 from bus import Bus
 from modules import example, guest
+from peers import listening
 from propeller import OldWorker
 from wait import stays, wait_until
 
@@ -46,6 +47,7 @@ def test_a_huge_message(up):
     with Bus(up, listen=False) as bus:
         for path in PATHS:
             bus.say(path, b'{"proplet_id":"worker-1","x":"' + b"y" * (20 << 20) + b'"}')
+    up.proplet_ready()  # behind them its heartbeats come late
     assert up.rest.run("add", example("add"), inputs=[1, 2])["results"] == "3"
 
 
@@ -126,6 +128,7 @@ def test_a_command_that_cannot_be_read_is_answered(held, change, says):
 
 def test_a_repeated_command_runs_nothing_twice(held):
     command = held.bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "start")
+    held.bus.wait_for("control/proplet/state")
     count = len(held.bus.messages("control/proplet/state"))
     for _ in range(5):
         held.bus.say("control/manager/command/worker-1", command)
@@ -169,6 +172,7 @@ def test_offline_of_an_unknown_worker_registers_nothing(up):
 def old_stack(stack):
     stack.start_broker()
     stack.start_manager()
+    listening(stack)
     return stack
 
 
