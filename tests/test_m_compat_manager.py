@@ -14,7 +14,7 @@ from api import COMPLETED
 from bus import Bus
 from modules import big_module, example, guest
 from propeller import Manager, Proxy
-from wait import stays, wait_until
+from wait import patience, stays, wait_until
 
 IMAGE = "registry.example/team/add:1.2"
 NEW_NAMES = {"PROPLET_DOMAIN_ID": None, "PROPLET_TENANT_ID": "domain-1", "PROPLET_CLIENT_ID": None,
@@ -31,6 +31,8 @@ def theirs(stack):
 
 
 def start_worker(stack, **settings):
+    """Where a test does not say how long it waits for an image, it asks for it once only, however slow the machine."""
+    settings.setdefault("PROPLET_PULL_TIMEOUT", "3600")
     stack.start_proplet(ready=False, **settings)
     stack.bus.wait_for("control/proplet/create")
 
@@ -177,7 +179,7 @@ def test_an_image_that_changes_midway(theirs, change):
 @pytest.mark.parametrize("sent,says", [(0, "nothing came"), (2, "2 of 3 chunks")])
 def test_an_image_that_never_comes(theirs, sent, says):
     proxy = Proxy(theirs.bus)
-    start_worker(theirs, PROPLET_PULL_TIMEOUT="3")
+    start_worker(theirs, PROPLET_PULL_TIMEOUT="15")
     task_id = theirs.them.start("add", image_url=IMAGE, inputs=["1", "2"])
     theirs.bus.wait_for("registry/proplet")
     proxy.send(*proxy.chunks(IMAGE, bytes(48), 16)[:sent])
@@ -295,8 +297,8 @@ def test_what_nobody_here_has_asked_for(theirs):
 
 def test_the_broker_ends_midway(theirs):
     """The chunks that came are kept, and the image is asked for again."""
-    proxy = Proxy(theirs.bus)
-    start_worker(theirs, PROPLET_PULL_TIMEOUT="30")
+    proxy = Proxy(theirs.bus, chunk_bytes=16)
+    start_worker(theirs, PROPLET_PULL_TIMEOUT="60")
     task_id = theirs.them.start("add", image_url=IMAGE, inputs=["1", "2"])
     theirs.bus.wait_for("registry/proplet")
     proxy.send(*proxy.chunks(IMAGE, example("add"), 16)[:2])
@@ -304,8 +306,7 @@ def test_the_broker_ends_midway(theirs):
     proxy.images[IMAGE] = example("add")
     theirs.bus.ready.clear()
     theirs.start_broker()
-    assert theirs.bus.ready.wait(60)
-    proxy.chunk_bytes = 16
+    assert theirs.bus.ready.wait(patience())
     assert theirs.them.wait(task_id, 60)["results"] == "3"
 
 
