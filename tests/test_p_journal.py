@@ -5,6 +5,9 @@ from gate import Gate
 from modules import guest
 from wait import stays, wait_until
 
+# The manager gives up nobody while a test brings its worker back.
+SELDOM = {"PROPLET_LIVELINESS_INTERVAL": "10"}
+
 
 def files(stack, pattern="*.result"):
     return list((stack.folder / "state-worker-1" / "proplet-worker-1" / "results").glob(pattern))
@@ -25,16 +28,19 @@ def recorded_once(stack, task_id):
 
 
 def test_connected_workers_write_nothing(stack):
-    stack.start()
+    """But what waits for the manager's word for seconds, at the next heartbeat: so these are far apart."""
+    stack.start(PROPLET_LIVELINESS_INTERVAL="600")
+    folder = stack.folder / "state-worker-1" / "proplet-worker-1" / "results"
+    before = folder.stat().st_mtime_ns
     for _ in range(3):
         stack.rest.run("nap", guest("nap"), inputs=["1"])
-    assert files(stack) == []
+    assert files(stack) == [] and folder.stat().st_mtime_ns == before
 
 
 def test_worker_and_broker_die(stack):
     """The result comes while there is no broker, and then the worker is killed."""
     gate = Gate(stack)
-    stack.start(**gate.settings)
+    stack.start(**SELDOM, **gate.settings)
     task_id = gate.task()
     stack.broker.kill()
     gate.open()
@@ -49,7 +55,7 @@ def test_worker_and_broker_die(stack):
 def test_the_manager_is_away(stack):
     """Nobody acknowledges: after a while the result is put on disk, and killing the worker is safe."""
     gate = Gate(stack)
-    stack.start(**gate.settings)
+    stack.start(PROPLET_LIVELINESS_INTERVAL="5", **gate.settings)  # it looks at each heartbeat
     task_id = gate.task()
     stack.manager.kill()
     gate.open()
@@ -61,7 +67,7 @@ def test_the_manager_is_away(stack):
 
 
 def test_a_clean_end_saves_what_is_left(stack):
-    stack.start(PROPLET_LIVELINESS_INTERVAL="10", PROPLET_MQTT_TIMEOUT="1")
+    stack.start(**SELDOM, PROPLET_MQTT_TIMEOUT="1")
     task_id = napping(stack, 600000)
     stack.manager.kill()
     assert stack.proplet().stop() == 0
@@ -77,7 +83,7 @@ def test_a_clean_end_saves_what_is_left(stack):
 def test_a_damaged_result(stack):
     """It is moved aside and told about; its attempt ends as lost, everything else goes on."""
     gate = Gate(stack)
-    stack.start(**gate.settings)
+    stack.start(**SELDOM, **gate.settings)
     bad, good = gate.task(), gate.task()
     stack.broker.kill()
     gate.open()
