@@ -228,6 +228,13 @@ def test_nothing_is_executed_without_a_tee(stack):
 # --- time, queue, end ------------------------------------------------------------------------------
 
 
+def adds(way):
+    """False where the machine is so busy that even this takes longer than the wall limit."""
+    came = way.call(Ask(ADD, "add", ("5", "3")))
+    assert came.code == DEADLINE or came.numbers == [8], came
+    return came.code == OK
+
+
 def test_the_wall_limit(stack):
     own = Executor(stack, "--wall-seconds=500ms").ready()
     for name in WAYS:
@@ -235,12 +242,21 @@ def test_the_wall_limit(stack):
         for mode in MODES.values():
             came = way.call(Ask(mixed(), "loop", (), mode, limit=2**62))
             assert came.code == DEADLINE, came
-            assert way.call(Ask(ADD, "add", ("5", "3"))).numbers == [8]
+            wait_until(lambda: adds(way), what="a call after that")
         way.close()
 
 
+def send_loop(own):
+    """A connection whose call runs, or waits, until it is closed."""
+    body = json.dumps(own.way("rest").body(Ask(mixed(), "loop", (), 2, limit=2**62))).encode()
+    head = f"POST /v1/dtvm/execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    client = socket.create_connection(("127.0.0.1", own.http_port))
+    client.sendall(head.encode() + body)
+    return client
+
+
 def occupy(own, count, results, limit=2**62):
-    """Threads whose calls run until they are stopped."""
+    """Threads whose calls run until they are stopped, or have used up their gas."""
     def one():
         way = own.way("rest")
         results.append(way.call(Ask(mixed(), "loop", (), 2, limit=limit), timeout=240))
@@ -251,11 +267,11 @@ def occupy(own, count, results, limit=2**62):
 
 
 def test_a_full_queue_says_so(stack):
-    own = Executor(stack, "--workers=1", "--queue=1", "--wall-seconds=10").ready()
-    results = []
-    threads = occupy(own, 1, results)
+    own = Executor(stack, "--workers=1", "--queue=1", "--wall-seconds=600").ready()
+    first = send_loop(own)
     wait_until(lambda: own.metric("propeller_executor_calls_running") == 1)
-    threads += occupy(own, 1, results)
+    results = []
+    threads = occupy(own, 1, results, limit=1000)
     wait_until(lambda: own.metric("propeller_executor_calls_waiting") == 1)
     for name in WAYS:
         way = own.way(name)
@@ -263,9 +279,10 @@ def test_a_full_queue_says_so(stack):
         assert came.code == EXHAUSTED and "try again" in came.message
         assert came.metadata.get("retry-after" if name == "rest" else "retry-after-ms")
         way.close()
-    for thread in threads:
-        thread.join()
-    assert [came.code for came in results] == [DEADLINE] * 2
+    assert results == []
+    first.close()
+    threads[0].join()
+    assert [(came.code, came.gas) for came in results] == [(EXHAUSTED, 1000)]  # it waited, and had its turn
     assert own.way("rest").call(Ask(ADD, "add", ("5", "3"))).numbers == [8]
 
 
@@ -273,13 +290,10 @@ def test_a_full_queue_says_so(stack):
 def test_a_client_that_goes_stops_its_call(stack, how):
     """libmicrohttpd does not see it, and would let the call run to its time limit."""
     own = Executor(stack, "--workers=1", "--wall-seconds=600").ready()
-    body = json.dumps(own.way("rest").body(Ask(mixed(), "loop", (), 2, limit=2**62))).encode()
-    head = f"POST /v1/dtvm/execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     for waiting in (0, 1):  # one runs, and in the second round another one waits behind it
         clients = []
         for count in range(waiting + 1):
-            clients.append(socket.create_connection(("127.0.0.1", own.http_port)))
-            clients[-1].sendall(head.encode() + body)
+            clients.append(send_loop(own))
             wait_until(lambda: own.metric("propeller_executor_calls_running") == 1
                        and own.metric("propeller_executor_calls_waiting") == count)
         for client in reversed(clients):
@@ -308,7 +322,7 @@ def test_drain_finishes_what_runs(stack):
 
 
 def test_drain_has_an_end(stack):
-    own = Executor(stack, "--drain=300ms", "--wall-seconds=600").ready()
+    own = Executor(stack, "--workers=2", "--drain=300ms", "--wall-seconds=600").ready()
     results = []
     threads = occupy(own, 2, results)
     wait_until(lambda: own.metric("propeller_executor_calls_running") == 2)
@@ -325,9 +339,12 @@ def test_memory_stays_flat(executor):
             assert way.call(Ask(ADD, "add", (str(i), "3"), i % 3)).numbers == [i + 3]
             assert way.call(Ask(mixed(), "trap", (), i % 3)).code == ABORTED
     some(300)
-    before = executor.process.rss_bytes()
-    some(1000)
-    assert executor.process.rss_bytes() - before < 4 << 20
+    grown = []
+    while not grown or (grown[-1] >= 4 << 20 and len(grown) < 5):  # a leak grows each time, what a thread keeps for itself once
+        before = executor.process.rss_bytes()
+        some(1000)
+        grown.append(executor.process.rss_bytes() - before)
+    assert grown[-1] < 4 << 20, grown
 
 
 def test_single_dash_flags_and_the_old_name(stack):

@@ -19,7 +19,7 @@ SPEC = Path(__file__).resolve().parent.parent / "spec" / "executor-openapi.yaml"
 @pytest.fixture(scope="module")
 def executor(tmp_path_factory):
     own = Stack(tmp_path_factory.mktemp("executor"))
-    yield Executor(own, "--wall-seconds=5").ready()
+    yield Executor(own).ready()
     own.close()
 
 
