@@ -15,7 +15,7 @@ from bus import Bus
 from modules import TOP, example, guest
 from peers import Peer
 from stack import BIN, clean_environment, free_port
-from wait import wait_until
+from wait import patience, wait_until
 
 ADD = TOP / "examples/add/build/add.wasm"
 HELLO = TOP / "examples/hello-world/build/hello.wasm"
@@ -176,7 +176,7 @@ def on_terminal(cli, *arguments, **environment):
     except OSError:
         pass
     os.close(master)
-    assert process.wait(60) == 0
+    assert process.wait(patience()) == 0
     return text.decode()
 
 
@@ -283,7 +283,8 @@ def test_metrics_and_alive_history(stack):
             bus.say("control/proplet/task_metrics", {
                 "proplet_id": "old-one", "task_id": task["id"], "timestamp": 1767225600 + second,
                 "metrics": {"cpu_percent": 99.5, "memory_bytes": 65536}})
-        wait_until(lambda: cli.json("tasks", "metrics", task["id"])["total"] == 3, 30, "metrics")
+        for words in (["tasks", "metrics", task["id"]], ["proplets", "metrics", "old-one"]):
+            wait_until(lambda words=words: cli.json(*words)["total"] == 3, 30, "metrics")
     done = cli("tasks", "metrics", task["id"], "--offset", 2)
     shown = done.stdout.splitlines()
     assert len(shown) == 2 and done.stderr == "1 of 3\n"
@@ -355,17 +356,14 @@ class Elsewhere(BaseHTTPRequestHandler):
     """A server that answers well, and is no manager."""
 
     def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))  # what is left unread ends as a reset
         self.send_response(self.server.status)
         self.send_header("Location", "/login")
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)
 
-    do_GET = do_POST = do_DELETE = answer
-
-    def do_PUT(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer()
+    do_GET = do_POST = do_PUT = do_DELETE = answer
 
     def log_message(self, *_):
         pass
@@ -498,13 +496,13 @@ def test_a_token_through_a_pipe(stack):
     stack.start_manager(MANAGER_HTTP_TOKEN="open-sesame")
     cli = Cli(stack.http_port)
     done = subprocess.run(["bash", "-c", f'exec "$0" -m {cli.url} tasks list --token-file <(echo open-sesame)', BIN / "propeller-cli"],
-                          capture_output=True, text=True, env=cli.environment, timeout=30)
+                          capture_output=True, text=True, env=cli.environment, timeout=120)
     assert done.returncode == 0, done
 
 
 def test_the_output_of_a_broken_pipe(cli):
     done = subprocess.run(f"{BIN}/propeller-cli -m {cli.url} tasks list -o json | head -c 1",
-                          shell=True, capture_output=True, text=True, env=cli.environment, timeout=60)
+                          shell=True, capture_output=True, text=True, env=cli.environment, timeout=120)
     assert done.returncode == 0 and "Traceback" not in done.stderr
 
 
@@ -594,7 +592,7 @@ def test_logs_follow(cli, up):
     cli("tasks", "start", task["id"])
     wait_until(lambda: up.rest.task(task["id"])["state"] == 2, 30, "Running")
     cli("tasks", "stop", task["id"])
-    assert process.wait(60) == 0
+    assert process.wait(patience()) == 0
     process.communicate()
 
 

@@ -16,7 +16,7 @@ import pytest
 from modules import example, guest
 from stack import BIN, clean_environment, free_port
 from test_s_cli import Cli
-from wait import wait_until
+from wait import patience, wait_until
 
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile", "-i"],
@@ -48,7 +48,7 @@ class Typed:
 
     def wait(self, word, key=None, seconds=60):
         """`key` is typed again when nothing comes: ids are left out where the manager takes its time (0.4 s)."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience(seconds)
         while word not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text):
             left = deadline - time.monotonic()
             assert left > 0, f"{word!r} does not come: {self.text!r}"
@@ -117,7 +117,7 @@ def fish(tmp_path):
     def complete(line, url):
         done = subprocess.run(
             ["fish", "--no-config", "-c", f'propeller-cli completion fish | source; complete -C "{line}"'],
-            capture_output=True, text=True, timeout=60, cwd=tmp_path,
+            capture_output=True, text=True, timeout=120, cwd=tmp_path,
             env={**clean_environment(), "PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(tmp_path),
                  "PROPELLER_MANAGER_URL": url})
         assert done.returncode == 0 and not done.stderr, done
@@ -165,7 +165,7 @@ def test_only_what_makes_sense(cli, up):
     assert ids(cli, "tasks", "stop", "completed-") == ([running], ":")
     assert ids(cli, "tasks", "start", "completed-") == ([resting], ":")
     assert sorted(ids(cli, "tasks", "view", "completed-")[0]) == sorted([running, resting])
-    assert ids(cli, "tasks", "view", resting[:5])[0] == [resting]
+    assert ids(cli, "tasks", "view", resting[:13])[0] == [resting]
     cli("tasks", "stop", running)
 
 

@@ -184,7 +184,7 @@ configure_file(input: 'unit.in', output: 'unit', configuration: {'bindir': get_o
 
 
 def make(folder, *words):
-    return subprocess.run(["make", "-s", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(["make", "-s", *words], cwd=folder, capture_output=True, text=True, timeout=280, check=False)
 
 
 @pytest.mark.parametrize("destination", ["", "relative", "absolute"])
