@@ -69,7 +69,7 @@ class FreshRoot:
         """How to run words inside."""
         return ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", sys.executable, __file__, str(self.path), *words]
 
-    def run(self, *words, timeout=300, stdin=None, **environment):
+    def run(self, *words, timeout=900, stdin=None, **environment):
         return subprocess.run(self.command(*words), env={**ENVIRONMENT, **environment}, input=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False)
 

@@ -102,14 +102,12 @@ def follow(page, folder, home, up):
     return typed
 
 
-@pytest.mark.timeout(400)
 def test_the_tour(begin, tmp_path):  # noqa: F811
     up = begin()
     assert follow(TOP / "README.md", TOP, tmp_path, up) >= 10, "README.md has no tour"
     assert up.end() == 0
 
 
-@pytest.mark.timeout(400)
 def test_the_pages(begin, tmp_path):  # noqa: F811
     """Each in a folder of its own, with the samples in it."""
     up = begin()

@@ -12,7 +12,7 @@ import pytest
 
 from modules import TOP
 from stack import BIN, clean_environment
-from wait import wait_until
+from wait import patience, wait_until
 
 PAGE = (TOP / "docs/fleet.md").read_text()
 HELLO = TOP / "examples/hello-world/build/hello.wasm"
@@ -33,7 +33,7 @@ class Fleet:
     def shell(self, text):
         text = text.replace("DNS:hub.factory", "DNS:localhost,IP:127.0.0.1").replace("seq 1 50", "seq 1 2")
         text = text.replace("https://hub.factory:7070", f"https://localhost:{self.stack.http_port}").replace("hello.wasm", str(HELLO))
-        done = subprocess.run(["bash", "-e", "-c", "umask 077\n" + text], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False,
+        done = subprocess.run(["bash", "-e", "-c", "umask 077\n" + text], cwd=self.folder, capture_output=True, text=True, timeout=300, check=False,
                               env={**clean_environment(), "PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(self.folder),
                                    "XDG_CONFIG_HOME": str(self.folder), "SAMPLES": str(TOP / "deploy/mosquitto")})
         assert done.returncode == 0, text + done.stdout + done.stderr
@@ -71,6 +71,7 @@ class Fleet:
             self.stack.spawn(name, [BIN / program], {f"{prefix}_CONFIG_FILE": path, f"{prefix}_STATE_DIR": self.folder / name,
                                                      f"{prefix}_HTTP_PORT": str(self.stack.http_port if name == "manager" else 0)})
             self.connected(name)
+        wait_until(lambda: "listening address=" in self.stack.manager.text(), what="the manager's address")
 
     def start_worker(self, name, machine=None):
         return self.stack.spawn(machine or name, [BIN / "proplet"], {"PROPLET_CONFIG_FILE": self.settings("3. A worker", name), "PROPLET_STATE_DIR": self.folder / name,
@@ -86,7 +87,7 @@ class Fleet:
         """The broker's certificate, as a client with one of its own sees it."""
         context = ssl.create_default_context(cafile=self.folder / "ca.crt")
         context.load_cert_chain(self.folder / "manager.crt", self.folder / "manager.key")
-        with socket.create_connection(("localhost", self.stack.mqtt_port), 10) as plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
+        with socket.create_connection(("localhost", self.stack.mqtt_port), patience()) as plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
             return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True)).strip()
 
 
@@ -106,7 +107,6 @@ def fleet_fixture(stack):
     return fleet
 
 
-@pytest.mark.timeout(180)
 def test_from_nothing_to_a_task_and_to_one_worker_more_and_one_less(fleet):
     stack = fleet.stack
     for name in ("worker-1", "worker-2"):

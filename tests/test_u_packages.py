@@ -127,7 +127,7 @@ def test_both_builds_have_the_same_bytes(made):
 def installed_root(made, tmp_path_factory):
     """A fresh Debian with all of our packages, put there by its apt."""
     root = FreshRoot(tmp_path_factory.mktemp("root") / "debian", base_archive(foreign(made)))
-    said = root.must("apt-get", "-y", "--no-install-recommends", "install", *root.take(made.debs()), timeout=900)
+    said = root.must("apt-get", "-y", "--no-install-recommends", "install", *root.take(made.debs()))
     assert "Setting up airscrew (" in said
     yield root
     shutil.rmtree(root.path)
@@ -205,7 +205,7 @@ def test_a_task_is_completed_there(installed):
 
 @needs_root
 def test_the_samples_of_up_run_there(installed):
-    said = installed.must("propeller-cli", "up", "--samples", "--exit", timeout=600)
+    said = installed.must("propeller-cli", "up", "--samples", "--exit")
     assert "Hello, world!" in said
 
 

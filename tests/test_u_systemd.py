@@ -130,7 +130,7 @@ def booted(made, tmp_path_factory):
     """What the script said, by section."""
     folder = tmp_path_factory.mktemp("booted")
     root = FreshRoot(folder / "debian", base_archive(foreign(made)))
-    root.must("apt-get", "-y", "--no-install-recommends", "install", *root.take(made.debs()), timeout=900)
+    root.must("apt-get", "-y", "--no-install-recommends", "install", *root.take(made.debs()))
     root.put("/etc/propeller/config.toml", SETTINGS, 0o600)
     root.put("/etc/propeller/keys/worker-1.key", "the worker's own", 0o600)
     root.put("/etc/systemd/system/proplet.service.d/keys.conf", KEY)
