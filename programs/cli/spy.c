@@ -15,7 +15,7 @@
 #include "bus/bus.h"
 #include "model/message.h"
 
-enum { MESSAGE_MAX = 80 * 1024 * 1024, HEARD_MAX = 4096, CONNECT_MS = 10000, RUN_MIN = 16 };
+enum { MESSAGE_MAX = 80 * 1024 * 1024, HEARD_MAX = 4096, CONNECT_MS = 30000, RUN_MIN = 16 };
 
 /* --- one message -------------------------------------------------------------------------------
  */

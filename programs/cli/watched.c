@@ -11,7 +11,7 @@
 #include "cli/samples.h"
 #include "cli/spy.h"
 
-enum { HEAR_MS = 5000 };
+enum { HEAR_MS = 30000 };
 
 static const char mark[] = "Hello, world!", domain[] = "local", repository[] = "samples/hello";
 static const char result_path[] = "control/proplet/results";
