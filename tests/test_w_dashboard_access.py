@@ -132,7 +132,7 @@ def test_axe_finds_nothing(up, tabs, scheme):
     running_name = f"running-{scheme}"
     ids = [up.rest.run("completed", example("hello-world"), cli_args=["x"], metadata={"a": 1})["id"],
            up.rest.run("failed", ADD, invoke="add", inputs=["x", 1])["id"], up.rest.create("pending")["id"]]
-    running = up.rest.create(running_name, example("sleeper"), monitoring_profile={"interval": 1})["id"]
+    running = up.rest.create(running_name, example("sleeper"), cli_args=["3600"], monitoring_profile={"interval": 1})["id"]
     up.rest.start(running)
     tab = tabs(up, color_scheme=scheme)
     page = tab.open()
@@ -278,7 +278,7 @@ def test_the_order_of_the_focus_is_that_of_the_page(tab, up):
 
 
 def test_who_wants_less_motion_gets_none(up, tabs):
-    task = up.rest.create("moves-not", example("sleeper"), monitoring_profile={"interval": 1})
+    task = up.rest.create("moves-not", example("sleeper"), cli_args=["3600"], monitoring_profile={"interval": 1})
     up.rest.start(task["id"])
     for wish, moves in (("no-preference", True), ("reduce", False)):
         tab = tabs(up, reduced_motion=wish)
