@@ -28,7 +28,7 @@ def test_one_task_from_its_creation_to_its_end(tab, up, tmp_path):
     page.get_by_label("Environment", exact=True).fill("COLOUR=blue\nEMPTY=")
     page.get_by_text("Limits").click()
     page.get_by_label("Memory, MiB", exact=True).fill("64")
-    page.get_by_label("Time, seconds").fill("1.5")
+    page.get_by_label("Time, seconds").fill("600.5")
     page.get_by_role("button", name="Create and start").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("from the form")
     expect(page.locator(".under .badge")).to_have_text("Completed")
@@ -37,7 +37,7 @@ def test_one_task_from_its_creation_to_its_end(tab, up, tmp_path):
     expect(page.get_by_role("region", name="Workers for this task")).to_contain_text("worker-1")
     task = up.rest.task(page.url.rpartition("/")[2])
     assert task["cli_args"] == ["one", "two words"] and task["env"] == {"COLOUR": "blue", "EMPTY": ""}
-    assert task["limits"]["memory_bytes"] == 64 << 20 and task["limits"]["wall_seconds"] == 1.5
+    assert task["limits"]["memory_bytes"] == 64 << 20 and task["limits"]["wall_seconds"] == 600.5
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.locator(".history li")).to_have_count(7)
     page.get_by_role("button", name="Delete").click()
@@ -75,6 +75,7 @@ def test_every_member_of_a_task_has_its_field(tab, up, tmp_path):
     for summary in page.locator("summary").all():
         summary.click()
     page.get_by_label("Module").set_input_files(tmp_path / "add.wasm")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("add")  # so it is looked at, and writes no name any more
     for label, text in ALL_FIELDS.items():
         page.get_by_label(label, exact=True).fill(text)
     page.get_by_label("Engine").select_option("singlepass")
@@ -90,7 +91,7 @@ def test_every_member_of_a_task_has_its_field(tab, up, tmp_path):
 
 
 def test_stop(tab, up):
-    task = up.rest.create("sleeps", example("sleeper"), monitoring_profile={"interval": 1})
+    task = up.rest.create("sleeps", example("sleeper"), cli_args=["3600"], monitoring_profile={"interval": 1})
     page = tab.open(f"#/tasks/{task['id']}")
     expect(page.get_by_role("button", name="Stop")).to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Start").click()
@@ -183,6 +184,7 @@ def test_a_file_that_is_no_module(tab, up, tmp_path):
     before = up.rest.get("/tasks").json["total"]
     (tmp_path / "y.wasm").write_bytes(b"\0asm\1\0\0\0\xff\xff")  # only the manager sees that
     page.get_by_label("Module").set_input_files(tmp_path / "y.wasm")
+    expect(page.locator("#field-file-problem")).to_be_empty()
     page.get_by_role("button", name="Create and start").click()
     expect(page.locator("#field-file-problem")).to_contain_text("section")
     wait_until(lambda: up.rest.get("/tasks").json["total"] == before, SECONDS, "the task without a module is gone")
@@ -215,8 +217,9 @@ def test_an_upload_can_be_ended(tab, up, tmp_path):
     (tmp_path / "large.wasm").write_bytes(b"\0asm\1\0\0\0\0\xff\xff\xff\xff\0" + bytes(size))
     page = tab.open("#/create")
     tab.context.new_cdp_session(page).send("Network.emulateNetworkConditions", {
-        "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 512 << 10})
+        "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 64 << 10})  # it takes minutes
     page.get_by_label("Module").set_input_files(tmp_path / "large.wasm")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("large")
     page.get_by_role("button", name="Create and start").click()
     expect(page.locator(".progress")).to_contain_text(re.compile(r"^[1-9].* of 24.0 MiB, .*/s"))
     page.get_by_role("button", name="Cancel").click()

@@ -73,6 +73,7 @@ def test_all_of_it_over_https(stack, papers, tabs, tmp_path):
     expect(row(page, "heard-of")).to_have_count(1)
     page.get_by_role("link", name="New task").click()
     page.get_by_label("Module").set_input_files(tmp_path / "large.wasm")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("large")
     page.get_by_role("button", name="Create and start").click()
     expect(page.locator(".under .badge")).to_have_text("Completed")
     expect(page.get_by_label("stdout")).to_contain_text("Hello, world!")
