@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser import SLOW, browser, row, tab, tabs
+from browser import SECONDS, SLOW, browser, row, tab, tabs
 from modules import example
+from wait import wait_until
 
 ADD = example("add")
 pytestmark = pytest.mark.timeout(SLOW)
@@ -77,7 +78,7 @@ def test_filter_and_search(tab, up):
     expect(rows).to_have_count(2)
     page.locator(".choice.completed").click()
     expect(rows).to_have_count(1)
-    assert page.url.endswith("#/tasks?state=completed&q=needle")
+    expect(page).to_have_url(re.compile(r"#/tasks\?state=completed&q=needle$"))
     page.get_by_role("searchbox").fill(task["id"][:13])
     expect(rows).to_have_count(1)
     page.get_by_role("searchbox").fill("nothing is called like this")
@@ -119,7 +120,7 @@ def test_nothing_is_there_yet(stack, tabs):
     page.get_by_role("button", name="Show all tasks").click()
     expect(row(page, "the-first")).to_have_count(1)
     expect(page.get_by_role("searchbox")).to_be_focused()
-    assert page.url.endswith("#/tasks")
+    expect(page).to_have_url(re.compile("#/tasks$"))
 
 
 def test_times_are_relative_and_exact(tab, up):
@@ -151,11 +152,11 @@ def test_on_paper_all_rows_are_there(tab, up):
     expect(rows).to_have_count(60)
     expect(page.locator("header")).to_be_hidden()
     expect(page.get_by_role("link", name="New task")).to_be_hidden()
-    boxes = [one.bounding_box() for one in rows.all()]
+    boxes = rows.evaluate_all("(all) => all.map((at) => at.getBoundingClientRect()).map(({y, height}) => ({y, height}))")
     assert len({box["y"] for box in boxes}) == 60
     assert rows.first.evaluate("(row) => getComputedStyle(row).position") == "static"  # so that pages part between rows
     assert page.evaluate("document.documentElement.scrollHeight") > 60 * boxes[0]["height"]
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    expect(page.locator(".grid .rows [role=row]:visible").first).to_be_visible()
-    assert rows.count() < 60
+    expect(rows.first).to_be_visible()
+    wait_until(lambda: rows.count() < 60, SECONDS, "only what is in sight is there")
