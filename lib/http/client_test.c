@@ -77,6 +77,7 @@ static void peer_begin(struct peer *peer, const char *answer) {
 }
 
 static void peer_end(struct peer *peer) {
+	(void)shutdown(peer->listener, SHUT_RDWR); /* who gave up early has perhaps never come */
 	(void)pthread_join(peer->thread, NULL);
 	(void)close(peer->listener);
 }

@@ -19,7 +19,7 @@
 #include "base/tls_fixture.h"
 #include "http/server.h"
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60000 };
 
 static struct http_server *server;
 static struct tls_parts tls; /* {0}: plain */

@@ -109,22 +109,31 @@ static void wait_for(const unsigned *number, unsigned value) {
 
 static struct http_server *server;
 
-static int set_up(void **state) {
+static int begin(unsigned idle_seconds) {
 	static const struct http_route routes[] = {
 		{ .method = "GET", .pattern = "/lines", .handler = open_stream },
 	};
 	const struct http_server_options options = { .host = "127.0.0.1",
 		.threads = 2,
-		.idle_seconds = 1,
+		.idle_seconds = idle_seconds,
 		.routes = routes,
 		.route_count = 1 };
 	struct error err;
-	(void)state;
 	all.said = all.ended = 0;
 	all.over = all.endless = all.broken = false;
 	server = http_server_create(&options, &err);
 	assert_non_null(server);
 	return 0;
+}
+
+static int set_up(void **state) {
+	(void)state;
+	return begin(0);
+}
+
+static int set_up_hasty(void **state) {
+	(void)state;
+	return begin(1);
 }
 
 static int tear_down(void **state) {
@@ -296,7 +305,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(many_listen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 				who_has_gone_is_noticed_by_writing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(who_does_not_read_is_hung_up_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+				who_does_not_read_is_hung_up_on, set_up_hasty, tear_down),
 		cmocka_unit_test_setup_teardown(only_the_head, set_up, tear_down),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);
