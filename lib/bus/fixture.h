@@ -31,7 +31,7 @@ struct bus {
 	pthread_cond_t changed;
 	bool down; /* there is no connection */
 	struct said *said;
-	size_t count;
+	size_t count, refused; /* messages; the second while it was down */
 	struct strings topics; /* subscribed */
 };
 
@@ -82,6 +82,7 @@ bool bus_publish(struct bus *bus, const char *topic, const void *payload, size_t
 				(struct said){ str_copy(topic), { mem_copy(payload, size), size } };
 		(void)pthread_cond_broadcast(&bus->changed);
 	}
+	bus->refused += down;
 	(void)pthread_mutex_unlock(&bus->lock);
 	return !down || error_set(err, ERROR_UNAVAILABLE, "there is no connection");
 }
@@ -124,6 +125,14 @@ static inline size_t bus_count(struct bus *bus) {
 	size_t count = bus->count;
 	(void)pthread_mutex_unlock(&bus->lock);
 	return count;
+}
+
+/* How many were not, since there was no connection. */
+static inline size_t bus_refused(struct bus *bus) {
+	(void)pthread_mutex_lock(&bus->lock);
+	size_t refused = bus->refused;
+	(void)pthread_mutex_unlock(&bus->lock);
+	return refused;
 }
 
 /* Message number `index` (from 0), once it is published; borrowed until bus_forget(). */

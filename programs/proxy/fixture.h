@@ -18,7 +18,7 @@
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define BOOT "0d4be0c7-3c5f-4c8c-8a4e-2f6b7f1f9a00"
 #define SERVER "m/d/c/c/registry/server"
-enum { CHUNK = 1024, TIMEOUT_MS = 300 };
+enum { CHUNK = 1024 };
 
 /* How many looks at the broker's acknowledgements find no room yet. */
 static atomic_uint no_room;
@@ -49,7 +49,7 @@ static inline int set_up_with(void **state, bool sealed) {
 	assert_true(topics_init(&proxy->topics, "d", "c", &err));
 	desk->settings.chunk_size = CHUNK;
 	desk->settings.inflight = 2;
-	desk->settings.mqtt_timeout_ms = TIMEOUT_MS;
+	desk->settings.mqtt_timeout_ms = BUS_PATIENCE_MS;
 	desk->settings.size_max = 1 << 20;
 	proxy->settings = &desk->settings;
 	proxy->bus = bus_create(&options, &handlers, &err);

@@ -2,7 +2,7 @@
 /* Chunks on their way: which leave when, and what happens when nobody takes them. */
 #include "proxy/fixture.h"
 
-enum { SIZE = 4 * CHUNK + 100, COUNT = 5 };
+enum { SIZE = 4 * CHUNK + 100, COUNT = 5, SHORT_MS = 300 };
 
 static uint8_t image[SIZE];
 
@@ -98,6 +98,7 @@ static void nobody_takes_it(void **state) {
 	struct job *job = make_job(desk, "r/app", NULL, 0);
 	struct content content = content_of(SIZE);
 	struct sender *sender = sender_create(&desk->proxy, job, SIZE, content.digest);
+	desk->settings.mqtt_timeout_ms = SHORT_MS;
 	atomic_store(&no_room, UINT32_MAX);
 	assert_false(sender_end(sender, &content, &err));
 	assert_int_equal(err.code, ERROR_TIMEOUT);
@@ -113,10 +114,11 @@ static void nobody_takes_it(void **state) {
 	finish(desk, sender, job, &content);
 }
 
+/* Once something was lost. */
 static void *come_back(void *context) {
 	struct desk *desk = context;
-	uint64_t until = clock_ms() + 50;
-	while (clock_ms() < until) {
+	uint64_t deadline = clock_ms() + BUS_PATIENCE_MS;
+	while (bus_refused(desk->proxy.bus) == 0 && clock_ms() < deadline) {
 		(void)sched_yield();
 	}
 	(void)pthread_mutex_lock(&desk->proxy.lock);
