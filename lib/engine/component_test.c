@@ -318,9 +318,10 @@ static void a_guest_waits_as_long_as_it_says(void **state) {
 	(void)state;
 	/* Block, look whether it is ready, and whether the clock says so too. */
 	waits(COMPONENT_WAITS(
-			"(local.set $t (call $now))"
+			"(if (call $ready (call $subscribe (i64.const 3600000000000)))"
+			"  (then unreachable))"
+			" (local.set $t (call $now))"
 			" (local.set $a (call $subscribe (i64.const 20000000)))"
-			" (if (call $ready (local.get $a)) (then unreachable))"
 			" (call $block (local.get $a))"
 			" (if (i32.eqz (call $ready (local.get $a))) (then unreachable))"
 			" (if (i64.lt_u (i64.sub (call $now) (local.get $t)) (i64.const 20000000))"
