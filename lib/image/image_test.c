@@ -282,7 +282,7 @@ static void manifests_that_are_wrong(void **state) {
 					  .body = rows[i].body,
 					  .stays = true });
 		peer_run(&fake->peer);
-		expect_error((struct try){ .reference = rows[i].reference, .timeout_ms = 3000 },
+		expect_error((struct try){ .reference = rows[i].reference, .timeout_ms = 60000 },
 				fake, rows[i].code, rows[i].says);
 		fake_end(fake);
 	}
@@ -395,7 +395,7 @@ struct canceller {
 static void *cancel(void *context) {
 	struct canceller *it = context;
 	struct pollfd ready = { .fd = it->peer->listener, .events = POLLIN };
-	(void)poll(&ready, 1, 5000); /* it has begun */
+	(void)poll(&ready, 1, 60000); /* it has begun */
 	image_cancel(it->puller);
 	return NULL;
 }
