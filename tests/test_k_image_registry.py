@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import os
-import signal
 import ssl
 import subprocess
 import tarfile
@@ -20,7 +19,7 @@ from certificates import HOSTS, Authority
 from gotools import gotool
 from modules import big_module, example
 from registry import (CONFIG, CONTENT, DOCKER, GZIP, INDEX, OCI, PASSWORD, TAR, USER, WASM, Asker,
-                      Registry, digest_of, layout, metrics, skopeo, tar, zstd)
+                      Registry, digest_of, held, layout, metrics, skopeo, tar, zstd)
 from stack import BIN, Stack, free_port
 from wait import patience, wait_until
 
@@ -46,6 +45,8 @@ def open_stack(tmp_path_factory):
 
 @pytest.fixture
 def there(open_stack):
+    # What the test before has heard the end of: the proxy may still be about to count it.
+    wait_until(lambda: metrics(open_stack)["images"] == 0, what="the end of the jobs of the test before")
     with Bus(open_stack, "asker") as bus:
         open_stack.asker = Asker(bus)
         yield open_stack
@@ -261,12 +262,10 @@ def test_one_pull_serves_all_who_ask(there):
     there.registry.push("many/add", "v1", (WASM, module))
     name = there.registry.name("many/add", "v1")
     before = metrics(there)
-    there.registry.process.signal(signal.SIGSTOP)  # until all have asked
-    try:
+    with held(there.registry.process):  # until all have asked
         there.asker.ask(name, 20)
-        wait_until(lambda: metrics(there)["requests_total"] == before["requests_total"] + 20, what="the requests")
-    finally:
-        there.registry.process.signal(signal.SIGCONT)
+        assert "not the name" in there.asker.refusal("Behind/All"), "it takes one after the other"
+    assert metrics(there)["requests_total"] == before["requests_total"] + 21
     assert there.asker.wait(name)[0] == module
     wait_until(lambda: metrics(there)["images"] == 0, 20, "the end of the job")
     after = metrics(there)

@@ -2,7 +2,6 @@
 """A task whose module is in a registry: manager, workers, proxy, registry, from request to result;
 and what comes of it when one of them fails."""
 import json
-import signal
 import socket
 import subprocess
 import threading
@@ -14,7 +13,7 @@ import pytest
 from api import COMPLETED, FAILED
 from bus import Bus
 from modules import big_module, example
-from registry import WASM, Asker, Registry, digest_of, metrics
+from registry import WASM, Asker, Registry, digest_of, held, metrics
 from stack import BIN, clean_environment, free_port
 from wait import patience, stays, wait_until
 
@@ -84,7 +83,8 @@ def test_several_workers_and_tasks_of_one_image(whole):
         whole.proplet_ready(f"worker-{number}")
     start_proxy(whole)
     name = whole.registry.name("team/answer", "v1")
-    ids = [run(whole, name, "answer", inputs=[]) for _ in range(12)]
+    with held(whole.registry.process):  # so that none of them ends before the next one is placed
+        ids = [run(whole, name, "answer", inputs=[]) for _ in range(12)]
     tasks = [whole.rest.wait(task_id) for task_id in ids]
     assert [task["results"] for task in tasks] == [str(last)] * 12, tasks
     assert len({task["proplet_id"] for task in tasks}) > 1
@@ -312,13 +312,10 @@ def test_a_broker_that_is_slow_holds_the_proxy_back(whole):
         before = metrics(whole)["chunks_sent_total"]
         bus.say("registry/proplet", {"app_name": name})
         wait_until(lambda: metrics(whole)["chunks_sent_total"] > before, 20, "a chunk")
-        whole.broker.signal(signal.SIGSTOP)
-        try:
+        with held(whole.broker):
             sent = metrics(whole)["chunks_sent_total"]
             assert stays(lambda: metrics(whole)["chunks_sent_total"] <= sent + 4, 0.5)
             assert proxy.rss_bytes() < 40 << 20
-        finally:
-            whole.broker.signal(signal.SIGCONT)
         wait_until(lambda: metrics(whole)["images"] == 0, 30, "the end of the job")
         assert metrics(whole)["chunks_sent_total"] >= before + 40
 

@@ -2,10 +2,10 @@
 """Images through the proxy under a workload key: from the registry's TLS to the worker's memory nobody
 who has the broker, or the proxy's disk, sees a name or a module, or slips in another one."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
-import signal
 import uuid
 
 import pytest
@@ -14,7 +14,7 @@ import sealed
 from api import COMPLETED, FAILED
 from bus import Bus
 from modules import big_module, example, wat
-from registry import WASM, Registry, metrics
+from registry import WASM, Registry, held, metrics
 from test_k_sealed import KEY, MARKER, OTHER, REFUSAL, SECRET, everything, in_base64, in_memory
 from wait import wait_until
 
@@ -196,21 +196,17 @@ def waiting_fixture(whole):
     module, _ = big_module(1)
     whole.registry.push("team/answer", "v1", (WASM, module))
     start_proxy(whole, PROXY_CACHE="0", PROXY_PULLS="2")
-    registry = whole.registry.process
-    with Bus(whole) as bus:
-        registry.signal(signal.SIGSTOP)
-        try:
-            whole.desks = [Desk(bus, f"asker-{number}") for number in range(10)]
-            whole.module, whole.go_on = module, lambda: registry.signal(signal.SIGCONT)
-            yield whole
-        finally:
-            registry.signal(signal.SIGCONT)
+    with Bus(whole) as bus, contextlib.ExitStack() as until:
+        until.enter_context(held(whole.registry.process))
+        whole.desks = [Desk(bus, f"asker-{number}") for number in range(10)]
+        whole.module, whole.go_on = module, until.close
+        yield whole
 
 
 def all_ask(whole, name):
     for desk in whole.desks:
         desk.ask(name)
-    wait_until(lambda: metrics(whole)["requests_total"] == len(whole.desks), 10, "the requests")
+    wait_until(lambda: metrics(whole)["images"] == len(whole.desks), 10, "the requests")
 
 
 def test_who_comes_meanwhile_gets_the_same_one(waiting):
@@ -273,7 +269,7 @@ def test_why_an_image_does_not_come(whole):
 @pytest.mark.parametrize("proxy", [OTHER, None], ids=["other", "none"])
 def test_a_proxy_whose_key_does_not_fit(whole, proxy):
     whole.registry.push("team/add", "v1", (WASM, ADD))
-    whole.start_proplet(PROPLET_WORKLOAD_KEY=KEY, PROPLET_PULL_TIMEOUT="4")
+    whole.start_proplet(PROPLET_WORKLOAD_KEY=KEY, PROPLET_PULL_TIMEOUT="12")
     start_proxy(whole, key=proxy)
     task = whole.rest.wait(run(whole, whole.registry.name("team/add", "v1"), "add", inputs=["20", "22"]))
     assert task["state"] == FAILED and REFUSAL in task["error"], task
