@@ -130,7 +130,7 @@ def test_a_stranger_is_not_heard(whole, papers):
 
 def test_a_worker_cannot_speak_for_another(whole, papers):
     """What the rules let through, a result on the common topic, the keys hold back."""
-    task = whole.rest.create("sleeper", example("sleeper"), cli_args=["30"], proplet_id="worker-1")
+    task = whole.rest.create("sleeper", example("sleeper"), cli_args=["3600"], proplet_id="worker-1")
     whole.rest.start(task["id"])
     wait_until(lambda: whole.rest.task(task["id"])["state"] == 2, 20, "running")
     with Client(whole, papers, "worker-2") as worker:
