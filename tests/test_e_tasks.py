@@ -139,7 +139,7 @@ def test_delete(rest):
 
 
 def test_delete_while_it_runs(rest):
-    task = rest.create("nap", guest("nap"), inputs=["60000"])
+    task = rest.create("nap", guest("nap"), inputs=["600000"])
     rest.start(task["id"])
     assert rest.expect(409, "DELETE", f"/tasks/{task['id']}").error
     rest.stop(task["id"])
@@ -232,7 +232,7 @@ def test_upload_to_an_unknown_task(rest):
 
 
 def test_upload_while_it_runs(rest):
-    task = rest.create("nap", guest("nap"), inputs=["60000"])
+    task = rest.create("nap", guest("nap"), inputs=["600000"])
     rest.start(task["id"])
     assert upload_raw(rest, task["id"], ADD, 409).error
     rest.stop(task["id"])

@@ -13,7 +13,7 @@ ADD = example("add")
 
 
 def running(rest, **fields):
-    task = rest.create("nap", guest("nap"), inputs=["60000"], **fields)
+    task = rest.create("nap", guest("nap"), inputs=["600000"], **fields)
     rest.start(task["id"])
     wait_until(lambda: rest.task(task["id"])["state"] == RUNNING, 10, "Running")
     return task["id"]
@@ -85,7 +85,7 @@ def test_an_interrupted_task_starts_again(rest):
 def test_double_start_runs_once(rest):
     """Two starts on their way at once: one is the attempt, the other a conflict."""
     from concurrent.futures import ThreadPoolExecutor
-    task = rest.create("nap", guest("nap"), inputs=["60000"])
+    task = rest.create("nap", guest("nap"), inputs=["600000"])
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: rest.call("POST", f"/tasks/{task['id']}/start").status,
                                 range(8)))

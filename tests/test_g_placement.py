@@ -75,7 +75,7 @@ def test_words(rest, needs, who, words):
 
 
 def test_busy_and_running(rest):
-    nap = rest.create("nap", guest("nap"), inputs=["60000"], proplet_id="edge-2")
+    nap = rest.create("nap", guest("nap"), inputs=["600000"], proplet_id="edge-2")
     rest.start(nap["id"])
     wait_until(lambda: rest.task(nap["id"])["state"] == RUNNING, 10, "Running")
     answer, workers = placement(rest, nap["id"])
