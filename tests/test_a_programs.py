@@ -130,7 +130,7 @@ def test_a_worker_announces_its_settings(stack, setting, value, member, shown):
 def test_how_long_a_clean_end_waits(stack, value):
     """Nobody acknowledges: PROPLET_MQTT_TIMEOUT, with or without a unit."""
     stack.start(PROPLET_MQTT_TIMEOUT=value, PROPLET_LIVELINESS_INTERVAL="10")
-    task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+    task = stack.rest.create("nap", guest("nap"), inputs=["600000"])
     stack.rest.start(task["id"])
     wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 10, "Running")
     stack.manager.kill()
@@ -188,7 +188,10 @@ def test_state_is_private(stack):
     for folder in stack.folder.glob("state-*"):
         assert folder.stat().st_mode & 0o077 == 0, folder
     for file in (stack.folder / "state-manager").rglob("*"):
-        assert file.stat().st_mode & 0o077 == 0, file
+        try:
+            assert file.stat().st_mode & 0o077 == 0, file
+        except FileNotFoundError:
+            pass  # the store's own files come and go
 
 
 @pytest.mark.parametrize("prefix", ["MANAGER", "PROPLET", "PROXY"])
