@@ -140,7 +140,7 @@ def test_files(shelf):
         assert (out / "log").read_text() == "first second third!"
         shutil.rmtree(out / "a")
         (out / "log").unlink()
-        assert held(shelf) == []
+        wait_until(lambda: held(shelf) == [], 10, "closed files")
     assert (shelf.folder / "in" / "data").read_text() == "x" * 100000
     assert (shelf.folder / "hidden" / "secret").read_text() == "secret"
 
