@@ -63,32 +63,44 @@ def test_success_needs_no_restart(rest):
     assert stays(lambda: rest.task(task["id"])["state"] == COMPLETED, 1.2)
 
 
-def test_a_stop_ends_it(rest):
-    """While it runs, and while it waits for its restart."""
-    lasting = rest.create("nap", guest("nap"), inputs=["60000"], restart="always")
-    waiting = rest.create("boom", TRAP, restart="always", restart_limit=100)
-    rest.start(lasting["id"])
-    wait_until(lambda: running(rest, lasting["id"], 1), what="Running")
-    rest.start(waiting["id"])
-    view = wait_until(lambda: (t := rest.task(waiting["id"])).get("restart_at") and t, 10, "a pause")
-    assert (view["state"], view["queued"], view["attempt"]) == (PENDING, True, view["restarts"] + 1)
-    for task in (waiting, lasting):
-        rest.stop(task["id"])
-        done = rest.wait(task["id"])
+def test_a_stop_ends_it(stack):
+    """While it runs, and while it waits for its restart: until the stop there is no worker for that."""
+    stack.start()
+    rest = stack.rest
+    lasting, waiting = (rest.create("nap", guest("nap"), inputs=["600000"], restart="always")["id"] for _ in range(2))
+    for task_id in (lasting, waiting):
+        rest.start(task_id)
+        wait_until(lambda task_id=task_id: running(rest, task_id, 1), what="Running")
+
+    def stop(task_id):
+        rest.stop(task_id)
+        done = rest.wait(task_id)
         assert done["state"] == INTERRUPTED and "user" in done["history"][-1]["cause"]
-        attempt = done["attempt"]
-        assert stays(lambda: rest.task(task["id"])["attempt"] == attempt, 1.5)
+        return done["attempt"]
+    attempt = stop(lasting)
+    assert stays(lambda: rest.task(lasting)["attempt"] == attempt, 1.5)
+    stack.proplet().kill()
+    view = wait_until(lambda: (t := rest.task(waiting)).get("restart_at") and t, 10, "a pause")
+    assert (view["state"], view["queued"], view["attempt"]) == (PENDING, True, view["restarts"] + 1)
+    attempt = stop(waiting)
+    stack.start_proplet()
+    assert stays(lambda: rest.task(waiting)["attempt"] == attempt, 1.5)
 
 
 def test_a_user_need_not_wait(rest):
     task = rest.create("boom", TRAP, restart="always", restart_limit=100)
     rest.start(task["id"])
-    attempt = wait_until(lambda: (t := rest.task(task["id"])).get("restarts", 0) >= 4 and t["attempt"], what="a pause of 8 s")
-    rest.start(task["id"])
-    wait_until(lambda: len(ends(rest, task["id"])) >= attempt, what="the attempt")
+    wait_until(lambda: rest.task(task["id"]).get("restarts", 0) >= 4, what="a pause of 8 s")
+    early = "started by a user before its time"
+
+    def hurried():
+        rest.call("POST", f"/tasks/{task['id']}/start")  # 409: the pause was over, and the next one is longer
+        return early in causes(rest, task["id"])
+    wait_until(hurried, what="a start within a pause")
+    before = len(ends(rest, task["id"]))
+    wait_until(lambda: len(ends(rest, task["id"])) > before, what="the end of an attempt")
     said = causes(rest, task["id"])
-    begun = said.index("started by a user before its time")
-    assert said[begun + 1] == "placed on worker-1"
+    assert said[said.index(early) + 1] == "placed on worker-1"
     rest.stop(task["id"])
 
 
