@@ -4,6 +4,7 @@ import pytest
 
 from api import COMPLETED, PENDING, RUNNING, SCHEDULED, instant
 from modules import example, guest
+from wait import patience
 
 
 def test_add(rest):
@@ -76,7 +77,7 @@ def test_running_is_seen(rest):
 def test_wait_answers_when_it_is_final(rest):
     task = rest.create("nap", guest("nap"), inputs=["400"])
     rest.start(task["id"])
-    done = rest.expect(200, "GET", f"/tasks/{task['id']}?wait=30").json
+    done = rest.expect(200, "GET", f"/tasks/{task['id']}?wait=120", timeout=patience(180)).json
     assert done["state"] == COMPLETED
 
 
