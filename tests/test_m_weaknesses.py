@@ -117,14 +117,16 @@ def test_04_the_broker_goes_and_no_phantom_comes(stack):
 
 
 def test_05_a_late_heartbeat_is_no_death(stack):
-    """Frozen for one and a half intervals: it stays alive and keeps its task."""
-    stack.start(PROPLET_LIVELINESS_INTERVAL="5")
+    """Frozen for one and a half intervals, from a heartbeat on: it stays alive and keeps its task."""
+    stack.start(PROPLET_LIVELINESS_INTERVAL="8")
     task = stack.rest.create("nap", guest("nap"), inputs=["600000"])
     stack.rest.start(task["id"])
     wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
+    first = stack.proplet_view()["last_alive_at"]
+    wait_until(lambda: stack.proplet_view()["last_alive_at"] != first, 30, "a heartbeat")
     stack.proplet().signal(signal.SIGSTOP)
     try:
-        assert stays(lambda: stack.proplet_view()["alive"], 7.5)
+        assert stays(lambda: stack.proplet_view()["alive"], 12)
         last = stack.proplet_view()["last_alive_at"]
     finally:
         stack.proplet().signal(signal.SIGCONT)
@@ -150,6 +152,7 @@ def test_09_task_count_goes_down_and_the_worker_can_be_deleted(stack):
         stack.rest.wait(task_id)
     assert stack.proplet_view()["task_count"] == 0
     stack.proplet().stop()
+    wait_until(lambda: not stack.proplet_view()["alive"], 30, "its last word")
     stack.rest.expect(204, "DELETE", "/proplets/worker-1")
     assert stack.rest.get("/proplets").json["total"] == 0
 
@@ -194,6 +197,7 @@ def test_17_what_is_for_one_worker_goes_to_that_one(stack):
     with Bus(stack) as bus:
         done = stack.rest.run("answer", module, proplet_id="worker-1", env={"KEY": "hunter2"})
         assert done["results"] == str(last)
+        bus.wait_for("control/proplet/results")  # behind all that went to the worker
         with bus.lock:
             heard = [(path, payload) for _, path, payload in bus.heard]
     assert [path for path, payload in heard if b"hunter2" in payload] == [
