@@ -107,7 +107,8 @@ def test_an_id_that_is_gone(rest, last_id):
     listener = Listener(rest, last_id=last_id)
     assert listener.next().type == "reset"
     task = rest.create("x")
-    assert listener.next().data["id"] == task["id"]
+    events = listener.until(is_change(task["id"], "created"))
+    assert [event.data["id"] for event in events if event.type == "task"] == [task["id"]]
     listener.close()
 
 

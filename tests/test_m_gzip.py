@@ -8,6 +8,7 @@ import pytest
 
 from api import Rest
 from executor import ADD, OK, Ask, Executor
+from wait import patience
 
 GZIP = {"Accept-Encoding": "gzip"}
 
@@ -97,7 +98,7 @@ def test_a_range_is_not_cut_out_of_it(shared, long):
 
 
 def test_streams_are_not_packed(shared):
-    with socket.create_connection(("127.0.0.1", shared.http_port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", shared.http_port), timeout=patience()) as connection:
         connection.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n")
         answer = b""
         while b"retry:" not in answer:
@@ -107,7 +108,7 @@ def test_streams_are_not_packed(shared):
 
 def test_many_on_one_connection(shared, long):
     """Packed and plain ones in turns, each whole."""
-    connection = shared.rest.connect(30)
+    connection = shared.rest.connect(patience())
     for number in range(40):
         headers = GZIP if number % 2 else {"Accept-Encoding": "identity"}
         connection.request("GET", long, headers=headers)

@@ -79,7 +79,7 @@ def test_a_broker_that_is_gone(stack):
 
 def test_messages_that_wait_for_the_broker(stack):
     """A broker that is stopped acknowledges nothing; one that goes on acknowledges all."""
-    stack.start()
+    stack.start(PROPLET_LIVELINESS_INTERVAL="60")
     task = stack.rest.create("add", ADD, inputs=[1, 2])["id"]
     stack.broker.signal(signal.SIGSTOP)
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api import COMPLETED, FAILED
+from api import COMPLETED, FAILED, FINAL
 from bus import Bus
 from modules import example
 from wait import PATIENCE, wait_until
@@ -35,7 +35,7 @@ def test_it_runs_and_delays_nothing(shared, stored):
         bus.client.subscribe(shared.topic("control/proplet/alive"), qos=1)
         wait_until(lambda: bus.times("control/proplet/alive"), 30, "a heartbeat")
         rest.start(stored)
-        while (task := rest.task(stored))["state"] not in (COMPLETED, FAILED):
+        while (task := rest.task(stored))["state"] not in FINAL:
             assert rest.run("add", example("add"), inputs=[1, 2])["state"] == COMPLETED
             ran += 1
         beats = bus.times("control/proplet/alive")
@@ -55,5 +55,5 @@ def test_singlepass_says_what_it_cannot(shared, stored):
     rest = shared.rest
     rest.expect(200, "PUT", f"/tasks/{stored}", {"engine": "singlepass"})
     rest.start(stored)
-    done = rest.wait(stored)
+    done = rest.wait(stored, 300)
     assert done["state"] == FAILED and "exceptions" in done["error"] and "multipass" in done["error"], done

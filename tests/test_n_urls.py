@@ -8,7 +8,7 @@ import pytest
 
 from api import COMPLETED, FAILED, INTERRUPTED
 from modules import example
-from wait import wait_until
+from wait import patience, wait_until
 
 
 class Shelf(http.server.ThreadingHTTPServer):
@@ -29,7 +29,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         thing = self.server.things.get(self.path.split("?")[0])
         self.server.asked.append(self.path)
         if thing == "silence":
-            self.server.release.wait(30)
+            self.server.release.wait(patience())
         elif isinstance(thing, bytes):
             self.send_response(200)
             self.send_header("Content-Length", str(len(thing)))
@@ -104,13 +104,16 @@ def test_redirects_go_where_the_list_allows(stack, shelf):
         assert done["state"] == FAILED and words in done["error"], done
 
 
-def test_what_goes_wrong_is_told_without_the_query(stack, shelf):
-    rest = start(stack, shelf, PROPLET_MODULE_MAX="1000", PROPLET_FETCH_TIMEOUT="3")
+@pytest.mark.parametrize("answers,settings", [
+    ({"/none": "the server answered 404", "/large": "larger than 1000 bytes", "/text": "not a WebAssembly module"}, {}),
+    ({"/slow": "did not come within"}, {"PROPLET_FETCH_TIMEOUT": "3"}),
+], ids=["answered", "silent"])
+def test_what_goes_wrong_is_told_without_the_query(stack, shelf, answers, settings):
+    rest = start(stack, shelf, PROPLET_MODULE_MAX="1000", **settings)
     shelf.things["/large"] = b"\0asm\1\0\0\0" + bytes(2000)
     shelf.things["/text"] = b"<html>"
     shelf.things["/slow"] = "silence"
-    for path, words in (("/none", "the server answered 404"), ("/large", "larger than 1000 bytes"),
-                        ("/text", "not a WebAssembly module"), ("/slow", "did not come within")):
+    for path, words in answers.items():
         done = run(rest, shelf.url(path + "?key=hidden"))
         assert done["state"] == FAILED and words in done["error"], done
         assert "hidden" not in done["error"]

@@ -9,6 +9,7 @@ from api import COMPLETED, INTERRUPTED, RUNNING
 from bus import Bus
 from gate import Gate
 from modules import example, guest
+from peers import listening
 from wait import stays, wait_until
 
 
@@ -101,6 +102,7 @@ def test_dead_where_no_interval_is_announced(stack):
     """Ten seconds each, so thirty in all: after five it must still count as alive."""
     stack.start_broker()
     stack.start_manager()
+    listening(stack)
     with Bus(stack, listen=False) as bus:
         bus.say("control/proplet/alive", {"proplet_id": "old-one", "status": "alive"})
         wait_until(lambda: stack.proplet_view("old-one").get("alive"), 30, "alive")
@@ -135,8 +137,9 @@ def test_a_result_waits_for_the_manager(stack):
         assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, "1", 1)
         bus.wait_for("control/manager/command/worker-1", lambda m: m["type"] == "ack"
                      and [task, 1] in m["attempts"])
+        wait_until(lambda: bus.messages("control/proplet/alive")[-1]["held"] == [], 30, "nothing held any more")
         count = len(bus.times("control/proplet/alive"))
-        wait_until(lambda: len(bus.times("control/proplet/alive")) > count + 1, 30, "heartbeats")
+        wait_until(lambda: len(bus.times("control/proplet/alive")) > count, 30, "another heartbeat")
         assert bus.messages("control/proplet/alive")[-1]["held"] == []
 
 
