@@ -82,6 +82,7 @@ def test_one_is_earlier(stack, name, key, odd):
     start(stack, key)
     works(stack)
     stack.proplet().kill()
+    stack.gone("worker-1")
     stack.proplet().start()
     stack.proplet_ready()
     works(stack)
@@ -121,8 +122,8 @@ def test_the_command_line(stack, name):
         else:
             stack.exchange("manager", manager)
             stack.manager_ready()
-            stack.exchange("worker-1", manager)
             stack.proplet_ready()
+            stack.exchange_worker("worker-1", manager)
         add = stack.folder / "add.wasm"
         add.write_bytes(ADD)
         port = stack.http_port
@@ -162,13 +163,18 @@ def test_one_in_the_middle_of_a_new_fleet(stack, name, key):
     """And the other way round: tasks go to all of them, and come back from all of them."""
     fleet = ("worker-1", "worker-2", "worker-3")
     stack.of = {"worker-2": earlier(name)}
-    rest = start(stack, key, fleet)
+    gate = Gate(stack)
+    rest = start(stack, key, fleet, **gate.settings)
+    tasks = [gate.task() for _ in range(6)]
+    gate.open()  # none has ended before all were placed, so everybody has some
+    done = [rest.wait(task) for task in tasks]
+    assert {(task["state"], task["results"], task["attempt"]) for task in done} == {(COMPLETED, "1", 1)}
+    assert {task["proplet_id"] for task in done} == set(fleet)
     tasks = [rest.create("add", ADD, inputs=[number, 1])["id"] for number in range(40)]
     for task in tasks:
         rest.start(task)
     done = [rest.wait(task) for task in tasks]
     assert [task["results"] for task in done] == [str(number + 1) for number in range(40)]
-    assert {task["proplet_id"] for task in done} == set(fleet)
     assert {task["attempt"] for task in done} == {1}
 
 
@@ -277,7 +283,7 @@ class Stream:
         return self.rest.call("POST", f"/tasks/{task}/start")
 
     def one(self):
-        body = dict(name="nap", file=base64.b64encode(NAP).decode(), inputs=["50"], **self.fields)
+        body = dict(name="nap", file=base64.b64encode(NAP).decode(), inputs=["400"], **self.fields)
         task = self.patiently(lambda: self.rest.call("POST", "/tasks", body))["id"]
         self.patiently(lambda: self.begun(task))
         self.tasks.append(task)
@@ -293,11 +299,6 @@ class Stream:
         if self.problem:
             raise self.problem
         return [self.rest.wait(task) for task in self.tasks]
-
-
-def exchange_worker(stack, worker, folder):
-    stack.exchange(worker, folder)
-    stack.proplet_ready(worker)
 
 
 def exchange_manager(stack, folder):
@@ -320,7 +321,7 @@ def test_a_fleet_upgraded_while_tasks_run(stack, name, key, order):
             exchange_manager(stack, BIN)
             stream.goes_on()
         for worker in fleet:
-            exchange_worker(stack, worker, BIN)
+            stack.exchange_worker(worker, BIN)
             stream.goes_on()
         if order == "workers first":
             exchange_manager(stack, BIN)
@@ -411,8 +412,7 @@ def test_gas_goes_to_who_counts_it(stack, name):
     answer = rest.call("POST", f"/tasks/{task}/start")
     assert answer.status == 409 and "worker-1" in answer.error and "gas" in answer.error, answer
     assert rest.task(task)["attempt"] == 0
-    stack.exchange("worker-1", BIN)
-    stack.proplet_ready()
+    stack.exchange_worker("worker-1", BIN)
     rest.start(task)
     done = rest.wait(task)
     assert done["state"] == FAILED and "gas" in done["error"], done

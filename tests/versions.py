@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stack import BIN, TOP, Stack, clean_environment
-from wait import patience
+from wait import patience, wait_until
 
 EARLIER = TOP / "tests" / "earlier.txt"
 LINES = [line.split(maxsplit=2) for line in EARLIER.read_text().splitlines() if line and not line.startswith("#")]
@@ -75,3 +75,13 @@ class Mixed(Stack):
         self.of[name] = folder
         process.command[0] = str(folder / Path(process.command[0]).name)
         process.start()
+
+    def gone(self, name):
+        """Once the manager has heard of a worker's end: it takes it for alive until then, and places tasks there."""
+        wait_until(lambda: not self.proplet_view(name).get("alive"), 30, f"the end of {name}, as the manager knows it")
+
+    def exchange_worker(self, name, folder):
+        """Where a manager is there; afterwards it has heard the new one."""
+        earlier_boot = self.proplet_view(name).get("boot")
+        self.exchange(name, folder, lambda: self.gone(name))
+        self.proplet_ready(name, earlier=earlier_boot)
