@@ -5,7 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from wait import patience
+from wait import LONG, patience
 
 TOP = Path(__file__).resolve().parent.parent
 
@@ -32,4 +32,4 @@ def run(name, *arguments, seconds=60, stdin=None):
 def grpcurl(port, *words, data=None, flags=("-plaintext",), host="127.0.0.1"):
     """grpcurl FLAGS [-d DATA] HOST:PORT WORDS: its CompletedProcess. data: what JSON can say."""
     given = [] if data is None else ["-d", json.dumps(data)]
-    return run("grpcurl", *flags, *given, f"{host}:{port}", *words)
+    return run("grpcurl", "-connect-timeout", LONG, *flags, *given, f"{host}:{port}", *words)

@@ -48,10 +48,15 @@ def message(payload=b"", flag=0):
 
 
 class Wire:
-    """One connection. Reads frames as (kind, flags, stream, payload)."""
+    """One connection. Reads frames as (kind, flags, stream, payload).
 
-    def __init__(self, port, preface=True, settings=b""):
+    `close`: the kernel takes little of what is sent ahead of the server (else some megabytes).
+    """
+
+    def __init__(self, port, preface=True, settings=b"", close=False):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=patience())
+        if close:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.decoder = hpack.Decoder(max_header_list_size=1 << 20)

@@ -269,6 +269,7 @@ static void begin_drain(struct rpc_loop *loop) {
 /* What the users of the server asked for since the last time. */
 static void see_wishes(struct rpc_loop *loop) {
 	struct rpc_server *server = loop->server;
+	bool quiet = atomic_load(&server->quiet); /* first: who watches hears before the end */
 	unsigned round = atomic_load(&server->cancel_round);
 	if (round != loop->cancel_round) {
 		loop->cancel_round = round;
@@ -279,7 +280,7 @@ static void see_wishes(struct rpc_loop *loop) {
 		loop->serving_round = round;
 		each_open_call(loop, rpc_health_refresh);
 	}
-	if (!loop->draining && atomic_load(&server->quiet)) {
+	if (!loop->draining && quiet) {
 		begin_drain(loop);
 	}
 }

@@ -254,7 +254,7 @@ static const struct rpc_method methods[] = {
 
 struct numbers {
 	uint64_t message_max, memory_max, connection_memory, threads, connections_max, streams_max;
-	uint64_t handshake, idle, stall, keepalive;
+	uint64_t handshake, idle, stall, keepalive, drain_ms;
 };
 
 static void fail(const struct error *err) {
@@ -272,7 +272,7 @@ static bool set_number(struct numbers *numbers, const char *name, const char *va
 		{ "--connections-max", &numbers->connections_max },
 		{ "--streams-max", &numbers->streams_max }, { "--handshake", &numbers->handshake },
 		{ "--idle", &numbers->idle }, { "--stall", &numbers->stall },
-		{ "--keepalive", &numbers->keepalive } };
+		{ "--keepalive", &numbers->keepalive }, { "--drain-ms", &numbers->drain_ms } };
 	struct error err;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (str_equal(rows[i].name, name)) {
@@ -302,7 +302,7 @@ static void read_arguments(char **words, struct numbers *numbers, struct tls_fil
 	}
 }
 
-static void serve(struct server *server, const sigset_t *signals) {
+static void serve(struct server *server, const sigset_t *signals, uint64_t drain_ms) {
 	for (int number = 0; number != SIGTERM && number != SIGINT;) {
 		(void)sigwait(signals, &number);
 		if (number == SIGUSR1 || number == SIGUSR2) {
@@ -310,7 +310,7 @@ static void serve(struct server *server, const sigset_t *signals) {
 		}
 	}
 	rpc_server_quiesce(server->rpc);
-	if (!rpc_server_drained(server->rpc, clock_ms() + DRAIN_MS)) {
+	if (!rpc_server_drained(server->rpc, clock_ms() + drain_ms)) {
 		(void)fprintf(stderr, "rpc_server: the drain took too long\n");
 		rpc_server_cancel(server->rpc);
 		(void)!rpc_server_drained(server->rpc, clock_ms() + DRAIN_MS);
@@ -319,7 +319,7 @@ static void serve(struct server *server, const sigset_t *signals) {
 
 int main(int count_of_words, char **words) {
 	struct server server = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct numbers numbers = { 0 };
+	struct numbers numbers = { .drain_ms = DRAIN_MS };
 	struct tls_files files = { 0 };
 	struct tls_parts tls = { 0 };
 	struct buf descriptors = BUF_INIT(FILE_MAX);
@@ -357,7 +357,7 @@ int main(int count_of_words, char **words) {
 	}
 	(void)printf("%u\n", (unsigned)rpc_server_port(server.rpc));
 	(void)fflush(stdout);
-	serve(&server, &signals);
+	serve(&server, &signals, numbers.drain_ms);
 	rpc_server_destroy(server.rpc);
 	tls_finish(&tls);
 	buf_finish(&descriptors);
