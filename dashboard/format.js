@@ -85,6 +85,12 @@ export function count(number, noun) {
 	return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+// A time of the API in milliseconds, with what is below them: two of one millisecond keep their order.
+export function instant(text) {
+	const [, below] = /\.\d{3}(\d+)/.exec(text) ?? [];
+	return Date.parse(text) + (below === undefined ? 0 : Number(`0.${below}`));
+}
+
 // Of text or milliseconds, in the reader's own time zone.
 export function moment(time) {
 	const date = new Date(time);

@@ -5,6 +5,7 @@
 //
 // "change": the tasks or the state of reading them (at most once a frame).
 import {announce} from "./dom.js";
+import {instant} from "./format.js";
 
 const PAGE = 100;
 export const BATCH = 10000; // so many are read without being asked
@@ -16,7 +17,7 @@ function rowOf(task) {
 	return {
 		id: task.id, name: task.name, state: task.state, attempt: task.attempt, queued: Boolean(task.queued),
 		stopping: Boolean(task.stopping), restart_at: task.restart_at, proplet_id: task.proplet_id ?? "",
-		created: Date.parse(task.created_at), seen: 0,
+		created: instant(task.created_at), seen: 0,
 	};
 }
 
@@ -147,7 +148,7 @@ export class TaskStore extends EventTarget {
 			}
 			const known = this.#rows.get(event.id);
 			this.#rows.set(event.id, {
-				...(known ?? {created: event.change === "created" ? Date.parse(event.at) : NaN}),
+				...(known ?? {created: event.change === "created" ? instant(event.at) : NaN}),
 				id: event.id, name: event.name, state: event.state, attempt: event.attempt, queued: event.queued,
 				stopping: event.stopping, restart_at: undefined, proplet_id: event.proplet_id ?? "", seen: this.#number,
 			});
