@@ -35,7 +35,8 @@ def fill(stack, count):
         connection = stack.rest.connect(60 * PATIENCE)
         for number in numbers:
             connection.request("POST", "/tasks", json.dumps({"name": f"task-{number:05}"}), {"Content-Type": "application/json"})
-            assert connection.getresponse().read()
+            answer = connection.getresponse()
+            assert answer.read() and answer.status == 201
         connection.close()
     stack.rest.create("oldest")
     with ThreadPoolExecutor(16) as pool:
