@@ -256,7 +256,7 @@ def test_the_proxy_is_killed_midway(whole, staller):
 
 def test_the_proxy_is_killed_between_chunks(whole):
     """What the first one has sent counts; a second one that comes in time sends the rest."""
-    module, last = big_module(6)
+    module, last = big_module(1)
     registry = Dribbler(module)  # so that the first one cannot send all of it
     try:
         whole.start_proplet(PROPLET_PULL_TIMEOUT="24")
@@ -276,7 +276,7 @@ def test_the_proxy_is_killed_between_chunks(whole):
 
 def test_who_asks_late_gets_all_of_it(whole):
     """The first chunks come once more for somebody who has not heard them."""
-    module, _ = big_module(2)
+    module, _ = big_module(1)
     whole.registry.push("team/answer", "v1", (WASM, module))
     start_proxy(whole, PROXY_CHUNK_SIZE="4096", PROXY_MQTT_INFLIGHT="1")
     name = whole.registry.name("team/answer", "v1")

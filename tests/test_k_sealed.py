@@ -129,7 +129,8 @@ def test_results_on_disk_are_sealed(stack, own):
     until = gate.task()
     stack.broker.kill()
     gate.open()
-    files = wait_until(lambda: list((stack.folder / "state-worker-1").rglob("*.result")), what="the result")
+    files = wait_until(lambda: [path for path in files_with(stack, until.encode()) if path.suffix == ".result"],
+                       what="the result")
     assert b'"sealed":"' in files[0].read_bytes() and b"exit" not in files[0].read_bytes()
     stack.proplet().kill()
     stack.start_broker()
