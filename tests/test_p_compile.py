@@ -32,14 +32,14 @@ def slow():
 
 
 def children(pid):
-    """The ids of a process's children, whichever of its threads started them."""
+    """The ids of a process's children that are alive, whichever of its threads started them."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
             found += map(int, (task / "children").read_text().split())
         except (FileNotFoundError, ProcessLookupError):
             pass  # a thread that has just ended
-    return found
+    return [child for child in found if not gone(child)]
 
 
 def gone(pid):

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from api import COMPLETED, INTERRUPTED, PENDING, RUNNING
+from gate import Gate
 from modules import big_module, example, guest
 from stack import BIN
 from wait import wait_until
@@ -41,27 +42,28 @@ def test_everything_is_there_afterwards(stack, way):
 
 
 def test_a_running_task_survives_the_manager(stack):
-    stack.start()
-    task = stack.rest.create("nap", guest("nap"), inputs=["2500"])
-    stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    task_id = gate.task()
     for _ in range(3):
         stack.manager.kill()
         stack.restart_manager()
-        assert stack.rest.task(task["id"])["attempt"] == 1
-    done = stack.rest.wait(task["id"])
+        assert stack.rest.task(task_id)["attempt"] == 1
+    gate.open()
+    done = stack.rest.wait(task_id)
     assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, "1", 1)
 
 
 def test_a_running_task_survives_a_clean_end_of_the_manager(stack):
     """An upgrade of the manager stops no workload."""
-    stack.start()
-    task = stack.rest.create("nap", guest("nap"), inputs=["2000"])
-    stack.rest.start(task["id"])
-    wait_until(lambda: stack.rest.task(task["id"])["state"] == RUNNING, 30, "Running")
+    gate = Gate(stack)
+    stack.start(**gate.settings)
+    task_id = gate.task()
     assert stack.manager.stop() == 0
     stack.restart_manager()
-    assert stack.rest.wait(task["id"])["state"] == COMPLETED
+    gate.open()
+    done = stack.rest.wait(task_id)
+    assert (done["state"], done["results"], done["attempt"]) == (COMPLETED, "1", 1)
 
 
 def test_started_just_before_the_kill(stack):
@@ -100,6 +102,7 @@ def test_an_end_answers_what_it_did(stack):
             try:
                 answer = stack.rest.call("POST", "/tasks", {"name": "x"})
             except OSError:  # it is away
+                end.wait(0.02)
                 continue
             if answer.status == 201:
                 created.add(answer.json["id"])
