@@ -15,6 +15,12 @@
 #include "manager/manager.h"
 #include "store/snapshot.h"
 
+/* Whoever has all of it leaves before HTTP is through with him, and the next one may come. */
+struct client {
+	struct backups *backups;
+	struct http_stream *stream;
+};
+
 struct backups {
 	struct manager *m;
 	char *folder;       /* for snapshots; NULL: nothing is kept on a disk */
@@ -24,8 +30,9 @@ struct backups {
 	pthread_cond_t room;
 	uint8_t *pipe; /* a ring of BACKUP_PIPE_BYTES; NULL while none runs */
 	size_t begin, used;
-	bool over, complete; /* nothing more goes into the pipe; and all is in it */
-	bool has_thread, has_client, joinable, closed;
+	bool over, complete;   /* nothing more goes into the pipe; and all is in it */
+	struct client *client; /* who still reads */
+	bool has_thread, joinable, closed;
 	pthread_t thread;
 	uint64_t pace_ms; /* since then it was waited for so many bytes */
 	size_t pace_bytes;
@@ -113,35 +120,54 @@ static bool put(void *context, struct bytes piece, struct error *err) {
 
 /* Under the lock: when both sides are done, the next one may come. */
 static void leave(struct backups *backups) {
-	if (!backups->has_thread && !backups->has_client) {
+	if (!backups->has_thread && backups->client == NULL) {
 		free(backups->pipe);
 		backups->pipe = NULL;
 	}
 }
 
-static long read_pipe(void *context, uint8_t *to, size_t size) {
-	struct backups *backups = context;
-	(void)pthread_mutex_lock(&backups->lock);
+/* Under the lock. */
+static long read_locked(struct backups *backups, uint8_t *to, size_t size) {
 	long count = (long)drain_pipe(backups, to, size);
-	if (count == 0 && (backups->over || backups->closed)) {
-		count = backups->complete ? HTTP_STREAM_END : HTTP_STREAM_BROKEN;
+	if (count != 0 || !(backups->over || backups->closed)) {
+		return count;
 	}
+	if (!backups->complete) {
+		return HTTP_STREAM_BROKEN;
+	}
+	backups->client = NULL;
+	leave(backups);
+	return HTTP_STREAM_END;
+}
+
+static long read_pipe(void *context, uint8_t *to, size_t size) {
+	const struct client *client = context;
+	struct backups *backups = client->backups;
+	(void)pthread_mutex_lock(&backups->lock);
+	bool reads = backups->client == client;
+	long count = reads ? read_locked(backups, to, size) : HTTP_STREAM_END;
 	(void)pthread_cond_signal(&backups->room);
 	(void)pthread_mutex_unlock(&backups->lock);
 	return count;
 }
 
 static void end_client(void *context) {
-	struct backups *backups = context;
+	struct client *client = context;
+	struct backups *backups = client->backups;
 	(void)pthread_mutex_lock(&backups->stream_lock);
-	backups->stream = NULL;
+	if (backups->stream == client->stream) {
+		backups->stream = NULL;
+	}
 	(void)pthread_mutex_unlock(&backups->stream_lock);
 	(void)pthread_mutex_lock(&backups->lock);
-	backups->has_client = false;
-	atomic_store(&backups->cancel, true);
-	(void)pthread_cond_signal(&backups->room);
-	leave(backups);
+	if (backups->client == client) {
+		backups->client = NULL;
+		atomic_store(&backups->cancel, true);
+		(void)pthread_cond_signal(&backups->room);
+		leave(backups);
+	}
 	(void)pthread_mutex_unlock(&backups->lock);
+	free(client);
 }
 
 /* --- the thread -------------------------------------------------------------------------------
@@ -179,10 +205,12 @@ static void *run(void *context) {
 /* Takes the one place there is. */
 static bool claim(struct backups *backups, struct error *err) {
 	(void)pthread_mutex_lock(&backups->lock);
-	bool free_now = !backups->has_thread && !backups->has_client && !backups->closed;
+	bool free_now = !backups->has_thread && backups->client == NULL && !backups->closed;
 	bool join = free_now && backups->joinable;
 	if (free_now) {
-		backups->has_thread = backups->has_client = true;
+		backups->client = MEM_NEW(struct client);
+		backups->client->backups = backups;
+		backups->has_thread = true;
 		backups->joinable = backups->over = backups->complete = false;
 		backups->begin = backups->used = backups->pace_bytes = 0;
 		backups->pace_ms = clock_ms();
@@ -205,7 +233,9 @@ static const struct http_response answer = { .status = 200,
 static void begin(struct backups *backups, struct http_request *request) {
 	static const struct http_source source = { read_pipe, end_client };
 	(void)pthread_mutex_lock(&backups->stream_lock);
-	backups->stream = http_reply_stream(request, &answer, &source, backups);
+	struct client *client = backups->client; /* ours: none comes before it is left */
+	client->stream = http_reply_stream(request, &answer, &source, client);
+	backups->stream = client->stream;
 	(void)pthread_mutex_unlock(&backups->stream_lock);
 	bool ok = pthread_create(&backups->thread, NULL, run, backups) == 0;
 	(void)pthread_mutex_lock(&backups->lock);

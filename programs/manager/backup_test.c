@@ -143,6 +143,26 @@ static void one_after_the_other(void **state) {
 	}
 }
 
+/* Nor hears the next one of it when HTTP is through at last. */
+static void who_has_all_of_it_is_not_waited_for(void **state) {
+	struct manager *m = *state;
+	struct error err = { 0 };
+	uint8_t piece[4096];
+	size_t got;
+	keep_module(m, 3000000, 'a');
+	ask_until(m, 200);
+	while (read_some(piece, sizeof(piece), &got)) {
+	}
+	const struct http_source *source = fixture_stream.source;
+	void *first = fixture_stream.context;
+	assert_int_equal(ask(m), 200);
+	source->end(first);
+	assert_int_equal(ask(m), 429);
+	if (!read_all(&err)) {
+		fail_msg("%s", err.message);
+	}
+}
+
 static void a_client_that_goes(void **state) {
 	struct manager *m = *state;
 	struct error err;
@@ -221,6 +241,7 @@ static void leftovers_go_at_the_start(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		WITH_BACKUPS(one_after_the_other),
+		WITH_BACKUPS(who_has_all_of_it_is_not_waited_for),
 		WITH_BACKUPS(a_client_that_goes),
 		WITH_BACKUPS(a_client_that_is_slow),
 		WITH_BACKUPS(an_end_of_the_manager),
