@@ -59,7 +59,7 @@ def test_a_task_ends_while_there_is_no_broker(stack):
 def test_a_broker_that_is_away_for_long(stack):
     """Who cannot hear must not take the silent for dead: three intervals pass, and nothing ends."""
     gate = Gate(stack)
-    stack.start(**gate.settings)
+    stack.start(PROPLET_LIVELINESS_INTERVAL="1", **gate.settings)
     long = stack.rest.create("nap", guest("nap"), inputs=["600000"])
     stack.rest.start(long["id"])
     wait_until(lambda: stack.rest.task(long["id"])["state"] == RUNNING, 30, "Running")

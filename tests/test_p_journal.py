@@ -105,7 +105,7 @@ def test_a_damaged_result(stack):
 def test_an_attempt_that_is_over_is_let_go(stack):
     """The worker was away for too long: the manager has given the attempt up, and says so."""
     gate = Gate(stack)
-    stack.start(**gate.settings)
+    stack.start(PROPLET_LIVELINESS_INTERVAL="1", **gate.settings)
     task_id = gate.task()
     stack.broker.kill()
     gate.open()
