@@ -24,6 +24,8 @@ SHELLS = {
     "zsh": (["zsh", "-f", "-i"],
             "unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; . <(propeller-cli completion zsh)\n"),
 }
+# The line is drawn anew, too: else a bell, or moves over what already stood on the screen, are amid the word.
+TAB_AGAIN = "\t\x0c"
 
 
 class Typed:
@@ -90,14 +92,14 @@ def test_words(typed, up, tmp_path):
                           ("propeller-cli keys new --for wor", "worker-1 ")):
         typed.send(before + "\t")
         if before.endswith("tas"):
-            typed.wait("tasks ")
+            typed.wait("tasks ", TAB_AGAIN)
             typed.send("list --lim\t")
-            typed.wait("--limit ")
+            typed.wait("--limit ", TAB_AGAIN)
         else:
-            typed.wait(after, "\t")
+            typed.wait(after, TAB_AGAIN)
         typed.send("\x15")  # the line is dropped
     typed.send(f"propeller-cli tasks view {name}\t")
-    typed.wait(task["id"], "\t")
+    typed.wait(task["id"], TAB_AGAIN)
     typed.send("\n")
     typed.wait(f"id           {task['id']}")
 
