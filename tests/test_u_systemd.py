@@ -84,9 +84,10 @@ dpkg -i /packages/airscrew-proplet_*.deb >/dev/null 2>&1
 systemctl is-active proplet
 section hung-up
 systemctl start $units
+# Only the main process, which ends at once: of all of them systemd may find it dying, and say EIO.
 for unit in $units; do
 	old=$(systemctl show -P MainPID $unit)
-	systemctl kill -s HUP $unit
+	systemctl kill --kill-whom=main -s HUP $unit
 	again() { [ "$(systemctl show -P MainPID $unit)" != "$old" ] && systemctl is-active $unit; }
 	until_true again
 	systemctl is-active $unit
