@@ -435,8 +435,7 @@ static void expect_late(struct program *program, const char *name, bool counts) 
 	for (uint64_t wall_ms = 30; !begun; wall_ms *= 2) {
 		struct called called = called_new();
 		CLEANUP(mem_freep)
-		char *says = str_format(
-				"wall-clock limit of %llu ms", (unsigned long long)wall_ms);
+		char *says = str_format("wall-clock limit of %llu ms", (unsigned long long)wall_ms);
 		assert_true(wall_ms < 100000);
 		called.request.wall_ms = wall_ms;
 		uint64_t begin = clock_ms();
