@@ -75,7 +75,8 @@ def whole_fixture(stack, papers):
     stack.start_manager(**settings(stack, papers, "MANAGER", "manager", KEY))
     for name in ("worker-1", "worker-2"):
         own = sealed.worker_key(bytes.fromhex(KEY), name).hex()
-        stack.start_proplet(name, **settings(stack, papers, "PROPLET", name, own))
+        # Nobody who is only slow is taken for dead, and his task given to the ghost.
+        stack.start_proplet(name, PROPLET_LIVELINESS_INTERVAL="10", **settings(stack, papers, "PROPLET", name, own))
     stack.start_proxy(PROXY_PLAIN_HTTP=stack.registry.host, **settings(stack, papers, "PROXY", "proxy", KEY))
     return stack
 

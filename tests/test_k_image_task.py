@@ -78,7 +78,7 @@ def test_several_workers_and_tasks_of_one_image(whole):
     module, last = big_module(3)
     whole.registry.push("team/answer", "v1", (WASM, module))
     for number in range(1, 4):
-        whole.start_proplet(f"worker-{number}", ready=False)
+        whole.start_proplet(f"worker-{number}", ready=False, PROPLET_LIVELINESS_INTERVAL="10")
     for number in range(1, 4):
         whole.proplet_ready(f"worker-{number}")
     start_proxy(whole)

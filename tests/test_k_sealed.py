@@ -298,14 +298,16 @@ def test_announcements_that_are_repeated_do_not_count(closed):
     rest.wait(task["id"])
 
 
-def test_a_stranger_gets_nothing_while_there_is_another(closed):
+def test_a_stranger_gets_nothing_while_there_is_another(stack):
     """It is listed, and is placed last."""
+    start(stack, PROPLET_LIVELINESS_INTERVAL="10")  # a worker that is only slow is not taken for dead
     stranger = {"proplet_id": "stranger", "boot": str(uuid.uuid4()), "features": ["commands"],
                 "engines": ["multipass"], "slots": 1000, "interval_ms": 60000, "running": [], "held": []}
-    closed.bus.say("control/proplet/create", stranger)
-    wait_until(lambda: closed.proplet_view("stranger").get("key") == "key mismatch", 10, "it")
+    with Bus(stack) as bus:
+        bus.say("control/proplet/create", stranger)
+    wait_until(lambda: stack.proplet_view("stranger").get("key") == "key mismatch", 10, "it")
     for n in range(5):
-        assert closed.rest.run("add", example("add"), inputs=[n, 2])["proplet_id"] == "worker-1"
+        assert stack.rest.run("add", example("add"), inputs=[n, 2])["proplet_id"] == "worker-1"
 
 
 class Flood:

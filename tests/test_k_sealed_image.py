@@ -153,7 +153,7 @@ def test_several_workers_and_one_fetch(whole, cache):
     whole.registry.push("team/answer", "v1", (WASM, module))
     own = sealed.worker_key(ROOT, "worker-1").hex()
     for number in range(1, 4):
-        whole.start_proplet(f"worker-{number}", ready=False, PROPLET_PULL_TIMEOUT="24",
+        whole.start_proplet(f"worker-{number}", ready=False, PROPLET_PULL_TIMEOUT="24", PROPLET_LIVELINESS_INTERVAL="10",
                             PROPLET_WORKLOAD_KEY=own if number == 1 else KEY)
     for number in range(1, 4):
         whole.proplet_ready(f"worker-{number}")
