@@ -202,6 +202,7 @@ static void run_batch(struct manager *m, struct queue_item *items) {
 static uint64_t next_deadline(const struct manager *m) {
 	const uint64_t deadlines[] = {
 		map_count(m->live) != 0 || events_wanted(m->events) ? m->next_tick_ms : UINT64_MAX,
+		m->next_silence_ms,
 		m->next_wait_ms,
 		m->next_due_ms,
 		m->next_retain_ms,
@@ -217,13 +218,14 @@ static uint64_t next_deadline(const struct manager *m) {
 }
 
 /* Long after the moment at which we wanted to be awake: the machine stood still, or a disk did.
- * What came meanwhile may still lie unread in a socket. */
+ * What came meanwhile may still lie unread in a socket. We want to be awake at the latest when
+ * somebody would be taken for dead, so no pause that matters passes unseen. */
 static void excuse_if_late(struct manager *m, uint64_t deadline_ms) {
 	uint64_t now = clock_ms(), wanted_ms = deadline_ms > m->now_ms ? deadline_ms : m->now_ms;
 	if (wanted_ms != 0 && wanted_ms < now && now - wanted_ms > LATE_MS) {
 		log_warn("nothing was done for a while ms=%llu",
 				(unsigned long long)(now - wanted_ms));
-		workers_excuse(m, wanted_ms, now);
+		workers_excuse(m, m->now_ms, now);
 	}
 }
 

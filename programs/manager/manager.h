@@ -111,6 +111,7 @@ struct manager {
 	struct resealing *resealing; /* see reseal.c; NULL without a key */
 	uint64_t next_reseal_ms;
 	uint64_t next_tick_ms;
+	uint64_t next_silence_ms; /* before it nobody's three intervals are over */
 	bool strangers;   /* somebody of ours beats who has not announced himself */
 	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */
 	struct figures figures;

@@ -142,6 +142,7 @@ void workers_hear(struct manager *m, const struct presence *presence) {
 		log_info("a worker says it is offline proplet=%s", proplet->id);
 		return;
 	}
+	workers_heard(m, proplet);
 	if (!was_alive || slots != proplet->slots) {
 		m->slot_freed = true;
 	}

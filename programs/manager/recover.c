@@ -77,6 +77,7 @@ bool manager_recover(struct manager *m, struct error *err) {
 	keep_recovered(m);
 	free_workers(before);
 	m->next_tick_ms = 0;
+	m->next_silence_ms = 0;
 	if (ok) {
 		log_info("read from the store workers=%zu live=%zu", map_count(m->workers),
 				map_count(m->live));

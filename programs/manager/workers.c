@@ -158,9 +158,31 @@ void workers_excuse(struct manager *m, uint64_t from_ms, uint64_t to_ms) {
 	}
 }
 
+void workers_heard(struct manager *m, const struct proplet *proplet) {
+	uint64_t deadline_ms = proplet_deadline(proplet);
+	m->next_silence_ms = deadline_ms < m->next_silence_ms ? deadline_ms : m->next_silence_ms;
+}
+
+/* Heartbeats only put it off, so a look at all of them is needed every few intervals. */
+static void find_next_silence(struct manager *m) {
+	const char *id;
+	void *value;
+	if (m->now_ms < m->next_silence_ms) {
+		return;
+	}
+	m->next_silence_ms = UINT64_MAX;
+	for (size_t at = 0; map_next(m->workers, &at, &id, &value);) {
+		const struct proplet *proplet = ((struct worker *)value)->proplet;
+		if (proplet_alive(proplet, m->now_ms)) {
+			workers_heard(m, proplet);
+		}
+	}
+}
+
 void workers_tick(struct manager *m) {
 	const char *id;
 	void *value;
+	find_next_silence(m);
 	if (m->now_ms < m->next_tick_ms) {
 		return;
 	}

@@ -31,8 +31,10 @@ void workers_untouch(struct manager *m);
 void workers_show(struct manager *m, struct worker *worker);
 /* The result of an attempt is committed (or unwanted): tells the worker after the commit. */
 void workers_ack(struct manager *m, struct worker *worker, const char *task_id, uint64_t attempt);
-/* Once a second: ends the attempts of the dead. */
+/* Once a second: ends the attempts of the dead. When somebody may have fallen silent: finds out who is next. */
 void workers_tick(struct manager *m);
+/* It was heard now. */
+void workers_heard(struct manager *m, const struct proplet *proplet);
 /* We did nothing between these two moments (clock_ms()), though there was something to do: nobody
  * is to blame for his silence meanwhile. */
 void workers_excuse(struct manager *m, uint64_t from_ms, uint64_t to_ms);

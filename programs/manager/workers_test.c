@@ -113,6 +113,32 @@ static void a_tick_a_second(void **state) {
 	assert_int_equal(stored(m, id)->state, TASK_INTERRUPTED);
 }
 
+/* An idle manager is awake when somebody may be silent for too long, and no more often than that. */
+static void the_next_silence_is_known(void **state) {
+	struct manager *m = *state;
+	tick_at(m, m->now_ms);
+	assert_int_equal(m->next_silence_ms, UINT64_MAX);
+	announce(m, "w");
+	uint64_t heard = m->now_ms;
+	assert_int_equal(m->next_silence_ms, heard + 3000);
+	m->now_ms = heard + 1000;
+	announce(m, "v");
+	m->now_ms = heard + 2000;
+	announce(m, "w");
+	workers_tick(m);
+	assert_int_equal(m->next_silence_ms, heard + 3000); /* no look at all of them for a beat */
+	m->now_ms = heard + 3000;
+	workers_tick(m);
+	assert_int_equal(m->next_silence_ms, heard + 4000); /* v's */
+	m->now_ms = heard + 4000;
+	workers_tick(m);
+	assert_int_equal(m->next_silence_ms, heard + 5000); /* w's: v is dead */
+	hear(m, "{\"proplet_id\":\"w\",\"boot\":\"" BOOT "\",\"status\":\"offline\"}");
+	m->now_ms = heard + 5000;
+	workers_tick(m);
+	assert_int_equal(m->next_silence_ms, UINT64_MAX);
+}
+
 /* Who beats as one of ours and has not said what it can do is asked, once in a tick. */
 static void strangers_are_asked_to_announce_themselves(void **state) {
 	struct manager *m = *state;
@@ -196,6 +222,7 @@ int main(void) {
 		WITH_MANAGER(nobody_dies_of_our_deafness),
 		WITH_MANAGER(who_was_heard_since_has_its_own_time),
 		WITH_MANAGER(a_tick_a_second),
+		WITH_MANAGER(the_next_silence_is_known),
 		WITH_MANAGER(strangers_are_asked_to_announce_themselves),
 		WITH_MANAGER(who_is_deleted_is_gone),
 		WITH_MANAGER(acknowledgements_go_together),
