@@ -229,7 +229,7 @@ class Stack:
         wait_until(ready, 60, "the manager's /health")
 
     def start_proplet(self, name="worker-1", ready=True, **more):
-        more.setdefault("PROPLET_LIVELINESS_INTERVAL", "1")
+        more.setdefault("PROPLET_LIVELINESS_INTERVAL", "3")
         earlier = self.proplet_view(name).get("boot") if ready else None
         self.spawn(name, [BIN / "proplet"], self.environment("PROPLET", name, more))
         if ready:

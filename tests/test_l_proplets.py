@@ -43,12 +43,12 @@ def test_announcement(stack):
     stack.start_broker()
     with Bus(stack) as bus:
         stack.start_manager()
-        stack.start_proplet()
+        stack.start_proplet(PROPLET_LIVELINESS_INTERVAL="7")
         said = bus.wait_for("control/proplet/create")
         assert said["proplet_id"] == "worker-1" and said["namespace"] == "default"
         assert uuid.UUID(said["boot"]) and "commands" in said["features"]
         assert set(said["engines"]) == {"multipass", "singlepass", "interp"}
-        assert said["slots"] == 1024 and said["interval_ms"] == 1000
+        assert said["slots"] == 1024 and said["interval_ms"] == 7000
         assert said["cpus"] == os.cpu_count() and said["memory_bytes"] > 1 << 28
         assert said["running"] == [] and said["held"] == [] and said["command"] == 0
         beat = bus.wait_for("control/proplet/alive")
@@ -56,9 +56,9 @@ def test_announcement(stack):
 
 
 def test_heartbeats_keep_their_interval_and_list_what_runs(stack):
-    stack.start()
+    stack.start(PROPLET_LIVELINESS_INTERVAL="1")
     with Bus(stack) as bus:
-        task = stack.rest.create("nap", guest("nap"), inputs=["60000"])
+        task = stack.rest.create("nap", guest("nap"), inputs=["600000"])
         stack.rest.start(task["id"])
         bus.wait_for("control/proplet/alive", lambda beat: beat["running"] == [[task["id"], 1]])
 
