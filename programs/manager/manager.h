@@ -112,8 +112,8 @@ struct manager {
 	uint64_t next_reseal_ms;
 	uint64_t next_tick_ms;
 	uint64_t next_silence_ms; /* before it nobody's three intervals are over */
-	bool strangers;   /* somebody of ours beats who has not announced himself */
-	uint64_t deaf_ms; /* when there was last no connection to the broker; 0: never */
+	bool strangers;           /* somebody of ours beats who has not announced himself */
+	uint64_t deaf_ms;         /* when there was last no connection to the broker; 0: never */
 	struct figures figures;
 	uint64_t beat; /* counts heartbeats, for live.seen */
 

@@ -31,7 +31,8 @@ void workers_untouch(struct manager *m);
 void workers_show(struct manager *m, struct worker *worker);
 /* The result of an attempt is committed (or unwanted): tells the worker after the commit. */
 void workers_ack(struct manager *m, struct worker *worker, const char *task_id, uint64_t attempt);
-/* Once a second: ends the attempts of the dead. When somebody may have fallen silent: finds out who is next. */
+/* Once a second: ends the attempts of the dead. When somebody may have fallen silent: finds out who
+ * is next. */
 void workers_tick(struct manager *m);
 /* It was heard now. */
 void workers_heard(struct manager *m, const struct proplet *proplet);

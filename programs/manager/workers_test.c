@@ -113,7 +113,7 @@ static void a_tick_a_second(void **state) {
 	assert_int_equal(stored(m, id)->state, TASK_INTERRUPTED);
 }
 
-/* An idle manager is awake when somebody may be silent for too long, and no more often than that. */
+/* An idle manager is awake when somebody may be silent for too long, and no more often. */
 static void the_next_silence_is_known(void **state) {
 	struct manager *m = *state;
 	tick_at(m, m->now_ms);
