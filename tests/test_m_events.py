@@ -50,7 +50,7 @@ def test_a_tasks_way(rest):
 
 
 def test_a_stop(rest):
-    task = rest.create("sleeper", example("sleeper"))
+    task = rest.create("sleeper", example("sleeper"), cli_args=["3600"])
     listener = Listener(rest, f"?task={task['id']}")
     rest.start(task["id"])
     listener.until(is_move(task["id"], 2))
@@ -156,7 +156,7 @@ def test_a_token_is_needed(stack):
 def test_a_worker_that_dies(stack):
     stack.start()
     listener = Listener(stack.rest, "?type=proplet")
-    task = stack.rest.create("sleeper", example("sleeper"))
+    task = stack.rest.create("sleeper", example("sleeper"), cli_args=["3600"])
     stack.rest.start(task["id"])
     stack.proplet().kill()
     assert listener.until(is_change("worker-1", "dead"))[-1].data["alive"] is False

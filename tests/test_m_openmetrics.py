@@ -46,7 +46,7 @@ def test_what_happens_is_counted(rest):
     before = read(rest)
     for _ in range(3):
         rest.run("add", ADD, inputs=[1, 2], limits={"fuel": 1000000})
-    task = rest.create("sleeper", example("sleeper"))
+    task = rest.create("sleeper", example("sleeper"), cli_args=["3600"])
     rest.start(task["id"])
     during = read(rest)
     live = sum(during["propeller_tasks", ("state", state)] for state in ("scheduled", "running"))
