@@ -83,7 +83,7 @@ def test_two_engines_want_one_module_at_once(stack):
 
 def test_seventy_megabytes_delay_nothing(stack):
     """While they travel, other tasks run and heartbeats keep their pace; once is enough, since others share the machine."""
-    stack.start()
+    stack.start(PROPLET_LIVELINESS_INTERVAL="1")
     stack.rest.run("add", example("add"), inputs=[1, 1])
     seen = []
     for seed in range(6):

@@ -63,7 +63,7 @@ def test_a_large_module_runs(rest):
 
 
 def test_everything_else_goes_on(stack):
-    stack.start()
+    stack.start(PROPLET_LIVELINESS_INTERVAL="1")
     rest, worker = stack.rest, stack.proplet()
     rest.run("add", example("add"), inputs=[1, 2])
     with Bus(stack, listen=False) as bus:
