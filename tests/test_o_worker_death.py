@@ -80,15 +80,18 @@ def test_who_wakes_up_with_its_workers_starts_at_once(stack):
     """The machine stood still for longer than three intervals, with nothing to do; what was heard last still counts."""
     stack.start(PROPLET_LIVELINESS_INTERVAL="1")
     task = stack.rest.create("add", example("add"), inputs=[1, 2])
-    stack.proplet().signal(signal.SIGSTOP)
-    stack.manager.signal(signal.SIGSTOP)
+    both = [stack.proplet(), stack.manager]
+    for process in both:
+        process.signal(signal.SIGSTOP)
     five = time.monotonic() + 5
     wait_until(lambda: time.monotonic() > five, 60, "five intervals")
     with ThreadPoolExecutor() as pool:  # the start waits at the door
         start = pool.submit(stack.rest.call, "POST", f"/tasks/{task['id']}/start")
         stack.manager.signal(signal.SIGCONT)
-        assert start.result().status == 200, start.result()
-    stack.proplet().signal(signal.SIGCONT)
+        status = start.result().status
+    for process in both:
+        process.signal(signal.SIGCONT)
+    assert status == 200
     assert stack.rest.wait(task["id"])["results"] == "3"
 
 
