@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's docker-registry on loopback, images pushed into it, and who asks the proxy for them."""
 import base64
-import contextlib
 import gzip
 import hashlib
 import http.client
 import io
 import json
 import os
-import signal
 import ssl
 import subprocess
 import tarfile
 import threading
-from pathlib import Path
 
 from api import Rest
 from stack import free_port
@@ -51,25 +48,6 @@ def tar(files, packed=False):
 
 def zstd(data):
     return subprocess.run(["zstd", "--quiet", "--stdout"], input=data, capture_output=True, check=True).stdout
-
-
-def states(process):
-    """Of its threads, as the kernel calls them."""
-    try:
-        return {file.read_text().rsplit(")", 1)[1].split()[0] for file in Path(f"/proc/{process.pid}/task").glob("*/stat")}
-    except (FileNotFoundError, ProcessLookupError):
-        return {"a thread that is ending"}
-
-
-@contextlib.contextmanager
-def held(process):
-    """It does nothing meanwhile, in none of its threads: the signal alone may take its time to reach them all."""
-    process.signal(signal.SIGSTOP)
-    try:
-        wait_until(lambda: states(process) == {"T"}, what=f"{process.name} to stand still")
-        yield
-    finally:
-        process.signal(signal.SIGCONT)
 
 
 class Registry:

@@ -5,6 +5,7 @@ Each process has its own process group and log file and dies with the tests, wha
 At the end of a test Stack.close() asks every process to end and says which of them did not die
 the way they should: so each test also checks that nothing crashed or leaked.
 """
+import contextlib
 import ctypes
 import os
 import random
@@ -137,6 +138,25 @@ class Process:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         return 0
+
+
+def states(process):
+    """Of its threads, as the kernel calls them."""
+    try:
+        return {file.read_text().rsplit(")", 1)[1].split()[0] for file in Path(f"/proc/{process.pid}/task").glob("*/stat")}
+    except (FileNotFoundError, ProcessLookupError):
+        return {"a thread that is ending"}
+
+
+@contextlib.contextmanager
+def held(process):
+    """It does nothing meanwhile, in none of its threads: the signal alone may take its time to reach them all."""
+    process.signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: states(process) == {"T"}, what=f"{process.name} to stand still")
+        yield
+    finally:
+        process.signal(signal.SIGCONT)
 
 
 class Stack:

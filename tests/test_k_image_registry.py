@@ -19,8 +19,8 @@ from certificates import HOSTS, Authority
 from gotools import gotool
 from modules import big_module, example
 from registry import (CONFIG, CONTENT, DOCKER, GZIP, INDEX, OCI, PASSWORD, TAR, USER, WASM, Asker,
-                      Registry, digest_of, held, layout, metrics, skopeo, tar, zstd)
-from stack import BIN, Stack, free_port
+                      Registry, digest_of, layout, metrics, skopeo, tar, zstd)
+from stack import BIN, Stack, free_port, held
 from wait import patience, wait_until
 
 ADD = example("add")

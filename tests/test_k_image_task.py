@@ -13,8 +13,8 @@ import pytest
 from api import COMPLETED, FAILED
 from bus import Bus
 from modules import big_module, example
-from registry import WASM, Asker, Registry, digest_of, held, metrics
-from stack import BIN, clean_environment, free_port
+from registry import WASM, Asker, Registry, digest_of, metrics
+from stack import BIN, clean_environment, free_port, held
 from wait import patience, stays, wait_until
 
 ADD = example("add")

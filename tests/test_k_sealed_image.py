@@ -14,7 +14,8 @@ import sealed
 from api import COMPLETED, FAILED
 from bus import Bus
 from modules import big_module, example, wat
-from registry import WASM, Registry, held, metrics
+from registry import WASM, Registry, metrics
+from stack import held
 from test_k_sealed import KEY, MARKER, OTHER, REFUSAL, SECRET, everything, in_base64, in_memory
 from wait import wait_until
 

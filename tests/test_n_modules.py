@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How modules come to workers: by digest, in chunks, once, without delaying anything."""
 import hashlib
-import signal
 import time
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from api import COMPLETED, FAILED, INTERRUPTED
 from bus import Bus
 from modules import big_module, example
+from stack import held
 from wait import wait_until
 
 CHUNK = 256 << 10
@@ -142,12 +142,9 @@ def test_stop_during_the_transfer(stack):
     stack.start(PROPLET_LIVELINESS_INTERVAL="60")
     module, _ = big_module(40, seed=2)
     task = upload(stack.rest, "answer", module)
-    stack.proplet().signal(signal.SIGSTOP)
-    try:
+    with held(stack.proplet()):
         stack.rest.start(task["id"])
         stack.rest.stop(task["id"])
-    finally:
-        stack.proplet().signal(signal.SIGCONT)
     done = stack.rest.wait(task["id"])
     assert done["state"] == INTERRUPTED, done
     assert stack.rest.run("add", example("add"), inputs=[2, 2])["results"] == "4"
