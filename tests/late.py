@@ -8,7 +8,8 @@ tests       the test itself is slow after an answer and after the start of a pro
 programs    one call in LATE_ONE_IN of the programs (20) comes up to LATE_MS late (100): late/late.c
 pauses      now and then one of the programs stands still for up to LATE_PAUSE seconds (1)
 
-What fails here need not be wrong: the question is whether a slow machine could do the same.
+What fails here need not be wrong: the question is whether a slow machine could do the same. A program that
+a test itself has stopped may be woken by `pauses`.
 """
 import functools
 import os
@@ -71,12 +72,13 @@ def tests():
 
 
 def programs():
-    library = Path(tempfile.mkdtemp(prefix="airscrew-late-")) / "late.so"
+    folder = tempfile.TemporaryDirectory(prefix="airscrew-late-")  # goes with the tests
+    library = Path(folder.name) / "late.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-D_GNU_SOURCE", "-o", library,
                     Path(__file__).parent / "late" / "late.c", "-ldl"], check=True)
     start = Process.start
 
-    def start_late(process):
+    def start_late(process, _folder=folder):
         process.environment.setdefault("LD_PRELOAD", str(library))
         start(process)
 

@@ -222,8 +222,8 @@ def test_a_few_resets_are_fine(server):
 
 def test_busy_clients_are_no_nuisance(server):
     """gRPC for Go sends a PING for nearly every answer, to measure its line; others give up every other call."""
-    done = run("ghz", "--insecure", "--timeout", "60s", "--connect-timeout", "60s", "--call", "airscrew.test.Echo.Raw", "-d", "{}", "-c", 4, "--connections", 1, "-n", 6000,
-               "-O", "json", f"127.0.0.1:{server.port}")
+    done = run("ghz", "--insecure", "--timeout", "60s", "--connect-timeout", "60s", "--call", "airscrew.test.Echo.Raw",
+               "-d", "{}", "-c", 4, "--connections", 1, "-n", 6000, "-O", "json", f"127.0.0.1:{server.port}")
     answer = json.loads(done.stdout)
     assert answer["statusCodeDistribution"]["OK"] >= 6000 - 4, answer
     with Wire(server.port) as wire:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tools that guard the tree must be able to say no."""
+import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -106,7 +108,7 @@ def test_lint_lets_good_things_through(tmp_path):
 def testrun_fixture():
     sys.path.insert(0, str(TOP / "tools"))
     try:
-        yield __import__("testrun")
+        yield importlib.import_module("testrun")
     finally:
         sys.path.pop(0)
 
@@ -162,6 +164,15 @@ def test_a_second_try(tmp_path, monkeypatch, capfd, testrun, name, often, freed,
     assert "".join(str(len(path.read_text())) for path in sorted(tmp_path.glob("tests/seen*"))) == tries
     late = f"passed only at the second try: tests/{name}.py::test_tries[1]"
     assert (late in said) == (name == "test_a" and 1 in often and len(often) < 4), said
+
+
+def test_a_late_run(tmp_path):
+    """Every way of being late is begun, and what is right passes."""
+    names = "onlookers,tests,pauses" + ("" if "AIRSCREW_SANITIZED" in os.environ else ",programs")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", f"--basetemp={tmp_path / 'late'}",
+                           TOP / "tests" / "test_m_events.py", "-k", "a_stop"],
+                          env={**os.environ, "AIRSCREW_LATE": names}, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.fixture(name="small")
